@@ -1,0 +1,1 @@
+"""p(image | prompt): what a diffusion model believes."""

@@ -1,0 +1,52 @@
+"""What a prior says about itself. Free of torch, so that the API process and the command line can read it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CameraLaw:
+    """The law of the views a prior was made for; the generator draws its cameras from the same law.
+
+    Angles in degrees; distances in units of the object's bounding-ball radius.
+    """
+
+    fov: float = 40.0
+    distance: tuple[float, float] = (2.8, 3.2)
+    elevation: tuple[float, float] = (-10.0, 85.0)
+    # Half of the elevations are uniform by solid angle over `elevation`, half are uniform over this lower band.
+    low_elevation: tuple[float, float] = (-10.0, 60.0)
+
+
+@dataclass(frozen=True)
+class PriorCard:
+    """Name, licence, abilities and the settings that belong to one prior.
+
+    Attributes:
+        image_size: side in pixels of the square images it believes in.
+        latent_shape: (channels, height, width) of `encode`'s result.
+        takes_camera: whether `condition` uses the views it is given.
+        takes_background: whether `condition` uses the background colour of the views.
+        guidance_scale: default classifier-free guidance scale; 1 means no guidance.
+        bandwidth_start, bandwidth_end: default kernel bandwidths, in latent units.
+        words: every word it knows, or None when it has a tokenizer of its own.
+    """
+
+    name: str
+    description: str
+    licence: str
+    image_size: int
+    latent_shape: tuple[int, int, int]
+    makes: tuple[str, ...] = ("mesh", "texture")
+    takes_camera: bool = False
+    takes_background: bool = False
+    guidance_scale: float = 7.5
+    bandwidth_start: float = 1.2
+    bandwidth_end: float = 0.15
+    cameras: CameraLaw = CameraLaw()
+    words: tuple[str, ...] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,80 @@
+"""A batch of views of an object: pinhole cameras that look at the origin, and the background behind it.
+
+World axes: Z up, the object's front towards +X, the object inside the unit ball.
+Image axes: row 0 is the top row, column 0 the left one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Views:
+    """B cameras on their orbits.
+
+    Attributes:
+        azimuth: [B] radians, 0 looks at the object's front, growing anticlockwise seen from above.
+        elevation: [B] radians, 0 is level, pi/2 looks straight down.
+        distance: [B] from the origin.
+        fov: [B] full field of view in radians, the same in both directions.
+        background: [B, 3] colour behind the object in [0, 1], or None when it is not known.
+    """
+
+    azimuth: Tensor
+    elevation: Tensor
+    distance: Tensor
+    fov: Tensor
+    background: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.azimuth.shape[0]
+
+    def to(self, device: str) -> Views:
+        """The same views with their numbers on `device`."""
+        background = None if self.background is None else self.background.to(device)
+        return Views(
+            self.azimuth.to(device),
+            self.elevation.to(device),
+            self.distance.to(device),
+            self.fov.to(device),
+            background,
+        )
+
+    def frames(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Camera positions and the unit right, up and forward axes, each [B, 3]."""
+        ca, sa = torch.cos(self.azimuth), torch.sin(self.azimuth)
+        ce, se = torch.cos(self.elevation), torch.sin(self.elevation)
+        outward = torch.stack([ce * ca, ce * sa, se], -1)
+        # From azimuth alone, so that the axes stay defined when the camera looks straight down.
+        right = torch.stack([-sa, ca, torch.zeros_like(sa)], -1)
+        up = torch.stack([-se * ca, -se * sa, ce], -1)
+        return outward * self.distance[:, None], right, up, -outward
+
+    def rays(self, size: int, samples: int = 1) -> tuple[Tensor, Tensor]:
+        """Rays through the centres of a size x size image, or of its samples x samples sub-pixels.
+
+        Returns:
+            origins [B, 3] and unit directions [B, size * samples, size * samples, 3].
+        """
+        n = size * samples
+        eye, right, up, forward = self.frames()
+        centres = (torch.arange(n, device=eye.device, dtype=eye.dtype) + 0.5) / n * 2 - 1
+        half = torch.tan(self.fov / 2)[:, None, None, None]
+        across = centres[None, None, :, None] * half * right[:, None, None, :]
+        down = centres[None, :, None, None] * half * up[:, None, None, :]
+        directions = forward[:, None, None, :] + across - down
+        return eye, torch.nn.functional.normalize(directions, dim=-1)
+
+    @staticmethod
+    def orbit(
+        azimuths_deg: list[float], elevation_deg: float = 20.0, distance: float = 3.0, fov_deg: float = 40.0
+    ) -> Views:
+        """Views around the object at one elevation, for turntables and tests."""
+        azimuth = torch.tensor([math.radians(a) for a in azimuths_deg])
+        same = torch.ones_like(azimuth)
+        return Views(azimuth, same * math.radians(elevation_deg), same * distance, same * math.radians(fov_deg))
