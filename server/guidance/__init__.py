@@ -1,0 +1,1 @@
+"""Which way is uphill: estimators of the distillation gradient, one file a method, one call signature."""
