@@ -1,0 +1,145 @@
+"""Make known objects from their prompts and compare the meshes with the true shapes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from server.evaluation.measures import chamfer, iou, outlines, silhouette_iou, voxel_centres, voxelise
+from server.meshing.export import Placement, read_npz
+from server.meshing.fields import Bools, Floats, Triangles, from_torch
+from server.meshing.surface import extract_surface
+from server.meshing.turntable import turntable
+from server.priors.captions import KINDS, Caption, read_caption
+from server.priors.catalogue import load_prior
+from server.priors.procedural.shapes import signed_distance
+from server.recipe import Recipe, read_recipe
+from server.studio.events import MeshArrays
+from server.studio.production import produce
+
+VOXELS = 112
+# A mesh of the true shape needs no more than the finest mesh that it is compared with.
+TRUE_RESOLUTION = 128
+MEASURES = ("volume_iou", "silhouette_iou", "chamfer", "seconds", "denoiser_calls")
+
+
+def compare(mesh: MeshArrays, placement: Placement, kind: str) -> dict[str, float]:
+    """Scores of a mesh in Blender's axes against the true shape of `kind` (a key of priors.captions.KINDS).
+
+    Returns:
+        "volume_iou" and "silhouette_iou" in [0, 1], higher is better; "chamfer" in units of the ball's radius, lower is
+        better. Pose and size count: nothing is aligned first.
+    """
+    made = (placement.invert(mesh.position), mesh.triangle)
+    true = _true_mesh(kind)
+    return {
+        "volume_iou": iou(voxelise(*made, VOXELS), _true_voxels(kind)),
+        "silhouette_iou": silhouette_iou(outlines(*made), _true_outlines(kind)),
+        "chamfer": chamfer(made, true),
+    }
+
+
+def evaluate_shapes(
+    prompts: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    methods: Sequence[str] = ("msd",),
+    prior: str = "exact",
+    device: str = "cpu",
+    settings: dict[str, Any] | None = None,
+    pictures: Path | None = None,
+    on_row: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> dict[str, Any]:
+    """Make every prompt with every method and seed, and compare.
+
+    Args:
+        prompts: each must be readable by priors.captions.read_caption as a mesh; that gives the true shape, whichever
+            prior makes it. None: one for every known object, in its usual colour.
+        settings: further recipe fields for all runs ("preset", "steps", "guidance", "mesh", ...).
+        pictures: folder for a turntable of each mesh, or None.
+        on_row: called after each run.
+
+    Returns:
+        {"rows": [{"prompt", "seed", "method", "volume_iou", "silhouette_iou", "chamfer", "seconds", "denoiser_calls"}],
+         "means": {method: {measure: mean over prompts and seeds}}}
+
+    Raises:
+        BadRequest: a prompt that cannot be read, or settings that are no recipe; before anything is made.
+    """
+    if prompts is None:
+        prompts = [Caption("mesh", name, kind.colour).text() for name, kind in KINDS.items()]
+    kinds = {prompt: read_caption(prompt, "mesh").name for prompt in prompts}
+    recipes = [
+        _recipe(prompt, seed, method, prior, settings or {})
+        for method in methods
+        for prompt in prompts
+        for seed in seeds
+    ]
+    model = load_prior(prior, device)
+    rows = []
+    for recipe in recipes:
+        with tempfile.TemporaryDirectory() as folder:
+            report = produce(recipe, model, Path(folder), lambda event: None, lambda: None, device)
+            mesh = read_npz(Path(folder) / "mesh.npz")
+        placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
+        row = {
+            "prompt": recipe.prompt,
+            "seed": recipe.seed,
+            "method": recipe.guidance.method,
+            **{name: round(score, 4) for name, score in compare(mesh, placement, kinds[recipe.prompt]).items()},
+            "seconds": report["seconds"],
+            "denoiser_calls": report["denoiser_calls"],
+        }
+        rows.append(row)
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
+            name = f"{recipe.prompt.replace(' ', '-')}-{recipe.guidance.method}-{recipe.seed}.png"
+            turntable(mesh, pictures / name)
+        on_row(row)
+    return {"rows": rows, "means": {method: _means(rows, method) for method in methods}}
+
+
+def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: Sequence[str]) -> int:
+    """How many meshes `evaluate_shapes` will make."""
+    return len(KINDS if prompts is None else prompts) * len(seeds) * len(methods)
+
+
+def _recipe(prompt: str, seed: int, method: str, prior: str, settings: dict[str, Any]) -> Recipe:
+    guidance = {**settings.get("guidance", {}), "method": method}
+    return read_recipe(
+        {**settings, "kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance}
+    )
+
+
+def _means(rows: list[dict[str, Any]], method: str) -> dict[str, float]:
+    return {
+        measure: round(float(np.mean([row[measure] for row in rows if row["method"] == method])), 4)
+        for measure in MEASURES
+    }
+
+
+@cache
+def _true_mesh(kind: str) -> tuple[Floats, Triangles]:
+    def density(points: Tensor) -> Tensor:
+        return torch.exp((-60 * signed_distance(kind, points)).clamp(-20, 20))
+
+    return extract_surface(from_torch(density), TRUE_RESOLUTION, level=1.0)
+
+
+@cache
+def _true_outlines(kind: str) -> Bools:
+    return outlines(*_true_mesh(kind))
+
+
+@cache
+def _true_voxels(kind: str) -> Bools:
+    def distance(points: Tensor) -> Tensor:
+        return signed_distance(kind, points)
+
+    return from_torch(distance)(voxel_centres(VOXELS)).reshape(VOXELS, VOXELS, VOXELS) < 0

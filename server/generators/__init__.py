@@ -1,0 +1,1 @@
+"""g(theta): what is optimised, and how it is seen."""

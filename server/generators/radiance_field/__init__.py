@@ -1,0 +1,1 @@
+"""A density and colour field over space, rendered by ray marching."""

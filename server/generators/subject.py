@@ -1,0 +1,36 @@
+"""What the optimisation loop needs from anything it can optimise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from server.priors.views import Views
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One differentiable look at a subject.
+
+    Attributes:
+        image: [B, 3, S, S] in [0, 1], to be judged by the prior.
+        views: the cameras it was seen from, or None for a flat picture.
+        penalty: scalar added to the loss, on the scale of a mean squared latent error.
+    """
+
+    image: Tensor
+    views: Views | None
+    penalty: Tensor
+
+
+class Subject(Protocol):
+    """g(theta, c): something with parameters that can be looked at under random conditions."""
+
+    def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
+        """Render under conditions drawn for optimisation step `step`; `progress` is the share of steps done."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Groups for torch.optim.Adam, each with its peak learning rate."""

@@ -1,0 +1,110 @@
+"""A coarse look at the whole field: where the object is, and at which density its surface lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from server.errors import JobFailed
+from server.meshing.fields import Bools, Density, Floats, in_chunks
+from server.priors.views import Views
+
+# Cells along the edge of the cube [-1, 1]^3.
+SIDE = 64
+# Stands for the logarithm of no density at all.
+LOG_EMPTY = -14.0
+
+# Eight views of 48^2 rays with a sample every .02: enough to tell levels apart that differ by a fifth. Matter thinner
+# than THIN absorbs at most a tenth along the whole diameter, and is not looked at.
+LOOKS = Views.orbit([0, 45, 90, 135, 180, 225, 270, 315], elevation_deg=25.0)
+RAYS = 48
+STEP = 0.02
+THIN = 0.05
+CANDIDATES = np.geomspace(0.5, 128, 41)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The field at the centres of SIDE^3 cells over the cube [-1, 1]^3.
+
+    Attributes:
+        log_density: float32 [SIDE, SIDE, SIDE], index order x, y, z; LOG_EMPTY where nothing is known to be.
+    """
+
+    log_density: Floats
+
+
+def survey(density: Density, occupied: Bools | None = None) -> Overview:
+    """Sample the field coarsely.
+
+    Args:
+        density: see fields.py.
+        occupied: bool [K, K, K] over the cube [-1, 1]^3, index order x, y, z: cells known empty, and not next to an
+            occupied one, are never evaluated.
+
+    Raises:
+        JobFailed: "field-broken" when the density is not a number.
+    """
+    centres = ((np.arange(SIDE, dtype=np.float32) + 0.5) * (2 / SIDE)) - 1
+    points = np.stack(np.meshgrid(centres, centres, centres, indexing="ij"), -1)
+    wanted = np.linalg.norm(points, axis=-1) <= 1
+    if occupied is not None:
+        cell = ((centres + 1) / 2 * len(occupied)).astype(int)
+        wanted &= ndimage.binary_dilation(occupied, np.ones((3, 3, 3), bool))[np.ix_(cell, cell, cell)]
+    values = np.full(wanted.shape, LOG_EMPTY, np.float32)
+    values[wanted] = log_density(density, points[wanted])
+    return Overview(values)
+
+
+def log_density(density: Density, points: Floats) -> Floats:
+    """Logarithm of the density at points [N, 3], at least LOG_EMPTY."""
+    return np.log(np.maximum(in_chunks(density, points), np.float32(np.exp(LOG_EMPTY))))
+
+
+def choose_level(density: Density, overview: Overview) -> float:
+    """The density of the surface: the level set whose outlines agree best with what cameras see.
+
+    A camera sees a pixel as covered when its ray is at least half absorbed (1 - exp(-optical depth) > 1/2); the level
+    set covers it when the density somewhere along the ray exceeds the level. Of equally good levels the middle one is
+    taken.
+
+    Raises:
+        JobFailed: "nothing-solid" when no ray of any view is half absorbed.
+    """
+    depth, peak = _along_rays(density, overview)
+    seen = depth > np.log(2)
+    if not seen.any():
+        raise nothing_solid()
+    outlines = [peak > level for level in np.log(CANDIDATES)]
+    scores = np.array([np.count_nonzero(seen & outline) / np.count_nonzero(seen | outline) for outline in outlines])
+    best = np.flatnonzero(scores >= scores.max() - 0.001)
+    return float(np.exp(np.log(CANDIDATES[best]).mean()))
+
+
+def nothing_solid() -> JobFailed:
+    return JobFailed(
+        "nothing-solid",
+        "The field holds nothing solid: there is no surface to cut.",
+        "Run the job with more steps or another seed.",
+    )
+
+
+def _along_rays(density: Density, overview: Overview) -> tuple[Floats, Floats]:
+    """Optical depth and largest log-density along every ray of LOOKS, each [views * RAYS^2]."""
+    matter = ndimage.binary_dilation(overview.log_density > np.log(THIN), np.ones((3, 3, 3), bool))
+    eyes, directions = (values.numpy() for values in LOOKS.rays(RAYS))
+    middle = float(LOOKS.distance[0])
+    distances = np.arange(middle - 1, middle + 1, STEP, dtype=np.float32)
+    depths, peaks = [], []
+    for eye, towards in zip(eyes, directions, strict=True):
+        points = eye + towards.reshape(-1, 1, 3) * distances[:, None]
+        cells = np.floor((points + 1) * (SIDE / 2)).astype(int)
+        met = ((cells >= 0) & (cells < SIDE)).all(-1)
+        met[met] = matter[tuple(cells[met].T)]
+        along = np.full(met.shape, LOG_EMPTY, np.float32)
+        along[met] = log_density(density, points[met])
+        depths.append(np.exp(along).sum(1) * STEP)
+        peaks.append(along.max(1))
+    return np.concatenate(depths), np.concatenate(peaks)

@@ -1,0 +1,1 @@
+"""The optimisation loop: one loop for both generators."""

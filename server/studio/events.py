@@ -1,0 +1,66 @@
+"""What a running optimisation tells the outside, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the job stands.
+
+    Attributes:
+        phase: "Loading", "Shaping", "Painting", "Surface", "Clean-up", "Reduce", "Saving".
+        fraction: of the whole job, in [0, 1], never falling.
+        step, steps: optimisation steps done and planned; 0 outside the optimisation.
+        seconds_left: estimate for the whole job, or None while nothing was measured yet.
+        denoiser_calls: network evaluations so far, guidance branches counted.
+    """
+
+    phase: str
+    fraction: float
+    step: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
+    denoiser_calls: int = 0
+
+
+@dataclass(frozen=True)
+class MeshArrays:
+    """A mesh as it travels: Blender axes, Z up.
+
+    Attributes:
+        position: float32 [V, 3].
+        triangle: int32 [F, 3], anticlockwise seen from outside.
+        colour: uint8 [V, 4], sRGB, alpha 255.
+    """
+
+    position: NDArray[np.float32]
+    triangle: NDArray[np.int32]
+    colour: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PreviewMesh:
+    mesh: MeshArrays
+
+
+@dataclass(frozen=True)
+class PreviewImage:
+    """uint8 [H, W, 3] sRGB, row 0 at the top."""
+
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Log:
+    level: str  # "info" | "warning"
+    message: str
+
+
+Event = Progress | PreviewMesh | PreviewImage | Log
+OnEvent = Callable[[Event], None]

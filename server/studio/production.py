@@ -1,0 +1,160 @@
+"""From a recipe to finished files: optimise, finish, save. The command line and the workers both call `produce`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from server import __version__
+from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
+from server.generators.radiance_field.subject import RadianceSubject
+from server.meshing.export import write_glb, write_npz
+from server.meshing.fields import from_torch
+from server.meshing.finish import finish
+from server.meshing.preview import preview_mesh
+from server.priors.denoiser import Prior
+from server.priors.views import Views
+from server.recipe import Recipe
+from server.studio.events import Log, OnEvent, PreviewImage, PreviewMesh, Progress
+from server.studio.optimisation import Outcome, Step, StopRequest, optimise, step_generator
+
+# Shares of a job's progress bar, from measured durations with the prior that ships.
+LOADED, OPTIMISED = 0.03, 0.90
+# Previews cost time that the optimisation could use: about this many over a whole job, and never two within a second.
+PREVIEWS = 12
+PREVIEW_INTERVAL_S = 1.0
+
+
+def produce(
+    recipe: Recipe, prior: Prior, folder: Path, on_event: OnEvent, should_stop: StopRequest, device: str = "cpu"
+) -> dict[str, Any]:
+    """Make what the recipe asks for and write it into `folder` (created if needed).
+
+    Args:
+        on_event: called from this thread with every event of server/studio/events.py.
+        should_stop: polled every step; returns "finish" to stop optimising and keep what exists, may block (pause), and
+            may raise `Cancelled`.
+
+    Returns:
+        The report, which is also written as report.json.
+
+    Raises:
+        JobFailed, BadRequest, Cancelled.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    on_event(Progress("Loading", 0.0))
+    # Reads the prompt once, so that a refusal comes before any work.
+    prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.kind == "mesh" else None)
+    on_event(Progress("Loading", LOADED))
+    make = _make_mesh if recipe.kind == "mesh" else _make_texture
+    started = time.monotonic()
+    report = make(recipe, prior, folder, on_event, should_stop, device)
+    report["seconds"] = round(time.monotonic() - started, 2)
+    report["artifacts"] = sorted([*report["artifacts"], "recipe.json", "report.json"])
+    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=2))
+    (folder / "report.json").write_text(json.dumps(report, indent=2))
+    on_event(Progress("Done", 1.0, report["steps"], recipe.steps, 0.0, report["denoiser_calls"]))
+    return report
+
+
+def _make_mesh(
+    recipe: Recipe, prior: Prior, folder: Path, on_event: OnEvent, should_stop: StopRequest, device: str
+) -> dict[str, Any]:
+    card = prior.card
+    size = recipe.render_size or min(card.image_size, 64)
+    subject = RadianceSubject(card.cameras, recipe.views_per_step, size, step_generator(recipe.seed, 0), device)
+
+    density, colour = from_torch(subject.field.density, device), from_torch(subject.field.colour, device)
+
+    def preview() -> None:
+        mesh = preview_mesh(density, colour, occupied=subject.occupancy.cells.cpu().numpy())
+        if mesh is not None:
+            on_event(PreviewMesh(mesh))
+
+    outcome = optimise(subject, prior, recipe, _Narrator("Shaping", on_event, preview), should_stop)
+    _mention_skipped(outcome, on_event)
+    should_stop()
+    occupied = subject.occupancy.cells.cpu().numpy()
+    finished = finish(density, colour, recipe.mesh, on_event, (OPTIMISED, 0.99), occupied)
+    on_event(Progress("Saving", 0.99, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
+    write_npz(finished.mesh, folder / "mesh.npz")
+    write_glb(finished.mesh, folder / "mesh.glb")
+    return {**finished.report, **_account(outcome), "artifacts": ["mesh.npz", "mesh.glb"]}
+
+
+def _make_texture(
+    recipe: Recipe, prior: Prior, folder: Path, on_event: OnEvent, should_stop: StopRequest, device: str
+) -> dict[str, Any]:
+    texture = recipe.texture
+    shorter = min(texture.width, texture.height)
+    # The shorter side spans one window: over several, parts of a pattern settle out of step with each other.
+    extent = (texture.width / shorter, texture.height / shorter)
+    picture = Picture(extent, (texture.tile_x, texture.tile_y), step_generator(recipe.seed, 0)).to(device)
+    size = recipe.render_size or min(prior.card.image_size, 512)
+    subject = PictureSubject(picture, recipe.views_per_step, size)
+
+    def preview() -> None:
+        scale = min(1.0, 256 / max(texture.width, texture.height))
+        pixels = picture.paint(max(1, round(texture.width * scale)), max(1, round(texture.height * scale)), samples=1)
+        on_event(PreviewImage(_to_bytes(pixels)))
+
+    outcome = optimise(subject, prior, recipe, _Narrator("Painting", on_event, preview), should_stop)
+    _mention_skipped(outcome, on_event)
+    on_event(Progress("Saving", OPTIMISED, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
+    pixels = _to_bytes(cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic))
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("Software", f"Blender MSD {__version__}")
+    notes.add_text("recipe", recipe.model_dump_json())
+    Image.fromarray(pixels).save(folder / "texture.png", pnginfo=notes)
+    seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
+    size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
+    return {**size_report, **_account(outcome), "artifacts": ["texture.png"]}
+
+
+def _to_bytes(image: torch.Tensor) -> NDArray[np.uint8]:
+    """[3, H, W] in [0, 1] -> uint8 [H, W, 3]."""
+    pixels: NDArray[np.uint8] = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(pixels)
+
+
+def _account(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "steps": outcome.steps,
+        "denoiser_calls": outcome.denoiser_calls,
+        "stopped_by": outcome.stopped_by,
+        "skipped_steps": outcome.skipped_steps,
+    }
+
+
+def _mention_skipped(outcome: Outcome, on_event: OnEvent) -> None:
+    if outcome.skipped_steps:
+        on_event(Log("warning", f"{outcome.skipped_steps} steps were skipped: their gradients were not finite."))
+
+
+class _Narrator:
+    """Turns optimisation steps into progress events, and shows a preview now and then."""
+
+    def __init__(self, phase: str, on_event: OnEvent, preview: Callable[[], None]) -> None:
+        self._phase = phase
+        self._on_event = on_event
+        self._preview = preview
+        self._last_preview = time.monotonic()
+
+    def __call__(self, step: Step) -> None:
+        share = step.number / step.planned
+        seconds_left = step.seconds * (1 / share - 1) / OPTIMISED
+        fraction = LOADED + (OPTIMISED - LOADED) * share
+        self._on_event(Progress(self._phase, fraction, step.number, step.planned, seconds_left, step.denoiser_calls))
+        # Slow steps: by step number alone; fast ones: not more often than the clock allows.
+        due = step.number % max(1, step.planned // PREVIEWS) == 0
+        if due and time.monotonic() - self._last_preview >= PREVIEW_INTERVAL_S:
+            self._preview()
+            self._last_preview = time.monotonic()

@@ -1,0 +1,117 @@
+"""A field becomes a finished mesh, with progress and a report; live meshes come from the same field."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from server.errors import JobFailed
+from server.meshing.export import LIVE_PLACEMENT
+from server.meshing.fields import from_torch
+from server.meshing.finish import finish
+from server.meshing.preview import preview_mesh
+from server.recipe import MeshRecipe
+from server.studio.events import Event, Progress
+from tests.meshing.fields import ball, box, one_colour, position_as_colour, shell, solid, union
+
+sharp = partial(solid, sharpness=250)
+
+RECIPE = MeshRecipe(resolution=48, faces=3000)
+
+
+def test_the_finished_mesh_keeps_the_contract() -> None:
+    density = sharp(union(box(0.5, 0.3, 0.4), ball(0.05, (0, 0, 0.8))))
+    result = finish(density, one_colour(1.0, 0.5, 0.0), RECIPE, lambda event: None)
+    mesh = result.mesh
+    assert (mesh.position.dtype, mesh.triangle.dtype, mesh.colour.dtype) == (np.float32, np.int32, np.uint8)
+    assert mesh.position.flags.c_contiguous
+    assert mesh.triangle.flags.c_contiguous
+    size = mesh.position.max(0) - mesh.position.min(0)
+    # Field x (front) becomes Blender's -y; the speck above the box was dropped.
+    assert size == pytest.approx([0.6, 1.0, 0.8], abs=0.02)
+    assert size.max() == pytest.approx(1.0, abs=1e-5)
+    assert mesh.position[:, 2].min() == pytest.approx(0.0, abs=1e-6)
+    assert np.abs(mesh.colour.astype(int) - [255, 128, 0, 255]).max() <= 1
+    assert (result.report["faces"], result.report["vertices"]) == (len(mesh.triangle), len(mesh.position))
+    assert result.report["watertight"]
+    assert result.report["faces"] <= 3000 < result.report["raw_faces"]
+    assert set(result.report["phases"]) == {"Surface", "Clean-up", "Reduce", "Colour"}
+
+
+def test_the_placement_leads_back_to_the_field() -> None:
+    result = finish(sharp(ball(0.4, (0.3, -0.2, 0.1))), position_as_colour, RECIPE, lambda event: None)
+    back = result.placement.invert(result.mesh.position)
+    assert np.linalg.norm(back - [0.3, -0.2, 0.1], axis=1) == pytest.approx(0.4, abs=0.01)
+
+
+def test_progress_names_the_phases_and_never_falls() -> None:
+    events: list[Event] = []
+    finish(sharp(ball(0.5)), position_as_colour, RECIPE, events.append, fractions=(0.9, 0.98))
+    phases = [event.phase for event in events if isinstance(event, Progress)]
+    fractions = [event.fraction for event in events if isinstance(event, Progress)]
+    assert list(dict.fromkeys(phases)) == ["Surface", "Clean-up", "Reduce", "Colour"]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == pytest.approx(0.9)
+    assert fractions[-1] == pytest.approx(0.98)
+
+
+def test_the_same_field_gives_the_same_mesh() -> None:
+    first, second = (finish(shell(ball(0.5), 0.1), position_as_colour, RECIPE, lambda event: None) for _ in range(2))
+    assert np.array_equal(first.mesh.position, second.mesh.position)
+    assert np.array_equal(first.mesh.triangle, second.mesh.triangle)
+    assert np.array_equal(first.mesh.colour, second.mesh.colour)
+
+
+def test_a_field_of_tensors_is_finished_like_a_field_of_arrays() -> None:
+    def density(points: torch.Tensor) -> torch.Tensor:
+        return 4 * torch.exp((0.5 - points.norm(dim=-1)) * 250).clamp(max=50)
+
+    def colour(points: torch.Tensor) -> torch.Tensor:
+        return (points * 0.5 + 0.5).requires_grad_()
+
+    result = finish(from_torch(density), from_torch(colour), RECIPE, lambda event: None)
+    back = result.placement.invert(result.mesh.position)
+    assert np.linalg.norm(back, axis=1) == pytest.approx(0.5, abs=0.01)
+    assert np.abs(result.mesh.colour[:, :3] / 255 - (back * 0.5 + 0.5)).max() < 0.03
+
+
+def test_noise_is_refused_by_name() -> None:
+    rng = np.random.default_rng(0)
+
+    def density(points: np.ndarray) -> np.ndarray:
+        return rng.exponential(6, len(points)).astype(np.float32)
+
+    with pytest.raises(JobFailed) as caught:
+        finish(density, position_as_colour, MeshRecipe(resolution=64), lambda event: None)
+    assert caught.value.code == "surface-too-rough"
+    assert caught.value.hint
+
+
+def test_live_meshes_share_one_placement_whatever_is_in_them() -> None:
+    mesh = preview_mesh(solid(ball(0.3, (0.5, 0, 0.2))), position_as_colour)
+    assert mesh is not None
+    assert np.linalg.norm(LIVE_PLACEMENT.invert(mesh.position) - [0.5, 0, 0.2], axis=1) == pytest.approx(0.3, abs=0.02)
+    # In front of the middle (-y in Blender), and above it.
+    assert mesh.position.mean(0) == pytest.approx([0, -0.325, 0.58], abs=0.01)
+
+
+def test_a_live_mesh_and_the_finished_mesh_agree_up_to_placement() -> None:
+    density = sharp(box(0.5, 0.3, 0.4))
+    live = preview_mesh(density, position_as_colour, resolution=64)
+    final = finish(density, position_as_colour, RECIPE, lambda event: None)
+    assert live is not None
+    spans = [np.ptp(LIVE_PLACEMENT.invert(live.position), 0), np.ptp(final.placement.invert(final.mesh.position), 0)]
+    assert spans[0] == pytest.approx(spans[1], abs=0.04)
+
+
+def test_before_anything_is_solid_there_is_no_live_mesh() -> None:
+    assert preview_mesh(lambda points: np.zeros(len(points), np.float32), position_as_colour) is None
+
+
+def test_a_broken_field_is_refused_while_live_too() -> None:
+    with pytest.raises(JobFailed) as caught:
+        preview_mesh(lambda points: np.full(len(points), np.nan, np.float32), position_as_colour)
+    assert caught.value.code == "field-broken"

@@ -1,0 +1,49 @@
+"""Reduction meets the face budget without opening the surface or changing the shape."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from server.meshing import reduction
+from server.meshing.cleaning import clean, is_watertight
+from server.meshing.fields import Floats, Triangles
+from server.meshing.surface import extract_surface, signed_volume
+from tests.meshing.fields import LEVEL, mug, solid
+
+
+@pytest.fixture(scope="module")
+def raw() -> tuple[Floats, Triangles]:
+    return clean(*extract_surface(solid(mug), 64, LEVEL))
+
+
+@pytest.mark.parametrize("faces", [500, 2000, 10_000])
+def test_the_budget_is_met_and_the_mesh_stays_closed(raw: tuple[Floats, Triangles], faces: int) -> None:
+    vertices, triangles, note = reduction.reduce(*raw, faces)
+    assert note == ""
+    assert 0.95 * faces <= len(triangles) <= faces
+    assert is_watertight(triangles)
+    assert signed_volume(vertices, triangles) == pytest.approx(signed_volume(*raw), rel=0.02)
+    assert triangles.max() == len(vertices) - 1
+
+
+@pytest.mark.parametrize("faces", [0, 10_000_000])
+def test_zero_and_a_generous_budget_keep_the_mesh_as_it_is(raw: tuple[Floats, Triangles], faces: int) -> None:
+    vertices, triangles, note = reduction.reduce(*raw, faces)
+    assert (vertices is raw[0], triangles is raw[1], note) == (True, True, "")
+
+
+def test_a_budget_too_small_for_the_shape_is_backed_off_from_and_said(raw: tuple[Floats, Triangles]) -> None:
+    """Two faces cannot enclose anything."""
+    vertices, triangles, note = reduction.reduce(*raw, 2)
+    assert is_watertight(triangles)
+    assert signed_volume(vertices, triangles) == pytest.approx(signed_volume(*raw), rel=0.2)
+    assert str(len(triangles)) in note
+
+
+def test_an_open_mesh_is_reduced_all_the_same(raw: tuple[Floats, Triangles]) -> None:
+    vertices, triangles = raw
+    centre = vertices[triangles].mean(1)
+    _, fewer, note = reduction.reduce(vertices, np.ascontiguousarray(triangles[centre[:, 0] > 0]), 2000)
+    assert note == ""
+    assert 0 < len(fewer) <= 2000
