@@ -1,0 +1,40 @@
+"""Everything the routes need, in one explicit object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.jobs.events import Bell
+from server.jobs.queue import Queue
+from server.jobs.store import Store
+
+
+@dataclass(frozen=True)
+class Office:
+    """A data folder with its job store, queue and bell; `token` is what callers must show.
+
+    `heartbeat_s`: how often a silent event stream says that it is still there.
+    """
+
+    data_dir: Path
+    token: str
+    bell: Bell
+    store: Store
+    queue: Queue
+    loopback_only: bool = True
+    heartbeat_s: float = 3.0
+
+    @staticmethod
+    def open(
+        data_dir: Path, token: str, devices: list[str], loopback_only: bool = True, heartbeat_s: float = 3.0
+    ) -> Office:
+        """Open the store in `data_dir` and fail what a crash interrupted. The queue is not started.
+
+        Raises:
+            Problem: "store-broken".
+        """
+        bell = Bell()
+        store = Store(data_dir / "jobs.sqlite", bell.ring)
+        store.fail_interrupted()
+        return Office(data_dir, token, bell, store, Queue(store, data_dir, devices), loopback_only, heartbeat_s)

@@ -1,0 +1,134 @@
+"""The routes under /v1."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+
+from server import __version__
+from server.api import API_VERSION
+from server.api.office import Office
+from server.api.problems import Refused
+from server.api.streaming import stream_events
+from server.errors import BadRequest
+from server.jobs.artifacts import find_artifact, job_folder
+from server.jobs.events import OVER
+from server.jobs.store import Conflict
+from server.priors.catalogue import built_in_cards, check_prompt
+from server.recipe import PRESETS, Recipe, read_recipe
+
+# A recipe is about a thousand bytes.
+BODY_LIMIT = 100_000
+
+_MEDIA_TYPES = {
+    ".npz": "application/octet-stream",
+    ".glb": "model/gltf-binary",
+    ".png": "image/png",
+    ".json": "application/json",
+}
+
+
+def build_routes(office: Office) -> APIRouter:
+    """Routes that work on this office. Plain functions run on threads, so none of them blocks an event stream."""
+    routes = APIRouter(prefix="/v1")
+    store, queue = office.store, office.queue
+
+    @routes.get("/health")
+    def health() -> dict[str, Any]:
+        return {"name": "blender-msd", "version": __version__, "api": API_VERSION}
+
+    @routes.get("/capabilities")
+    def capabilities() -> dict[str, Any]:
+        return {
+            **health(),
+            "devices": queue.devices(),
+            "priors": [card.as_json() for card in built_in_cards()],
+            "prior_folders": True,
+            "presets": PRESETS,
+            "recipe": Recipe.model_json_schema(),
+        }
+
+    @routes.post("/jobs", status_code=201)
+    async def submit(
+        request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
+    ) -> Response:
+        return await run_in_threadpool(queue_recipe, await _read_body(request), idempotency_key)
+
+    def queue_recipe(body: bytes, idempotency_key: str | None) -> Response:
+        recipe = read_recipe(_object_from(body))
+        check_prompt(recipe.prior, recipe.prompt, recipe.kind)
+        job, is_new = store.submit(recipe, idempotency_key)
+        queue.wake()
+        return JSONResponse(job.as_json(), 201 if is_new else 200)
+
+    @routes.get("/jobs")
+    def list_jobs(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
+        return {"jobs": [job.as_json() for job in store.newest(limit)]}
+
+    @routes.get("/jobs/{job_id}")
+    def get_job(job_id: str) -> dict[str, Any]:
+        return store.get(job_id).as_json()
+
+    @routes.delete("/jobs/{job_id}", status_code=204)
+    def delete_job(job_id: str) -> None:
+        state = store.get(job_id).state
+        if state not in OVER:
+            raise Conflict("job-not-over", f"The job is {state}.", "Cancel it first, then delete it.")
+        shutil.rmtree(job_folder(office.data_dir, job_id), ignore_errors=True)
+        store.delete(job_id)
+
+    @routes.post("/jobs/{job_id}/{order}")
+    def order_job(job_id: str, order: Literal["cancel", "finish", "pause", "resume"]) -> dict[str, Any]:
+        {"cancel": queue.cancel, "finish": queue.finish, "pause": queue.pause, "resume": queue.resume}[order](job_id)
+        return store.get(job_id).as_json()
+
+    @routes.get("/jobs/{job_id}/events")
+    def events(job_id: str, last_event_id: Annotated[int, Header(ge=0)] = 0) -> StreamingResponse:
+        store.get(job_id)  # an unknown job is a 404, not an empty stream
+        headers = {"Cache-Control": "no-store"}
+        return StreamingResponse(
+            stream_events(office, job_id, last_event_id), media_type="text/event-stream", headers=headers
+        )
+
+    @routes.get("/jobs/{job_id}/artifacts/{name}")
+    def artifact(job_id: str, name: str, if_none_match: Annotated[str, Header()] = "") -> Response:
+        store.get(job_id)
+        path = find_artifact(job_folder(office.data_dir, job_id), name)
+        if path is None:
+            hint = "Live files are kept only while they are the newest; take the name from the newest event."
+            raise Refused(404, "artifact-unknown", f"The job has no file {name[:80]!r}.", hint)
+        found = path.stat()
+        # Files are renamed into place and never changed afterwards.
+        tag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+        headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+        if tag in (given.strip().removeprefix("W/") for given in if_none_match.split(",")):
+            return Response(status_code=304, headers=headers)
+        media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+        return FileResponse(path, headers=headers, media_type=media_type, stat_result=found)
+
+    return routes
+
+
+async def _read_body(request: Request) -> bytes:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_LIMIT:
+            hint = "A recipe is a small JSON object; send paths, not contents."
+            raise Refused(413, "body-too-large", f"The request is larger than {BODY_LIMIT} bytes.", hint)
+    return body
+
+
+def _object_from(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("body-invalid", "The request is not JSON.", "Send one JSON object: the recipe.") from None
+    if not isinstance(data, dict):
+        raise BadRequest("body-invalid", "The request is not a JSON object.", "Send one JSON object: the recipe.")
+    return data

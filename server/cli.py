@@ -1,0 +1,261 @@
+"""The command line: `python -m server COMMAND`. Thin: reads arguments, calls one room, prints.
+
+Heavy modules are imported inside the commands, so that --help and wrong usage answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from server.errors import BadRequest, Cancelled, Problem
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    # Spinning OpenMP threads make two cores slower than one; must be set before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    args = _build_parser().parse_args(arguments)
+    try:
+        result = args.run(args)
+    except Problem as problem:
+        if getattr(args, "json", False):
+            print(json.dumps({"error": problem.as_json()}))
+        print(f"{problem.message} {problem.hint}".strip(), file=sys.stderr)
+        return problem.exit_code
+    except (KeyboardInterrupt, Cancelled):
+        print("Interrupted: nothing was saved.", file=sys.stderr)
+        return 130
+    if result is not None:
+        print(json.dumps(result) if args.json else _readable(result))
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m server", description=__import__("server").__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    mesh = commands.add_parser("mesh", help="make a mesh from a prompt")
+    _add_making(mesh, out="mesh.glb")
+    mesh.add_argument("--faces", type=int, help="face budget; 0 keeps every face")
+    mesh.add_argument("--resolution", type=int, help="marching-cubes cells per side")
+    mesh.set_defaults(run=_mesh)
+
+    texture = commands.add_parser("texture", help="make a texture from a prompt")
+    _add_making(texture, out="texture.png")
+    texture.add_argument("--size", type=_size, default=None, metavar="N|WxH", help="in pixels (default 512)")
+    texture.add_argument("--tile", action="store_true", help="make it seamless in both directions")
+    texture.set_defaults(run=_texture)
+
+    sample = commands.add_parser("sample", help="draw plain samples of a prior, without distillation")
+    _add_common(sample)
+    sample.add_argument("prompt", metavar="PROMPT")
+    sample.add_argument("--out", type=Path, default=Path("sample.png"))
+    sample.add_argument("--steps", type=int, default=30, help="sampler steps")
+    sample.add_argument("--count", type=int, default=1, help="how many, side by side")
+    sample.add_argument("--azimuth", type=float, help="seen from this angle in degrees; 0 is the front")
+    sample.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
+    sample.set_defaults(run=_sample)
+
+    serve = commands.add_parser("serve", help="run the server that the extension talks to")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    serve.add_argument("--data-dir", type=Path, required=True, help="where jobs, results and server.json live")
+    serve.add_argument("--parent-pid", type=int, help="stop when this process is gone")
+    serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
+    serve.set_defaults(run=_serve, json=False)
+
+    doctor = commands.add_parser("doctor", help="say what runs here, and why")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(run=_doctor)
+
+    evaluate = commands.add_parser("evaluate", help="compare results with the truth, where there is one")
+    subjects = evaluate.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=_Parser)
+    shapes = subjects.add_parser("shapes", help="meshes of known objects against their true shapes")
+    _add_common(shapes)
+    shapes.add_argument("--prompts", nargs="+", default=None, metavar="PROMPT", help="default: one per known object")
+    shapes.add_argument("--methods", nargs="+", default=["msd"], help="msd, sds, sdi (default: msd)")
+    shapes.add_argument("--seeds", type=int, default=1, help="how many seeds per prompt")
+    shapes.add_argument("--preset", default="sketch")
+    shapes.add_argument("--pictures", type=Path, help="folder for a turntable of every mesh")
+    shapes.set_defaults(run=_evaluate_shapes)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prior", default="exact", help="'exact', or a diffusers folder (default: exact)")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+
+
+def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
+    _add_common(parser)
+    parser.add_argument("prompt", metavar="PROMPT")
+    parser.add_argument("--out", type=Path, default=Path(out))
+    parser.add_argument("--negative-prompt", default="")
+    parser.add_argument("--preset", default="standard", help="sketch, standard or fine")
+    parser.add_argument("--steps", type=int, help="optimisation steps (default: the preset's)")
+    parser.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop optimising after this long")
+    parser.add_argument("--render-size", type=int, help="pixels per side of the training renders")
+    parser.add_argument("--views", type=int, help="views per step")
+    parser.add_argument("--method", help="msd (mean-shift distillation), sds or sdi")
+    parser.add_argument("--estimator", help="paper, exact, tweedie or noised")
+    parser.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
+    parser.add_argument("--bandwidth-start", type=float)
+    parser.add_argument("--bandwidth-end", type=float)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        parts = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (1, 2):
+        raise argparse.ArgumentTypeError(f"size must be N or WxH in pixels, not {text!r}")
+    return parts[0], parts[-1]
+
+
+def _recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> dict[str, Any]:
+    """The recipe that the arguments ask for; what was not given is left to the preset."""
+    guidance = {
+        "method": args.method,
+        "estimator": args.estimator,
+        "scale": args.scale,
+        "bandwidth_start": args.bandwidth_start,
+        "bandwidth_end": args.bandwidth_end,
+    }
+    asked = {
+        "steps": args.steps,
+        "time_budget_s": args.time_budget,
+        "render_size": args.render_size,
+        "views_per_step": args.views,
+        "guidance": _given(guidance),
+        **{name: _given(part) for name, part in parts.items()},
+    }
+    return {
+        "kind": kind,
+        "prompt": args.prompt,
+        "negative_prompt": args.negative_prompt,
+        "seed": args.seed,
+        "prior": args.prior,
+        "preset": args.preset,
+        **_given(asked),
+    }
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _mesh(args: argparse.Namespace) -> dict[str, Any]:
+    _check_suffix(args.out, (".glb", ".npz"))
+    recipe = _recipe_of(args, "mesh", mesh={"faces": args.faces, "resolution": args.resolution})
+    return _make(recipe, args, {".glb": "mesh.glb", ".npz": "mesh.npz"})
+
+
+def _texture(args: argparse.Namespace) -> dict[str, Any]:
+    _check_suffix(args.out, (".png",))
+    width, height = args.size or (None, None)
+    texture = {"width": width, "height": height, "tile_x": args.tile, "tile_y": args.tile}
+    return _make(_recipe_of(args, "texture", texture=texture), args, {".png": "texture.png"})
+
+
+def _check_suffix(path: Path, known: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in known:
+        raise BadRequest("format-unknown", f"Cannot write {path.name}: the file must end in {' or '.join(known)}.")
+
+
+def _make(recipe_data: dict[str, Any], args: argparse.Namespace, artifact_of: dict[str, str]) -> dict[str, Any]:
+    """Make it in this process, showing a progress bar on stderr, and move the asked-for artifact to --out."""
+    import shutil
+    import tempfile
+
+    from server.priors.catalogue import check_prompt, load_prior
+    from server.progress_bar import ProgressBar
+    from server.recipe import read_recipe
+
+    recipe = read_recipe(recipe_data)
+    check_prompt(recipe.prior, recipe.prompt, recipe.kind)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
+        from server.studio.production import produce
+        from server.studio.threads import use_half_of_the_cores
+
+        use_half_of_the_cores()
+        prior = load_prior(recipe.prior, args.device)
+        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device)
+        shutil.copyfile(Path(folder) / artifact_of[args.out.suffix.lower()], args.out)
+    del report["artifacts"]
+    return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report}
+
+
+def _sample(args: argparse.Namespace) -> dict[str, Any]:
+    from server.priors.catalogue import check_prompt, load_prior
+    from server.studio.sampling import draw_samples
+
+    if args.steps < 1 or args.count < 1:
+        raise BadRequest("size-invalid", "--steps and --count must be at least 1.")
+    _check_suffix(args.out, (".png",))
+    check_prompt(args.prior, args.prompt, None)
+    prior = load_prior(args.prior, args.device)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    calls = draw_samples(
+        prior, args.prompt, args.count, args.steps, args.seed, args.out, args.scale, args.azimuth, args.device
+    )
+    return {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}
+
+
+def _serve(args: argparse.Namespace) -> None:
+    from server.api.serving import serve
+
+    serve(args.host, args.port, args.data_dir, args.device, args.parent_pid)
+
+
+def _doctor(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.doctor import describe, examine
+
+    report = examine()
+    if args.json:
+        return report
+    print(describe(report))
+    return None
+
+
+def _evaluate_shapes(args: argparse.Namespace) -> dict[str, Any]:
+    from tqdm import tqdm
+
+    from server.evaluation.shapes import evaluate_shapes, planned_runs
+    from server.studio.threads import use_half_of_the_cores
+
+    use_half_of_the_cores()
+    seeds = range(args.seed, args.seed + args.seeds)
+    with tqdm(total=planned_runs(args.prompts, seeds, args.methods), desc="Shapes", unit="mesh") as bar:
+        return evaluate_shapes(
+            args.prompts,
+            seeds,
+            args.methods,
+            args.prior,
+            args.device,
+            {"preset": args.preset},
+            args.pictures,
+            lambda row: bar.update(),
+        )
+
+
+def _readable(result: dict[str, Any]) -> str:
+    if "rows" in result:
+        rows = result["rows"]
+        names = list(rows[0]) if rows else []
+        lines = ["  ".join(names), *("  ".join(str(row[name]) for name in names) for row in rows)]
+        return "\n".join(lines)
+    return "\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in result.items())

@@ -1,0 +1,172 @@
+"""Jobs over HTTP: submitting, listing, refusing, deleting, and their files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from server.api.office import Office
+from server.api.routes import BODY_LIMIT
+from server.jobs.artifacts import job_folder
+
+Recipe = dict[str, Any]
+
+
+def test_a_submitted_job_is_queued_and_can_be_read(client: TestClient, bricks: Recipe) -> None:
+    answer = client.post("/v1/jobs", json=bricks)
+    assert answer.status_code == 201
+    job = client.get(f"/v1/jobs/{answer.json()['id']}").json()
+    assert job == answer.json()
+    assert job["state"] == "queued"
+    assert job["recipe"]["prompt"] == "red bricks"
+    assert job["recipe"]["guidance"]["method"] == "msd"
+    assert (job["report"], job["error"], job["started"], job["finished"]) == (None, None, None, None)
+    assert job["created"] > 1.7e9
+
+
+def test_jobs_are_listed_newest_first_up_to_a_limit(client: TestClient, bricks: Recipe) -> None:
+    ids = [client.post("/v1/jobs", json=bricks | {"seed": seed}).json()["id"] for seed in range(3)]
+    assert [job["id"] for job in client.get("/v1/jobs").json()["jobs"]] == ids[::-1]
+    assert [job["id"] for job in client.get("/v1/jobs?limit=1").json()["jobs"]] == [ids[2]]
+    for limit in ("0", "501", "many"):
+        answer = client.get(f"/v1/jobs?limit={limit}")
+        assert answer.status_code == 422
+        assert "limit" in answer.json()["error"]["message"]
+
+
+def test_the_same_idempotency_key_makes_one_job(client: TestClient, bricks: Recipe) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = client.post("/v1/jobs", json=bricks, headers=key)
+    again = client.post("/v1/jobs", json=bricks, headers=key)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    other = client.post("/v1/jobs", json=bricks | {"seed": 1}, headers=key)
+    assert other.status_code == 409
+    assert other.json()["error"]["code"] == "idempotency-key-reused"
+    assert len(client.get("/v1/jobs").json()["jobs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ({"prompt": ""}, "recipe-invalid", "prompt"),
+        ({"prompt": "   "}, "recipe-invalid", "prompt is empty"),
+        ({"prompt": "an elephant in the room"}, "prompt-unreadable", ""),
+        ({"preset": "huge"}, "recipe-invalid", "preset"),
+        ({"texture": {"width": 9000}}, "recipe-invalid", "texture.width"),
+        ({"steps": 0}, "recipe-invalid", "steps"),
+        ({"unknown": 1}, "recipe-invalid", "unknown"),
+        ({"prior": "/no/such/folder"}, "prior-unknown", "/no/such/folder"),
+    ],
+)
+def test_a_recipe_that_cannot_be_made_is_refused_with_the_reason(
+    client: TestClient, bricks: Recipe, change: Recipe, code: str, said: str
+) -> None:
+    answer = client.post("/v1/jobs", json=bricks | change)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == code
+    assert said in answer.json()["error"]["message"]
+    assert client.get("/v1/jobs").json()["jobs"] == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"text"', b"\xff\xfe", b"[" * 50_000, b'{"kind": NaN}'])
+def test_a_body_that_is_no_recipe_is_refused(client: TestClient, body: bytes) -> None:
+    answer = client.post("/v1/jobs", content=body)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] in ("body-invalid", "recipe-invalid")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_body_that_is_too_large_is_refused(client: TestClient, streamed: bool) -> None:
+    body = b"x" * (BODY_LIMIT + 1)
+    answer = client.post("/v1/jobs", content=iter([body]) if streamed else body)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "body-too-large"
+
+
+def test_unknown_jobs_and_routes_are_not_found(client: TestClient) -> None:
+    for method, path in [
+        ("GET", "/v1/jobs/nothing"),
+        ("GET", "/v1/jobs/nothing/events"),
+        ("GET", "/v1/jobs/nothing/artifacts/mesh.npz"),
+        ("POST", "/v1/jobs/nothing/cancel"),
+        ("DELETE", "/v1/jobs/nothing"),
+        ("GET", "/v2/jobs"),
+    ]:
+        answer = client.request(method, path)
+        assert answer.status_code == 404, path
+        assert set(answer.json()["error"]) == {"code", "message", "hint"}
+
+
+def test_an_unknown_order_is_refused(client: TestClient, bricks: Recipe) -> None:
+    job_id = client.post("/v1/jobs", json=bricks).json()["id"]
+    assert client.post(f"/v1/jobs/{job_id}/explode").status_code == 422
+
+
+def test_a_queued_job_can_be_cancelled_but_not_paused_finished_or_resumed(client: TestClient, bricks: Recipe) -> None:
+    job_id = client.post("/v1/jobs", json=bricks).json()["id"]
+    for order in ("pause", "finish", "resume"):
+        answer = client.post(f"/v1/jobs/{job_id}/{order}")
+        assert answer.status_code == 409
+        assert "queued" in answer.json()["error"]["message"]
+    assert client.post(f"/v1/jobs/{job_id}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
+
+
+def test_a_job_under_way_cannot_be_deleted_and_one_that_is_over_can(
+    client: TestClient, office: Office, bricks: Recipe
+) -> None:
+    job_id = client.post("/v1/jobs", json=bricks).json()["id"]
+    office.store.claim()
+    refused = client.delete(f"/v1/jobs/{job_id}")
+    assert refused.status_code == 409
+    assert "Cancel" in refused.json()["error"]["hint"]
+    folder = job_folder(office.data_dir, job_id)
+    folder.mkdir(parents=True)
+    (folder / "texture.png").write_bytes(b"x")
+    office.store.end(job_id, "failed", error={"code": "x", "message": "y", "hint": "z"})
+    assert client.get(f"/v1/jobs/{job_id}").json()["error"]["code"] == "x"
+    assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
+    assert client.get(f"/v1/jobs/{job_id}").status_code == 404
+    assert not folder.exists()
+
+
+def test_an_artifact_is_sent_once_and_then_known_by_its_tag(client: TestClient, office: Office, bricks: Recipe) -> None:
+    job_id = client.post("/v1/jobs", json=bricks).json()["id"]
+    folder = job_folder(office.data_dir, job_id)
+    folder.mkdir(parents=True)
+    (folder / "mesh.glb").write_bytes(b"glTF and more")
+    path = f"/v1/jobs/{job_id}/artifacts/mesh.glb"
+    first = client.get(path)
+    assert (first.status_code, first.content) == (200, b"glTF and more")
+    assert first.headers["content-type"] == "model/gltf-binary"
+    again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+    (folder / "mesh.glb").unlink()
+    (folder / "mesh.glb").write_bytes(b"glTF, changed")
+    assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["../../jobs.sqlite", "..%2F..%2Fjobs.sqlite", "%2e%2e/%2e%2e/jobs.sqlite", ".hidden", "none.npz", "a%00b"]
+)
+def test_only_files_of_the_job_are_served(client: TestClient, office: Office, bricks: Recipe, name: str) -> None:
+    job_id = client.post("/v1/jobs", json=bricks).json()["id"]
+    folder = job_folder(office.data_dir, job_id)
+    folder.mkdir(parents=True)
+    (folder / ".hidden").write_text("x")
+    answer = client.get(f"/v1/jobs/{job_id}/artifacts/{name}")
+    assert answer.status_code == 404
+    assert "error" in answer.json()
+
+
+def test_capabilities_tell_priors_presets_devices_and_the_recipe(client: TestClient) -> None:
+    said = client.get("/v1/capabilities").json()
+    assert said["api"] == 1
+    assert "exact" in [prior["name"] for prior in said["priors"]]
+    assert set(said["presets"]["mesh"]) == {"sketch", "standard", "fine"}
+    assert said["devices"][0]["wanted"] == "cpu"
+    assert "prompt" in said["recipe"]["properties"]

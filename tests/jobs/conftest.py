@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.jobs.events import Bell
+from server.jobs.queue import Queue
+from server.jobs.store import Store
+from server.recipe import Recipe, read_recipe
+
+# The cheapest real jobs there are, and one that would never end by itself.
+BRICKS = {
+    "kind": "texture",
+    "prompt": "red bricks",
+    "steps": 3,
+    "render_size": 16,
+    "guidance": {"estimator": "tweedie"},
+    "texture": {"width": 32, "height": 32},
+}
+CUBE = {
+    "kind": "mesh",
+    "prompt": "a red cube",
+    "steps": 3,
+    "render_size": 16,
+    "mesh": {"resolution": 16, "faces": 200},
+}
+ENDLESS = {**BRICKS, "steps": 100_000}
+
+
+@pytest.fixture
+def recipe() -> Callable[..., Recipe]:
+    """recipe("bricks" | "cube" | "endless", seed=...)"""
+
+    def build(name: str = "bricks", **changes: Any) -> Recipe:
+        return read_recipe({"bricks": BRICKS, "cube": CUBE, "endless": ENDLESS}[name] | changes)
+
+    return build
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "jobs.sqlite", on_news=lambda _: None)
+    yield store
+    store.close()
+
+
+class Office:
+    """A store with a running queue of one real worker process, and ways to wait for what it does."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.store = Store(data_dir / "jobs.sqlite", Bell().ring)
+        self.queue = Queue(self.store, data_dir, ["cpu"])
+        self.queue.start()
+
+    def submit(self, recipe: Recipe) -> str:
+        job, _ = self.store.submit(recipe)
+        self.queue.wake()
+        return job.id
+
+    def wait_for(self, condition: Callable[[], Any], what: str) -> Any:
+        deadline = time.monotonic() + 120
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"waited in vain for {what}; devices: {self.queue.devices()}"
+            time.sleep(0.02)
+        return value
+
+    def wait_for_state(self, job_id: str, *states: str) -> Any:
+        return self.wait_for(lambda: (job := self.store.get(job_id)).state in states and job, f"{states}")
+
+    def wait_for_step(self, job_id: str, step: int) -> None:
+        def reached() -> bool:
+            progress = self.store.get(job_id).progress
+            return progress is not None and progress["step"] >= step
+
+        self.wait_for(reached, f"step {step}")
+
+    def worker_pid(self) -> int:
+        self.wait_for(lambda: self.queue.devices()[0]["state"] in ("idle", "busy"), "the worker")
+        return int(self.queue.devices()[0]["pid"])
+
+    def names(self, job_id: str) -> list[str]:
+        return [event.name for event in self.store.events_after(job_id, 0)]
+
+    def close(self) -> None:
+        self.queue.stop()
+        self.store.close()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    office = Office(tmp_path_factory.mktemp("office"))
+    yield office
+    office.close()

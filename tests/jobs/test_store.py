@@ -1,0 +1,158 @@
+"""The record of jobs: what is promised about events, states and restarts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from server.errors import Problem
+from server.jobs.events import LIVE_FILES_KEPT
+from server.jobs.store import Conflict, NoSuchJob, Store
+from server.recipe import Recipe
+
+MakeRecipe = Callable[..., Recipe]
+
+
+def test_a_submitted_job_is_queued_with_its_whole_recipe(store: Store, recipe: MakeRecipe) -> None:
+    job, is_new = store.submit(recipe(seed=7))
+    assert is_new
+    assert job.state == "queued"
+    assert Recipe.model_validate(store.get(job.id).recipe) == recipe(seed=7)
+    assert job.created > 0
+    assert job.started is None
+
+
+def test_event_ids_of_each_job_count_from_one(store: Store, recipe: MakeRecipe) -> None:
+    first, second = store.submit(recipe())[0], store.submit(recipe())[0]
+    for _ in range(3):
+        store.append(first.id, "log", {"level": "info", "message": "x"})
+        store.append(second.id, "log", {"level": "info", "message": "x"})
+    assert [event.id for event in store.events_after(first.id, 0)] == [1, 2, 3, 4]
+    assert [event.id for event in store.events_after(second.id, 2)] == [3, 4]
+
+
+def test_jobs_are_claimed_oldest_first_and_once(store: Store, recipe: MakeRecipe) -> None:
+    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(3)]
+    claimed = [store.claim() for _ in range(4)]
+    assert [job and job.id for job in claimed] == [*ids, None]
+    assert store.get(ids[0]).state == "running"
+    assert store.get(ids[0]).started is not None
+
+
+def test_jobs_are_listed_newest_first(store: Store, recipe: MakeRecipe) -> None:
+    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(4)]
+    assert [job.id for job in store.newest(3)] == ids[:0:-1]
+
+
+def test_the_same_idempotency_key_gives_the_same_job(store: Store, recipe: MakeRecipe) -> None:
+    first, _ = store.submit(recipe(), "key")
+    again, is_new = store.submit(recipe(), "key")
+    assert (again.id, is_new) == (first.id, False)
+    assert store.submit(recipe(), "another key")[1]
+
+
+def test_an_idempotency_key_is_refused_for_another_recipe(store: Store, recipe: MakeRecipe) -> None:
+    store.submit(recipe(seed=1), "key")
+    with pytest.raises(Conflict) as refused:
+        store.submit(recipe(seed=2), "key")
+    assert refused.value.code == "idempotency-key-reused"
+    assert len(store.newest(10)) == 1
+
+
+def test_the_end_of_a_job_is_its_last_event_whatever_comes_later(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    store.claim()
+    assert store.end(job_id, "done", report={"faces": 12})
+    store.append(job_id, "progress", {"fraction": 1.0})
+    assert not store.end(job_id, "cancelled")
+    events = store.events_after(job_id, 0)
+    assert [event.is_last for event in events].index(True) == len(events) - 1
+    assert events[-1].data == {"report": {"faces": 12}}
+    job = store.get(job_id)
+    assert (job.state, job.report) == ("done", {"faces": 12})
+    assert job.finished is not None
+
+
+def test_a_job_tells_its_newest_progress(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    store.append(job_id, "progress", {"fraction": 0.1})
+    store.append(job_id, "progress", {"fraction": 0.2})
+    assert store.get(job_id).progress == {"fraction": 0.2}
+
+
+def test_a_replay_names_no_preview_whose_file_is_gone(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    for number in range(1, 8):
+        store.append(job_id, "preview_mesh", {"artifact": f"live-{number:04d}.npz"})
+        store.append(job_id, "preview_image", {"artifact": f"preview-{number:04d}.npz"})
+    meshes = [event.data["artifact"] for event in store.events_after(job_id, 0) if event.name == "preview_mesh"]
+    images = [event.data["artifact"] for event in store.events_after(job_id, 0) if event.name == "preview_image"]
+    kept = range(8 - LIVE_FILES_KEPT, 8)
+    assert meshes == [f"live-{number:04d}.npz" for number in kept]
+    assert images == [f"preview-{number:04d}.npz" for number in kept]
+    store.append(job_id, "log", {"level": "info", "message": "x"})
+    assert store.events_after(job_id, 0)[-1].id == 1 + 14 + 1
+
+
+def test_everything_outlives_the_process(tmp_path: Path, recipe: MakeRecipe) -> None:
+    before = Store(tmp_path / "jobs.sqlite", lambda _: None)
+    job_id = before.submit(recipe(), "key")[0].id
+    before.append(job_id, "progress", {"fraction": 0.5})
+    before.close()
+    after = Store(tmp_path / "jobs.sqlite", lambda _: None)
+    assert after.get(job_id).progress == {"fraction": 0.5}
+    assert [event.id for event in after.events_after(job_id, 0)] == [1, 2]
+    assert after.submit(recipe(), "key")[0].id == job_id
+    after.close()
+
+
+def test_after_a_crash_running_jobs_are_failed_and_queued_ones_wait(store: Store, recipe: MakeRecipe) -> None:
+    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(4)]
+    for _ in range(3):
+        store.claim()
+    store.change_state(ids[1], ("running",), "paused")
+    store.change_state(ids[2], ("running",), "finishing")
+    assert store.fail_interrupted() == ids[:3]
+    assert [store.get(job_id).state for job_id in ids] == ["failed", "failed", "failed", "queued"]
+    assert store.get(ids[0]).error == store.events_after(ids[0], 0)[-1].data
+    assert store.get(ids[0]).error["code"] == "server-restarted"
+    assert Recipe.model_validate(store.get(ids[0]).recipe) == recipe(seed=0)
+
+
+def test_only_a_job_that_is_over_can_be_deleted(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    with pytest.raises(Conflict):
+        store.delete(job_id)
+    store.end(job_id, "cancelled")
+    store.delete(job_id)
+    with pytest.raises(NoSuchJob):
+        store.get(job_id)
+    assert store.events_after(job_id, 0) == []
+
+
+def test_news_are_told_after_they_can_be_read(tmp_path: Path, recipe: MakeRecipe) -> None:
+    seen: list[tuple[str, int]] = []
+    store = Store(tmp_path / "jobs.sqlite", lambda job_id: seen.append((job_id, store.get(job_id).last_event)))
+    job_id = store.submit(recipe())[0].id
+    store.append(job_id, "log", {})
+    store.claim()
+    store.end(job_id, "failed", error={"code": "x"})
+    assert seen == [(job_id, 1), (job_id, 2), (job_id, 3), (job_id, 5)]
+    store.close()
+
+
+@pytest.mark.parametrize("fault", ["not a database", "of a later version"])
+def test_a_record_that_cannot_be_read_is_named(tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "jobs.sqlite"
+    if fault == "not a database":
+        path.write_bytes(b"something else" * 100)
+    else:
+        with sqlite3.connect(path) as db:
+            db.execute("PRAGMA user_version = 99")
+    with pytest.raises(Problem) as refused:
+        Store(path, lambda _: None)
+    assert refused.value.code == "store-broken"
+    assert str(path) in refused.value.message

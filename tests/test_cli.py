@@ -1,0 +1,111 @@
+"""The command line: what it prints, and how it refuses."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "server", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["mesh"], "PROMPT"),
+        (["mesh", ""], "prompt"),
+        (["mesh", "a purple unicorn"], "duck"),
+        (["mesh", "a yellow duck", "--preset", "grand"], "preset"),
+        (["mesh", "a yellow duck", "--out", "duck.stl"], ".glb"),
+        (["mesh", "a yellow duck", "--prior", "/no/such/folder"], "/no/such/folder"),
+        (["mesh", "red bricks"], "surface"),
+        (["mesh", "a yellow duck", "--bandwidth-start", "-1"], "bandwidth_start"),
+        (["mesh", "a yellow duck", "--bandwidth-start", "0.1", "--bandwidth-end", "2"], "bandwidth"),
+        (["texture", "red bricks", "--size", "0"], "texture.width"),
+        (["texture", "red bricks", "--size", "big"], "size"),
+        (["texture", "a yellow duck"], "object"),
+        (["mesh", "a yellow duck", "--device", "quantum"], "quantum"),
+        (["conjure"], "conjure"),
+    ],
+)
+def test_wrong_usage_exits_2_with_one_clear_line(arguments: list[str], says: str, tmp_path: Path) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stdout == ""
+
+
+def test_with_json_a_refusal_is_one_document_too() -> None:
+    done = run("mesh", "a purple unicorn", "--json")
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "prompt-unreadable"
+    assert "duck" in error["hint"]
+
+
+def test_a_texture_is_written_and_described(tmp_path: Path) -> None:
+    out = tmp_path / "made" / "stripes.png"
+    sizes = ["--size", "48x32", "--render-size", "16", "--steps", "3", "--tile"]
+    report = document(run("texture", "blue stripes", *sizes, "--out", str(out), "--json"))
+    assert Image.open(out).size == (48, 32)
+    assert report["seam_ratio"] > 0
+    assert (report["steps"], report["stopped_by"]) == (3, "steps")
+
+
+@pytest.fixture(scope="module")
+def two_meshes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str, Any], Path]]:
+    folder = tmp_path_factory.mktemp("meshes")
+    made = []
+    for name in ("first", "second"):
+        out = folder / f"{name}.npz"
+        cheap = ["--steps", "60", "--render-size", "24", "--resolution", "32", "--faces", "2000"]
+        made.append((document(run("mesh", "a red ball", *cheap, "--seed", "5", "--out", str(out), "--json")), out))
+    return made
+
+
+def test_a_mesh_is_written_and_described(two_meshes: list[tuple[dict[str, Any], Path]]) -> None:
+    report, out = two_meshes[0]
+    promised = {"faces", "vertices", "watertight", "seconds", "denoiser_calls", "steps", "stopped_by"}
+    assert promised <= set(report)
+    with np.load(out, allow_pickle=False) as arrays:
+        assert len(arrays["triangle"]) == report["faces"]
+        extent = arrays["position"].max(0) - arrays["position"].min(0)
+        assert extent.max() == pytest.approx(1.0, abs=1e-4)
+        assert arrays["position"][:, 2].min() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_same_recipe_gives_the_same_mesh_in_another_process(two_meshes: list[tuple[dict[str, Any], Path]]) -> None:
+    (_, first), (_, second) = two_meshes
+    with np.load(first) as a, np.load(second) as b:
+        for name in ("position", "triangle", "colour"):
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_a_sample_is_drawn_from_the_prior(tmp_path: Path) -> None:
+    out = tmp_path / "sample.png"
+    report = document(run("sample", "green dots", "--steps", "4", "--count", "2", "--out", str(out), "--json"))
+    assert Image.open(out).size == (128, 64)
+    assert report["denoiser_calls"] == 8
+
+
+def test_doctor_says_what_runs_here() -> None:
+    report = document(run("doctor", "--json"))
+    assert "torch" in json.dumps(report)
