@@ -1,0 +1,24 @@
+"""The Blender half: panels, live meshes and results. Only `bpy`, numpy and the standard library are used.
+
+Arrows point one way: `ui` -> `bridge` -> `core`, `scene`. `core` never imports `bpy`; `scene` never uses the network.
+"""
+
+VERSION = "0.1.0"
+
+# The name Blender knows the extension by ("bl_ext.user_default.blender_msd"): preferences and the user folder want it.
+EXTENSION = __package__.rpartition(".")[0]
+
+
+def register() -> None:
+    from . import bridge, ui
+
+    bridge.register()
+    ui.register()
+
+
+def unregister() -> None:
+    from . import bridge, ui
+
+    # The job and the server go first: nothing may reach a class that is being removed.
+    bridge.unregister()
+    ui.unregister()

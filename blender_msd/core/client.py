@@ -1,0 +1,207 @@
+"""The server's HTTP interface, seen from Blender. Called from threads only.
+
+`http.client` is used because, unlike `urllib`, it never asks the system for a proxy: loopback traffic stays at home.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import ssl
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from .arrays import MAX_DOWNLOAD
+from .errors import Problem
+from .interrupt import Interrupt
+
+API = 1
+SERVER_NAME = "blender-msd"
+
+# A request may take this long; the stream of events may be silent this long (the server sends a heartbeat every 3 s).
+TIMEOUT = 5.0
+SILENCE = 15.0
+
+_CHUNK = 1 << 20
+_MAX_ANSWER = 4 * 1024 * 1024
+
+
+class Unreachable(Problem):
+    """Nobody answers; trying again may help."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__("server-lost", f"No answer from the generator ({reason}).", "Start it again.")
+
+
+class Client:
+    """One server.
+
+    Args:
+        url: "http://127.0.0.1:8188", or without the scheme.
+        token: the server's bearer token.
+
+    Raises:
+        Problem: "address-unreadable".
+    """
+
+    def __init__(self, url: str, token: str) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            self._host, self._port = parts.hostname or "", parts.port
+        except ValueError:
+            self._host = ""
+        if not self._host or parts.scheme not in ("http", "https"):
+            raise Problem("address-unreadable", f"{url!r} is no address.", "Write it like http://127.0.0.1:8188.")
+        self._secure = parts.scheme == "https"
+        self._token = token
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this computer, so that no internet is involved."""
+        try:
+            return ipaddress.ip_address(self._host).is_loopback
+        except ValueError:
+            return self._host == "localhost"
+
+    def check(self) -> None:
+        """Make sure that our server answers, in our version, and takes our token.
+
+        Raises:
+            Problem: "server-lost", "not-our-server", "server-incompatible", "token-wrong".
+        """
+        health = self._ask("GET", "/v1/health")
+        if health.get("name") != SERVER_NAME:
+            name = str(health.get("name", "an unknown program"))[:60]
+            raise Problem("not-our-server", f"Found {name} at this address.", "Change the address or the port.")
+        if health.get("api") != API:
+            message = f"The generator speaks version {health.get('api')}, this add-on speaks version {API}."
+            raise Problem("server-incompatible", message, "Update both to the same release.")
+        self.capabilities()
+
+    def capabilities(self) -> dict[str, Any]:
+        return self._ask("GET", "/v1/capabilities")
+
+    def submit(self, recipe: dict[str, Any], key: str) -> str:
+        """Queue a job and return its id; the same `key` never makes two jobs."""
+        answer = self._ask("POST", "/v1/jobs", recipe, {"Idempotency-Key": key})
+        return str(answer["id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return self._ask("GET", f"/v1/jobs/{quote(job_id)}")
+
+    def cancel(self, job_id: str) -> None:
+        self._ask("POST", f"/v1/jobs/{quote(job_id)}/cancel")
+
+    def finish(self, job_id: str) -> None:
+        """Stop optimising and make the result from what exists."""
+        self._ask("POST", f"/v1/jobs/{quote(job_id)}/finish")
+
+    def artifact(self, job_id: str, name: str) -> bytes:
+        """One file of a job.
+
+        Raises:
+            Problem: the server's own ("artifact-unknown"), or "artifact-too-large".
+        """
+        connection = self._connect(TIMEOUT)
+        try:
+            response = self._send(connection, "GET", f"/v1/jobs/{quote(job_id)}/artifacts/{quote(name)}")
+            return _read(response, MAX_DOWNLOAD)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(error) from None
+        finally:
+            connection.close()
+
+    def open_events(self, job_id: str, after: str, stop: Interrupt) -> tuple[Any, http.client.HTTPResponse]:
+        """Open the job's event stream behind event id `after`; `stop` wakes whoever reads it.
+
+        Returns:
+            The connection, to be closed, and the response, to be read line by line.
+        """
+        connection = self._connect(SILENCE)
+        stop.watch(connection.sock)
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after else {})
+        try:
+            return connection, self._send(connection, "GET", f"/v1/jobs/{quote(job_id)}/events", headers=headers)
+        except (OSError, http.client.HTTPException) as error:
+            stop.watch(None)
+            connection.close()
+            raise Unreachable(error) from None
+        except Problem:
+            stop.watch(None)
+            connection.close()
+            raise
+
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        connection = self._connect(TIMEOUT)
+        try:
+            text = _read(self._send(connection, method, path, body, headers), _MAX_ANSWER)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(error) from None
+        finally:
+            connection.close()
+        return _as_object(text)
+
+    def _connect(self, timeout: float) -> http.client.HTTPConnection:
+        connection: http.client.HTTPConnection
+        if self._secure:
+            connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=TIMEOUT, context=ssl.create_default_context()
+            )
+        else:
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise Unreachable(error) from None
+        connection.sock.settimeout(timeout)
+        return connection
+
+    def _send(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> http.client.HTTPResponse:
+        sent = {"Authorization": f"Bearer {self._token}", "Connection": "close"} | (headers or {})
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        connection.request(method, path, body=data, headers=sent)
+        response = connection.getresponse()
+        if response.status >= 400:
+            raise _problem(response.status, _read(response, _MAX_ANSWER))
+        return response
+
+
+def _read(response: http.client.HTTPResponse, limit: int) -> bytes:
+    # In pieces: a socket read gives Blender's main thread its turn.
+    pieces, size = [], 0
+    while piece := response.read(_CHUNK):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise Problem("artifact-too-large", f"The answer is larger than {limit >> 20} MB.", "Ask for fewer faces.")
+    return b"".join(pieces)
+
+
+def _as_object(text: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Problem("not-our-server", "The answer is not from our generator.", "Change the address or the port.")
+    return value
+
+
+def _problem(status: int, text: bytes) -> Problem:
+    error = _as_object(text).get("error")
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        return Problem("not-our-server", f"The answer was error {status}.", "Change the address or the port.")
+    return Problem(error["code"], str(error.get("message", "")), str(error.get("hint", "")))

@@ -1,0 +1,111 @@
+"""The job's event stream (server-sent events), followed across lost connections."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .client import Client, Unreachable
+from .errors import Problem
+from .interrupt import Interrupt
+
+# Seconds without a single event or heartbeat before the server counts as lost, and between two attempts.
+PATIENCE = 20.0
+PAUSE = 0.3
+
+FINAL_STATES = ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its id in the job's stream, its name and its JSON object."""
+
+    id: str
+    name: str
+    data: dict[str, Any]
+
+
+def parse(lines: Iterable[bytes]) -> Iterator[Event | None]:
+    """Server-sent events (WHATWG HTML, section 9.2) from raw lines; None for a comment, the heartbeat.
+
+    Raises:
+        Problem: "not-our-server" when an event carries no JSON object.
+    """
+    event_id, name = "", ""
+    data: list[str] = []
+    for raw in lines:
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if not line:
+            if data:
+                yield Event(event_id, name or "message", _as_object("\n".join(data)))
+            name, data = "", []
+        elif not field:
+            yield None
+        elif field == "id":
+            event_id = value
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+
+
+def follow(client: Client, job_id: str, stop: Interrupt, check_alive: Callable[[], None]) -> Iterator[Event]:
+    """Every event of the job, each once, until its last one.
+
+    A lost connection is opened again behind the last event seen.
+
+    Args:
+        check_alive: called after every lost connection; raises when the server is known to be dead.
+
+    Raises:
+        Interrupted: `stop` was set.
+        Problem: "server-lost" after `PATIENCE` seconds without a sign of life, or what `check_alive` raises.
+    """
+    last_id = ""
+    last_sign = time.monotonic()
+    while True:
+        try:
+            connection, response = client.open_events(job_id, last_id, stop)
+            try:
+                for event in parse(response):
+                    last_sign = time.monotonic()
+                    if event is None:
+                        continue
+                    last_id = event.id or last_id
+                    yield event
+                    if is_last(event):
+                        return
+            finally:
+                stop.watch(None)
+                connection.close()
+        except (Unreachable, OSError, http.client.HTTPException):
+            pass
+        stop.wait(PAUSE)
+        check_alive()
+        if time.monotonic() - last_sign > PATIENCE:
+            raise Problem(
+                "server-lost",
+                f"No answer from the generator for {PATIENCE:.0f} s.",
+                "The job may still be running. Start again when the server is back.",
+            )
+
+
+def is_last(event: Event) -> bool:
+    """Whether nothing follows this event."""
+    return event.name in ("done", "failed") or (event.name == "state" and event.data.get("state") == "cancelled")
+
+
+def _as_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Problem("not-our-server", "An event could not be read.", "Check the address in the preferences.")
+    return value

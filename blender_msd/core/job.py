@@ -1,0 +1,212 @@
+"""One job from recipe to result, as a thread sees it: only plain values and checked arrays leave here."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .arrays import Mesh, Pixels, Png, read_mesh, read_pixels, read_png
+from .client import Client
+from .errors import Interrupted, Problem
+from .events import Event, follow
+from .interrupt import Interrupt
+from .results import ResultFolder
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The server answers."""
+
+    client: Client
+
+
+@dataclass(frozen=True)
+class Submitted:
+    job_id: str
+
+
+@dataclass(frozen=True)
+class StateChanged:
+    state: str
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """Fields as the server sends them: `fraction` in [0, 1] of the whole job, `seconds_left` None while unknown."""
+
+    phase: str
+    fraction: float
+    step: int
+    steps: int
+    seconds_left: float | None
+    denoiser_calls: int
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A line for the panel: the server's warning, or a preview that was left out."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class LiveMesh:
+    mesh: Mesh
+
+
+@dataclass(frozen=True)
+class LiveImage:
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of a good job.
+
+    Attributes:
+        result: a mesh or a picture, as the recipe's kind says.
+        report: the server's report.
+        recipe: the full recipe, filled in by the server.
+        folder: where all files of the result lie.
+    """
+
+    result: Mesh | Png
+    report: dict[str, Any]
+    recipe: dict[str, Any]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Failed:
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class CancelledElsewhere:
+    """Somebody else cancelled the job on the server."""
+
+
+@dataclass(frozen=True)
+class RequestFailed:
+    """A request beside the job (start, stop, finish now) failed; the job itself is not concerned."""
+
+    problem: Problem
+
+
+Message = (
+    Connected
+    | Submitted
+    | StateChanged
+    | Progressed
+    | Noted
+    | LiveMesh
+    | LiveImage
+    | Finished
+    | Failed
+    | CancelledElsewhere
+    | RequestFailed
+)
+
+
+def run_job(
+    recipe: dict[str, Any],
+    results: Path,
+    connect: Callable[[], Client],
+    check_alive: Callable[[], None],
+    stop: Interrupt,
+    put: Callable[[Message], None],
+) -> None:
+    """Do one job; the last message is `Finished`, `Failed` or `CancelledElsewhere`, or none when `stop` was set.
+
+    A job that nobody waits for any more is cancelled on the server.
+
+    Args:
+        results: the folder that gets a folder for the result.
+        connect: gives a client, after starting the server when needed.
+        check_alive: raises when the server is known to be dead.
+    """
+    client, job_id = None, ""
+    try:
+        client = connect()
+        put(Connected(client))
+        job_id = client.submit(recipe, secrets.token_hex(16))
+        put(Submitted(job_id))
+        for event in follow(client, job_id, stop, check_alive):
+            message = _translate(client, job_id, event)
+            if isinstance(message, (Failed, CancelledElsewhere)):
+                job_id = ""
+                put(message)
+            elif message is not None:
+                put(message)
+            if event.name == "done":
+                finished = _fetch_result(client, job_id, event.data["report"], results)
+                job_id = ""
+                put(finished)
+    except Interrupted:
+        pass
+    except Problem as problem:
+        put(Failed(problem))
+    except Exception as error:
+        hint = "Copy the report and send it to the developers."
+        put(Failed(Problem("add-on-error", f"The add-on made a mistake: {error!r}.", hint)))
+    finally:
+        if client is not None and job_id:
+            with contextlib.suppress(Problem):
+                client.cancel(job_id)
+
+
+def _translate(client: Client, job_id: str, event: Event) -> Message | None:
+    data = event.data
+    if event.name == "progress":
+        return _progressed(data)
+    if event.name == "state":
+        return CancelledElsewhere() if data.get("state") == "cancelled" else StateChanged(str(data.get("state")))
+    if event.name == "failed":
+        return Failed(Problem(str(data.get("code")), str(data.get("message", "")), str(data.get("hint", ""))))
+    if event.name == "log":
+        return Noted(str(data.get("message", ""))) if data.get("level") == "warning" else None
+    if event.name in ("preview_mesh", "preview_image"):
+        return _fetch_preview(client, job_id, event)
+    return None
+
+
+def _progressed(data: dict[str, Any]) -> Progressed:
+    seconds_left = data.get("seconds_left")
+    return Progressed(
+        phase=str(data.get("phase", "")),
+        fraction=min(1.0, max(0.0, float(data.get("fraction", 0.0)))),
+        step=int(data.get("step", 0)),
+        steps=int(data.get("steps", 0)),
+        seconds_left=None if seconds_left is None else float(seconds_left),
+        denoiser_calls=int(data.get("denoiser_calls", 0)),
+    )
+
+
+def _fetch_preview(client: Client, job_id: str, event: Event) -> Message | None:
+    try:
+        data = client.artifact(job_id, str(event.data.get("artifact", "")))
+        return LiveMesh(read_mesh(data)) if event.name == "preview_mesh" else LiveImage(read_pixels(data))
+    except Problem as problem:
+        # The server keeps only the newest previews, so an old one may be gone; the job itself goes on in any case.
+        return None if problem.code == "artifact-unknown" else Noted(f"A preview was left out. {problem.message}")
+
+
+def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: Path) -> Finished:
+    recipe: dict[str, Any] = client.job(job_id)["recipe"]
+    is_mesh = recipe["kind"] == "mesh"
+    names = [str(name) for name in report["artifacts"]]
+    wanted = "mesh.npz" if is_mesh else "texture.png"
+    folder = ResultFolder(results, recipe["prompt"], job_id)
+    data = client.artifact(job_id, wanted)
+    result = read_mesh(data) if is_mesh else read_png(data)
+    folder.save(wanted, data)
+    for name in names:
+        if name not in (wanted, "recipe.json", "report.json"):
+            folder.save(name, client.artifact(job_id, name))
+    folder.save_json("recipe.json", recipe)
+    folder.save_json("report.json", report)
+    return Finished(result, report, recipe, folder.path)

@@ -1,0 +1,89 @@
+"""Plain values from the panel -> the recipe that the server reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import Problem
+
+PRESETS = ("sketch", "standard", "fine")
+
+
+def mesh_recipe(
+    prompt: str,
+    *,
+    negative_prompt: str = "",
+    seed: int = 0,
+    preset: str = "standard",
+    prior: str = "",
+    bandwidth_start: float = 0.0,
+    bandwidth_end: float = 0.0,
+) -> dict[str, Any]:
+    """Recipe for an object.
+
+    Args:
+        prior: empty leaves the choice to the server.
+        bandwidth_start, bandwidth_end: kernel bandwidth in the prior's latent units, first and last step; 0 leaves it
+            to the prior.
+
+    Raises:
+        Problem: "prompt-empty", "preset-unknown", "bandwidth-grows".
+    """
+    return _recipe("mesh", prompt, negative_prompt, seed, preset, prior, bandwidth_start, bandwidth_end)
+
+
+def texture_recipe(
+    prompt: str,
+    *,
+    width: int,
+    height: int,
+    tile_x: bool = True,
+    tile_y: bool = True,
+    negative_prompt: str = "",
+    seed: int = 0,
+    preset: str = "standard",
+    prior: str = "",
+    bandwidth_start: float = 0.0,
+    bandwidth_end: float = 0.0,
+) -> dict[str, Any]:
+    """Recipe for a picture of `width` x `height` pixels that repeats along the ticked axes.
+
+    Raises:
+        Problem: as `mesh_recipe`.
+    """
+    recipe = _recipe("texture", prompt, negative_prompt, seed, preset, prior, bandwidth_start, bandwidth_end)
+    recipe["texture"] = {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}
+    return recipe
+
+
+def _recipe(
+    kind: str,
+    prompt: str,
+    negative_prompt: str,
+    seed: int,
+    preset: str,
+    prior: str,
+    bandwidth_start: float,
+    bandwidth_end: float,
+) -> dict[str, Any]:
+    prompt = prompt.strip()
+    if not prompt:
+        raise Problem("prompt-empty", "There is nothing to make yet.", "Type what you want into the prompt field.")
+    if preset not in PRESETS:
+        raise Problem("preset-unknown", f"There is no preset named {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
+    if bandwidth_start and bandwidth_end and bandwidth_start < bandwidth_end:
+        raise Problem(
+            "bandwidth-grows",
+            f"The bandwidth would grow from {bandwidth_start:g} to {bandwidth_end:g}.",
+            "Make the first value the larger one, or set both to 0.",
+        )
+    recipe: dict[str, Any] = {"kind": kind, "prompt": prompt, "seed": seed, "preset": preset}
+    if negative_prompt.strip():
+        recipe["negative_prompt"] = negative_prompt.strip()
+    if prior:
+        recipe["prior"] = prior
+    bandwidth = {"bandwidth_start": bandwidth_start, "bandwidth_end": bandwidth_end}
+    guidance = {name: value for name, value in bandwidth.items() if value}
+    if guidance:
+        recipe["guidance"] = guidance
+    return recipe

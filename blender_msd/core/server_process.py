@@ -1,0 +1,179 @@
+"""The optimisation server as a process: found again, started, watched and stopped.
+
+The server writes `server.json` (pid, port, token, version) into its data folder; whoever can read that file may use it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from .client import Client
+from .errors import Problem
+from .interrupt import Interrupt
+
+START_LIMIT = 60.0
+STOP_LIMIT = 8.0
+PAUSE = 0.1
+
+_WINDOWS_CRASHES = {0xC0000005: "crashed (access violation)", 0xC000013A: "was interrupted"}
+
+
+class LocalServer:
+    """The server of one data folder, on this computer. Every method may be called from any thread.
+
+    Args:
+        home: the folder that holds the package `server`.
+        data_dir: the server's own folder: `server.json`, its jobs and its log.
+    """
+
+    def __init__(self, home: Path, data_dir: Path) -> None:
+        self._home = home
+        self._data_dir = data_dir
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = data_dir / "server-output.log"
+
+    def connect(self, python: Path, stop: Interrupt) -> Client:
+        """A client of the running server; starts one when none answers.
+
+        Args:
+            python: the interpreter of the server's environment.
+
+        Raises:
+            Interrupted: `stop` was set.
+            Problem: "server-python-missing", "server-did-not-start".
+        """
+        with self._lock:
+            client = self._find()
+            if client is not None:
+                return client
+            self._stop()
+            self._start(python)
+            return self._wait_until_ready(stop)
+
+    def check_alive(self) -> None:
+        """Notice the death of a server that was started here.
+
+        Raises:
+            Problem: "server-stopped", with the exit code in plain words.
+        """
+        process = self._process
+        code = process.poll() if process is not None else None
+        if code is not None:
+            hint = "Start it again; finished results are kept."
+            raise Problem("server-stopped", f"The generator {explain_exit(code)}. {self._last_words()}".strip(), hint)
+
+    def stop(self) -> None:
+        """Stop the server if it was started here; one that was found running is left alone."""
+        with self._lock:
+            self._stop()
+
+    def _find(self) -> Client | None:
+        try:
+            client = self._client_from_file()
+            client.check()
+        except Problem:
+            return None
+        return client
+
+    def _client_from_file(self) -> Client:
+        try:
+            said: dict[str, Any] = json.loads((self._data_dir / "server.json").read_text("utf-8"))
+            host = f"[{said['host']}]" if ":" in said["host"] else said["host"]
+            return Client(f"http://{host}:{int(said['port'])}", str(said["token"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise Problem("server-lost", "There is no server.json.") from None
+
+    def _start(self, python: Path) -> None:
+        command = [str(python), "-m", "server", "serve", "--port", "0", "--data-dir", str(self._data_dir)]
+        command += ["--parent-pid", str(os.getpid())]
+        # An interpreter of its own must not see what Blender's interpreter was started with.
+        environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
+        no_console = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console window
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            with self.log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=self._home,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    creationflags=no_console,
+                )
+        except FileNotFoundError:
+            raise Problem("server-python-missing", f"{python} does not exist.", "Choose the Python again.") from None
+        except OSError as error:
+            raise Problem("server-did-not-start", f"{python}: {error}.", "Choose another Python.") from None
+
+    def _wait_until_ready(self, stop: Interrupt) -> Client:
+        assert self._process is not None
+        ends = time.monotonic() + START_LIMIT
+        try:
+            while time.monotonic() < ends:
+                stop.wait(PAUSE)
+                client = self._find()
+                if client is not None:
+                    return client
+                code = self._process.poll()
+                if code is not None:
+                    raise self._did_not_start(f"it {explain_exit(code)}")
+            raise self._did_not_start(f"no answer within {START_LIMIT:.0f} s")
+        except BaseException:
+            self._stop()
+            raise
+
+    def _did_not_start(self, reason: str) -> Problem:
+        hint = "Check that the Python in the preferences belongs to the generator's environment."
+        return Problem("server-did-not-start", f"The generator did not start: {reason}. {self._last_words()}", hint)
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_LIMIT)
+            return
+        process.kill()
+        process.wait()
+
+    def _last_words(self) -> str:
+        lines = self.log_lines(50)
+        return f"Its last line: {lines[-1][:200]}" if lines else "It said nothing."
+
+    def log_lines(self, count: int) -> list[str]:
+        """The newest lines of the server's log that are not empty."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - 64 * 1024))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return []
+        return [line for line in text.splitlines() if line.strip()][-count:]
+
+
+def explain_exit(code: int) -> str:
+    """A process's exit code in plain words, to follow "it ..."."""
+    if code == 0:
+        return "ended by itself"
+    if code == -getattr(signal, "SIGKILL", 9):
+        return "was killed, often because the computer ran out of memory"
+    if code < 0:
+        try:
+            return f"was ended by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"was ended by signal {-code}"
+    if code & 0xFFFFFFFF in _WINDOWS_CRASHES:
+        return _WINDOWS_CRASHES[code & 0xFFFFFFFF]
+    return f"stopped with exit code {code}"

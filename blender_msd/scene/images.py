@@ -1,0 +1,88 @@
+"""Pictures -> image datablocks, and onto the surfaces they were made for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..core.arrays import Pixels, Png
+from . import materials, provenance
+
+PREVIEW_NAME = "MSD preview"
+
+
+def show_preview(pixels: Pixels) -> bpy.types.Image:
+    """Put a live picture into the preview image; it is neither packed nor saved."""
+    image = provenance.find_preview(bpy.data.images)
+    if image is None:
+        image = bpy.data.images.new(PREVIEW_NAME, pixels.width, pixels.height, alpha=True)
+        provenance.mark_preview(image)
+    if tuple(image.size) != (pixels.width, pixels.height):
+        image.scale(pixels.width, pixels.height)
+    image.pixels.foreach_set(pixels.values)
+    image.update()
+    _show_in_editors(image, instead_of=None)
+    return image
+
+
+def remove_preview() -> None:
+    while image := provenance.find_preview(bpy.data.images):
+        bpy.data.images.remove(image)
+
+
+def place(
+    png: Png, recipe: dict[str, Any], job_id: str, version: str, target_uid: int | None, repeat: float
+) -> tuple[bpy.types.Image, bpy.types.Material | None]:
+    """The finished picture, packed, on a new Principled material. Replaces the preview; pushes no undo step.
+
+    Args:
+        target_uid: `session_uid` of the object that gets the material in its active slot; None makes only the image.
+        repeat: how many times the picture fits along each axis.
+
+    Returns:
+        The image and the material. When the object is gone by now, the material is kept with a fake user.
+    """
+    name = f"{recipe['prompt'][:40]} {recipe['seed']}"
+    image = bpy.data.images.new(name, png.width, png.height)
+    # The file itself is packed: nothing is encoded again, and nothing is decoded before it is first seen.
+    image.pack(data=png.data, data_len=len(png.data))
+    image.source = "FILE"
+    provenance.write(image, recipe, job_id, version)
+    _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))
+    remove_preview()
+    if target_uid is None:
+        image.use_fake_user = True
+        return image, None
+    target = find_surface(target_uid)
+    has_uv = target is not None and target.type == "MESH" and target.data.uv_layers.active is not None
+    material = materials.image_material(name, image, has_uv, repeat)
+    provenance.write(material, recipe, job_id, version)
+    if target is None:
+        material.use_fake_user = True
+    elif target.material_slots:
+        target.material_slots[target.active_material_index].material = material
+    else:
+        target.data.materials.append(material)
+    return image, material
+
+
+def find_surface(session_uid: int) -> bpy.types.Object | None:
+    """The object with this `session_uid`, if it still exists and may be given a material."""
+    found = next((obj for obj in bpy.data.objects if obj.session_uid == session_uid), None)
+    return found if takes_material(found) else None
+
+
+def takes_material(obj: bpy.types.Object | None) -> bool:
+    return obj is not None and hasattr(obj.data, "materials") and obj.data.library is None and obj.library is None
+
+
+def _show_in_editors(image: bpy.types.Image, instead_of: bpy.types.Image | None) -> None:
+    """Show `image` in every Image Editor that is empty or shows the preview, unless it is pinned."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR":
+                space = area.spaces.active
+                if not space.use_image_pin and space.image in (None, instead_of):
+                    space.image = image
+                area.tag_redraw()

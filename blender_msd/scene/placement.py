@@ -1,0 +1,140 @@
+"""Objects in the scene: the live preview, and the finished object that takes its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ..core.arrays import Mesh
+from . import materials, meshes, provenance
+
+COLLECTION = "Generated"
+PREVIEW_COLLECTION = "Generated (preview)"
+PREVIEW_MATERIAL = "MSD preview"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an object goes, as plain values: references would not survive undo.
+
+    Attributes:
+        location: of the object's base, in scene units.
+        size: its longest side, in scene units.
+        scene: the scene's name.
+    """
+
+    location: tuple[float, float, float]
+    size: float
+    scene: str
+
+
+def show_preview(arrays: Mesh, title: str, place: Place) -> None:
+    """Show a live mesh on the one preview object, which keeps the transform the user gave it. Pushes no undo step.
+
+    While the user edits the preview object itself, nothing is replaced.
+    """
+    obj = provenance.find_preview(bpy.data.objects)
+    if obj is not None and obj.mode != "OBJECT":
+        return
+    mesh = meshes.new_mesh(f"{title} preview", arrays, place.size, keep_sharp_edges=False)
+    mesh.is_runtime_data = True
+    mesh.materials.append(_preview_material())
+    if obj is None:
+        obj = bpy.data.objects.new(f"{title} preview", mesh)
+        obj.location = place.location
+        provenance.mark_preview(obj)
+        collection = _collection(_scene(place), PREVIEW_COLLECTION)
+        collection.hide_render = True
+        collection.is_runtime_data = True
+        collection.objects.link(obj)
+    else:
+        old, obj.data = obj.data, mesh
+        bpy.data.meshes.remove(old)
+
+
+def remove_preview(scene: bpy.types.Scene) -> None:
+    """Remove the preview object and all that was made for it; one that the user is editing becomes the user's own."""
+    while obj := provenance.find_preview(bpy.data.objects):
+        if obj.mode != "OBJECT":
+            _give_to_user(obj, scene)
+            continue
+        mesh = obj.data
+        bpy.data.objects.remove(obj)
+        if mesh.users == 0:
+            bpy.data.meshes.remove(mesh)
+    for collection in [c for c in bpy.data.collections if c.name.startswith(PREVIEW_COLLECTION) and c.is_runtime_data]:
+        if not collection.all_objects:
+            bpy.data.collections.remove(collection)
+    material = provenance.find_preview(bpy.data.materials)
+    if material is not None and material.users == 0:
+        bpy.data.materials.remove(material)
+
+
+def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place: Place) -> bpy.types.Object:
+    """The finished object, in the place of the preview if there is one. Pushes no undo step.
+
+    It is selected and active, unless the user is in another mode and would be thrown out of it.
+    """
+    title = recipe["prompt"][:50]
+    scene = _scene(place)
+    preview = provenance.find_preview(bpy.data.objects)
+    transform = None
+    if preview is not None:
+        bpy.context.view_layer.update()  # else a transform that was just set is not in the matrix yet
+        transform = preview.matrix_world.copy()
+    remove_preview(scene)
+    mesh = meshes.new_mesh(title, arrays, place.size, keep_sharp_edges=True)
+    mesh.materials.append(materials.colour_attribute_material(title))
+    obj = bpy.data.objects.new(title, mesh)
+    provenance.write(obj, recipe, job_id, version)
+    _collection(scene, COLLECTION).objects.link(obj)
+    if transform is None:
+        obj.location = place.location
+    else:
+        obj.matrix_world = transform
+    if scene == bpy.context.scene and bpy.context.mode == "OBJECT":
+        _select_only(obj)
+    return obj
+
+
+def _select_only(obj: bpy.types.Object) -> None:
+    layer = bpy.context.view_layer
+    # The collection may be excluded from this view layer: then there is nothing to select.
+    if obj.name not in layer.objects:
+        return
+    for other in layer.objects.selected:
+        other.select_set(False, view_layer=layer)
+    obj.select_set(True, view_layer=layer)
+    layer.objects.active = obj
+
+
+def _give_to_user(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    for collection in obj.users_collection:
+        collection.objects.unlink(obj)
+    _collection(scene, COLLECTION).objects.link(obj)
+    for block in (obj, obj.data, *obj.data.materials):
+        block.is_runtime_data = False
+        if provenance.PREVIEW in block:
+            del block[provenance.PREVIEW]
+
+
+def _preview_material() -> bpy.types.Material:
+    material = provenance.find_preview(bpy.data.materials)
+    if material is None:
+        material = materials.colour_attribute_material(PREVIEW_MATERIAL)
+        provenance.mark_preview(material)
+    return material
+
+
+def _scene(place: Place) -> bpy.types.Scene:
+    return bpy.data.scenes.get(place.scene) or bpy.context.scene
+
+
+def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
+    found = next((child for child in scene.collection.children if child.name.split(".")[0] == name), None)
+    if found is None:
+        found = bpy.data.collections.new(name)
+        scene.collection.children.link(found)
+    return found

@@ -1,0 +1,29 @@
+"""Where a result comes from, written on the datablock itself so that it travels with the file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import bpy
+
+PREVIEW = "msd_preview"
+
+
+def write(block: bpy.types.ID, recipe: dict[str, Any], job_id: str, version: str) -> None:
+    """Keep prompt, seed and the full recipe as custom properties."""
+    block["msd_prompt"] = recipe["prompt"]
+    block["msd_seed"] = recipe["seed"]
+    block["msd_recipe"] = json.dumps(recipe)
+    block["msd_job"] = job_id
+    block["msd_version"] = version
+
+
+def mark_preview(block: bpy.types.ID) -> None:
+    """A preview is found again by this mark, and is not saved with the file."""
+    block[PREVIEW] = True
+    block.is_runtime_data = True
+
+
+def find_preview(blocks: bpy.types.bpy_prop_collection) -> bpy.types.ID | None:
+    return next((block for block in blocks if PREVIEW in block), None)

@@ -1,0 +1,52 @@
+"""Add-on preferences: how to reach the server."""
+
+import os
+from pathlib import Path
+
+import bpy
+
+from .. import EXTENSION
+from ..bridge import Setup, current
+
+PYTHON_VARIABLE = "BLENDER_MSD_PYTHON"
+
+
+class MSD_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = EXTENSION
+
+    server_python: bpy.props.StringProperty(
+        name="Generator's Python",
+        description="Python program of the environment that holds the generator's packages (torch and others)",
+        subtype="FILE_PATH",
+    )
+    server_url: bpy.props.StringProperty(
+        name="Address",
+        description="Use a server that runs already, for example http://127.0.0.1:8188. Empty: Blender starts its own",
+    )
+    server_token: bpy.props.StringProperty(
+        name="Token",
+        description="The token in that server's server.json",
+        subtype="PASSWORD",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "server_python")
+        if not self.server_python and os.environ.get(PYTHON_VARIABLE):
+            layout.label(text=f"From the environment: {os.environ[PYTHON_VARIABLE]}", icon="INFO")
+        box = layout.box()
+        box.label(text="A server that runs already")
+        box.prop(self, "server_url", placeholder="http://127.0.0.1:8188")
+        box.prop(self, "server_token")
+        layout.label(text=f"Log: {current().local.log}", icon="TEXT")
+
+
+def setup() -> Setup:
+    """How to reach a server; the preferences win over the environment variable."""
+    preferences = bpy.context.preferences.addons[EXTENSION].preferences
+    python = bpy.path.abspath(preferences.server_python) or os.environ.get(PYTHON_VARIABLE, "")
+    return Setup(Path(python) if python else None, preferences.server_url.strip(), preferences.server_token.strip())
+
+
+CLASSES = (MSD_AP_preferences,)

@@ -1,0 +1,128 @@
+"""Settings: declared once, used by the panels (`scene.msd`) and as properties of the operators."""
+
+import random
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+MAX_SEED = 2**31 - 1
+
+
+class CommonSettings:
+    """What objects and textures share."""
+
+    prompt: StringProperty(name="Prompt", description="What to make, in plain words", maxlen=1000)
+    negative_prompt: StringProperty(name="Avoid", description="What the result should not look like", maxlen=1000)
+    preset: EnumProperty(
+        name="Quality",
+        items=(
+            ("SKETCH", "Sketch", "A quick look: few steps, few faces"),
+            ("STANDARD", "Standard", "Good for most uses"),
+            ("FINE", "Fine", "More steps and more detail; takes several times as long"),
+        ),
+        default="STANDARD",
+    )
+    random_seed: BoolProperty(
+        name="Random Seed", description="A new seed each time; the seed used is kept with the result", default=True
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="The same seed gives the same result. Shows the last seed that was used",
+        min=0,
+        max=MAX_SEED,
+    )
+    prior: StringProperty(
+        name="Prior",
+        description="Diffusion model: a name the server knows, or a diffusers folder. Empty: the server's own choice",
+    )
+    bandwidth_start: FloatProperty(
+        name="Bandwidth Start",
+        description="Kernel bandwidth of the mean shift in the first step, in latent units: large values look for the "
+        "common shape. 0: the prior's own",
+        min=0.0,
+        max=100.0,
+        precision=3,
+    )
+    bandwidth_end: FloatProperty(
+        name="End",
+        description="Kernel bandwidth in the last step: small values find detail. 0: the prior's own",
+        min=0.0,
+        max=100.0,
+        precision=3,
+    )
+
+
+class MeshSettings(CommonSettings):
+    size: FloatProperty(
+        name="Size", description="Longest side of the object", default=1.0, min=0.001, max=1000.0, unit="LENGTH"
+    )
+    place: EnumProperty(
+        name="Place",
+        items=(
+            ("CURSOR", "3D Cursor", "The base stands on the 3D cursor"),
+            ("ORIGIN", "World Origin", "The base stands on the world's origin"),
+        ),
+        default="CURSOR",
+    )
+
+
+class TextureSettings(CommonSettings):
+    width: IntProperty(name="Width", default=512, min=32, max=8192, subtype="PIXEL")
+    height: IntProperty(name="Height", default=512, min=32, max=8192, subtype="PIXEL")
+    tile_x: BoolProperty(name="X", description="Left and right edges fit together", default=True)
+    tile_y: BoolProperty(name="Y", description="Top and bottom edges fit together", default=True)
+    apply: EnumProperty(
+        name="Apply To",
+        items=(
+            ("MATERIAL", "New Material", "A new material in the active object's active slot"),
+            ("IMAGE", "Image Only", "Only the image"),
+        ),
+        default="MATERIAL",
+    )
+    repeat: FloatProperty(
+        name="Repeat",
+        description="How many times the picture fits across the surface",
+        default=1.0,
+        min=0.01,
+        max=1000.0,
+    )
+
+
+class MSD_PG_mesh(bpy.types.PropertyGroup, MeshSettings):
+    pass
+
+
+class MSD_PG_texture(bpy.types.PropertyGroup, TextureSettings):
+    pass
+
+
+class MSD_PG_settings(bpy.types.PropertyGroup):
+    mesh: PointerProperty(type=MSD_PG_mesh)
+    texture: PointerProperty(type=MSD_PG_texture)
+
+
+class Values:
+    """An operator's settings: what the caller gave, else what the scene says."""
+
+    def __init__(self, operator: bpy.types.Operator, settings: bpy.types.PropertyGroup) -> None:
+        self._operator = operator
+        self._settings = settings
+
+    def __getitem__(self, name: str) -> Any:
+        source = self._operator if self._operator.properties.is_property_set(name) else self._settings
+        return getattr(source, name)
+
+    def common(self) -> dict[str, Any]:
+        """The settings that every recipe has; a random seed is drawn here, unless the caller gave a seed."""
+        given = self._operator.properties.is_property_set
+        draw = self["random_seed"] and (given("random_seed") or not given("seed"))
+        names = ("prompt", "negative_prompt", "prior", "bandwidth_start", "bandwidth_end")
+        return {
+            **{name: self[name] for name in names},
+            "preset": self["preset"].lower(),
+            "seed": random.randint(0, MAX_SEED) if draw else self["seed"],
+        }
+
+
+CLASSES = (MSD_PG_mesh, MSD_PG_texture, MSD_PG_settings)

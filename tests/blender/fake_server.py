@@ -1,0 +1,306 @@
+"""A test double of the optimisation server: the same protocol over a real socket, and whatever may go wrong.
+
+In a test's own process: `FakeServer()`. As a process that the add-on starts: `make_home(folder, script)` writes a
+package `server` that runs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import secrets
+import struct
+import threading
+import zlib
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def cube_arrays(side: float = 1.0) -> dict[str, np.ndarray]:
+    """A red cube on the ground, faces outward."""
+    corner = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], np.float32) - [0.5, 0.5, 0]
+    quads = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
+    triangle = np.array([t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))], np.int32)
+    colour = np.tile(np.array([200, 30, 20, 255], np.uint8), (8, 1))
+    return {"position": (corner * side).astype(np.float32), "triangle": triangle, "colour": colour}
+
+
+def png(width: int, height: int, rgb: tuple[int, int, int] = (160, 60, 40)) -> bytes:
+    """A PNG file whose top row is white."""
+    row, top = b"\0" + bytes(rgb) * width, b"\0" + b"\xff" * (3 * width)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = zlib.compress(top + row * (height - 1))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+class FakeJob:
+    """One job: its events so far, its files, and what the client asked of it."""
+
+    def __init__(self, job_id: str, recipe: dict[str, Any]) -> None:
+        self.id = job_id
+        self.recipe = recipe
+        self.events: list[tuple[int, str, dict[str, Any]]] = []
+        self.files: dict[str, bytes] = {}
+        self.changed = threading.Condition()
+        self.cancelled = threading.Event()
+        self.finish = threading.Event()
+        self.live = 0
+
+    def send(self, name: str, **data: Any) -> None:
+        with self.changed:
+            self.events.append((len(self.events) + 1, name, data))
+            self.changed.notify_all()
+
+    def progress(self, fraction: float, phase: str = "Shaping") -> None:
+        step = int(100 * fraction)
+        calls = 24 * step
+        self.send(
+            "progress", phase=phase, fraction=fraction, step=step, steps=100, seconds_left=2.0, denoiser_calls=calls
+        )
+
+    def live_mesh(self, data: bytes | None = None) -> None:
+        self.live += 1
+        name = f"live-{self.live:04d}.npz"
+        self.files[name] = npz(**cube_arrays()) if data is None else data
+        self.send("preview_mesh", artifact=name, vertices=8, faces=12)
+
+    def live_image(self, pixels: np.ndarray) -> None:
+        self.live += 1
+        name = f"preview-{self.live:04d}.npz"
+        self.files[name] = npz(pixels=pixels)
+        self.send("preview_image", artifact=name, width=pixels.shape[1], height=pixels.shape[0])
+
+    def done(self, **files: bytes) -> None:
+        """Finish with these files; names are written with a double underscore for the dot."""
+        self.files |= {name.replace("__", "."): data for name, data in files.items()}
+        report = {"seconds": 1.5, "denoiser_calls": 2400, "steps": 100, "stopped_by": "steps"}
+        if self.recipe["kind"] == "mesh":
+            report |= {"faces": 12, "vertices": 8, "watertight": True}
+        else:
+            report |= {"width": 64, "height": 32, "seam_ratio": 1.0}
+        artifacts = [name for name in self.files if not name.startswith(("live", "preview"))]
+        self.send("state", state="done")
+        self.send("done", report=report | {"artifacts": artifacts})
+
+    def fail(self, code: str, message: str, hint: str) -> None:
+        self.send("state", state="failed")
+        self.send("failed", code=code, message=message, hint=hint)
+
+
+Script = Callable[[FakeJob], None]
+
+
+def make_cube(job: FakeJob) -> None:
+    """A good mesh job with four live meshes, or a good texture job with one live picture."""
+    job.send("state", state="running")
+    if job.recipe["kind"] == "texture":
+        job.live_image(np.full((16, 32, 4), 255, np.uint8))
+        job.done(texture__png=png(64, 32))
+        return
+    for number in range(4):
+        job.progress(0.2 * number)
+        job.live_mesh()
+    job.done(mesh__npz=npz(**cube_arrays()), mesh__glb=b"glTF")
+
+
+def run_until_told(job: FakeJob) -> None:
+    """One live mesh, then nothing until the client cancels or wants it finished."""
+    job.send("state", state="running")
+    job.progress(0.3)
+    job.live_mesh()
+    while not job.cancelled.wait(0.02):
+        if job.finish.is_set():
+            job.done(mesh__npz=npz(**cube_arrays()))
+            return
+    job.send("state", state="cancelled")
+
+
+def die_after_a_live_mesh(job: FakeJob) -> None:
+    """The whole server process ends, as if killed, once the first live mesh was fetched."""
+    job.send("state", state="running")
+    job.live_mesh()
+    job.cancelled.wait(1.0)
+    print("something terrible happened", flush=True)
+    os._exit(9)
+
+
+class FakeServer:
+    """Serves on a free loopback port until `close`.
+
+    Attributes:
+        script: run on a thread for every job.
+        refusal: (status, error) answered to the next submissions instead of a job.
+        cut_after: event ids after which an event stream is cut once.
+        seen: every request as "METHOD /path".
+        last_event_ids: the Last-Event-ID of every stream that was opened.
+    """
+
+    def __init__(self, script: Script = make_cube) -> None:
+        self.token = secrets.token_hex(8)
+        self.script = script
+        self.name = "blender-msd"
+        self.refusal: tuple[int, dict[str, str]] | None = None
+        self.cut_after: set[int] = set()
+        self.jobs: dict[str, FakeJob] = {}
+        self.seen: list[str] = []
+        self.last_event_ids: list[int] = []
+        fake = self
+
+        class Handler(_Handler):
+            server_double = fake
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.port = self._http.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    @property
+    def job(self) -> FakeJob:
+        """The only job."""
+        (job,) = self.jobs.values()
+        return job
+
+    def write_server_file(self, data_dir: Path) -> None:
+        said = {"pid": os.getpid(), "host": "127.0.0.1", "port": self.port, "token": self.token, "version": "0.1.0"}
+        (data_dir / "server.json").write_text(json.dumps(said))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_double: FakeServer
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def _answer(self, method: str) -> None:
+        double = self.server_double
+        double.seen.append(f"{method} {self.path}")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/v1/health":
+            self._json(200, {"name": double.name, "version": "0.1.0", "api": 1})
+        elif self.headers.get("Authorization") != f"Bearer {double.token}":
+            self._refuse(401, "token-wrong", "The token is missing or wrong.")
+        elif self.path == "/v1/capabilities":
+            self._json(200, {"devices": [], "priors": []})
+        elif (method, self.path) == ("POST", "/v1/jobs"):
+            self._submit(json.loads(body))
+        else:
+            _, _, job_id, *rest = self.path.strip("/").split("/")
+            self._answer_for(double.jobs[job_id], rest)
+
+    def _submit(self, recipe: dict[str, Any]) -> None:
+        double = self.server_double
+        if double.refusal is not None:
+            status, error = double.refusal
+            self._json(status, {"error": error})
+            return
+        job = FakeJob(secrets.token_hex(6), {"steps": 100, "prior": "exact"} | recipe)
+        double.jobs[job.id] = job
+        job.send("state", state="queued")
+        threading.Thread(target=double.script, args=(job,), daemon=True).start()
+        self._json(201, {"id": job.id, "state": "queued", "recipe": job.recipe})
+
+    def _answer_for(self, job: FakeJob, rest: list[str]) -> None:
+        match rest:
+            case []:
+                self._json(200, {"id": job.id, "recipe": job.recipe})
+            case ["cancel"]:
+                job.cancelled.set()
+                self._json(200, {"id": job.id})
+            case ["finish"]:
+                job.finish.set()
+                self._json(200, {"id": job.id})
+            case ["artifacts", name] if name in job.files:
+                self._bytes(200, "application/octet-stream", job.files[name])
+            case ["events"]:
+                self._stream(job, int(self.headers.get("Last-Event-ID", 0)))
+            case _:
+                self._refuse(404, "artifact-unknown", "The job has no such file.")
+
+    def _stream(self, job: FakeJob, after: int) -> None:
+        double = self.server_double
+        double.last_event_ids.append(after)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        try:
+            while True:
+                with job.changed:
+                    if len(job.events) <= after:
+                        job.changed.wait(0.5)
+                    events = job.events[after:]
+                self.wfile.write(b": still here\n\n")
+                for event_id, name, data in events:
+                    self.wfile.write(f"id: {event_id}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode())
+                    after = event_id
+                    if event_id in double.cut_after:
+                        double.cut_after.remove(event_id)
+                        return
+                    if name in ("done", "failed") or data.get("state") == "cancelled":
+                        return
+        except OSError:
+            pass  # the reader left
+
+    def _json(self, status: int, value: dict[str, Any]) -> None:
+        self._bytes(status, "application/json", json.dumps(value).encode())
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        self._json(status, {"error": {"code": code, "message": message, "hint": "Look again."}})
+
+    def _bytes(self, status: int, kind: str, data: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def make_home(folder: Path, script: str) -> Path:
+    """A folder with a package `server` whose `python -m server serve` is this double, running the named script."""
+    package = folder / "server"
+    package.mkdir(parents=True)
+    here = str(Path(__file__).parent)
+    text = f"import sys\nsys.path.insert(0, {here!r})\nimport fake_server\nfake_server.main({script!r})\n"
+    (package / "__main__.py").write_text(text)
+    return folder
+
+
+def main(script: str) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--parent-pid", type=int)
+    args = parser.parse_args()
+    if script == "refuse_to_start":
+        print("torch is missing")
+        raise SystemExit(3)
+    fake = FakeServer(globals()[script])
+    fake.write_server_file(args.data_dir)
+    threading.Event().wait()

@@ -1,0 +1,309 @@
+"""What can go wrong: each time a clear message in the panel, nothing lost, nothing hanging."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import addon_utils
+import bpy
+import pytest
+from conftest import EXTENSION, inside, pump_until
+from fake_server import FakeServer, cube_arrays, make_home, npz, run_until_told
+
+
+def generate(**choices):
+    return bpy.ops.msd.generate_mesh(**({"prompt": "a red cube", "seed": 7, "preset": "SKETCH"} | choices))
+
+
+def job_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("msd-")]
+
+
+def previews() -> list[bpy.types.Object]:
+    return [obj for obj in bpy.data.objects if "msd_preview" in obj]
+
+
+def use_own_server(bridge, preferences, folder: Path, script: str) -> None:
+    """Let the add-on start the double itself, as a process."""
+    preferences.server_url = ""
+    preferences.server_python = sys.executable
+    bridge.local = inside("core.server_process").LocalServer(make_home(folder / "home", script), folder / "data")
+
+
+@pytest.mark.parametrize("prompt", ["", "   "])
+def test_an_empty_prompt_sends_nothing(server, bridge, prompt):
+    with pytest.raises(RuntimeError, match="prompt is empty"):
+        generate(prompt=prompt)
+    assert bridge.problem.code == "prompt-empty"
+    assert server.seen == []
+
+
+def test_a_prompt_the_server_cannot_read_is_refused_in_the_servers_words(server, bridge):
+    hint = "It knows duck, cube, ball."
+    server.refusal = (422, {"code": "prompt-unreadable", "message": "No zebra.", "hint": hint})
+    with pytest.raises(RuntimeError, match=r"No zebra\. It knows duck, cube, ball\."):
+        generate(prompt="a zebra")
+    assert bridge.problem.hint == hint
+    assert bridge.job.state == "failed"
+    assert list(bpy.data.objects) == []
+
+
+def test_an_unknown_preset_is_refused_by_name(server):
+    with pytest.raises(TypeError, match="ULTRA"):
+        generate(preset="ULTRA")
+
+
+def test_a_growing_bandwidth_is_refused(server, bridge):
+    with pytest.raises(RuntimeError, match="would grow"):
+        generate(bandwidth_start=0.1, bandwidth_end=1.0)
+    assert server.seen == []
+
+
+def test_without_a_python_for_the_server_the_preferences_are_offered(addon, bridge):
+    with pytest.raises(RuntimeError, match="preferences"):
+        generate()
+    assert bridge.problem.code == "server-not-set-up"
+    assert inside("core.errors").explain(bridge.problem).operator == "msd.open_preferences"
+
+
+def test_the_environment_variable_stands_in_for_the_preference(addon, preferences, monkeypatch):
+    monkeypatch.setenv("BLENDER_MSD_PYTHON", "/from/the/environment")
+    assert inside("ui.preferences").setup().python == Path("/from/the/environment")
+    preferences.server_python = "/from/the/preferences"
+    assert inside("ui.preferences").setup().python == Path("/from/the/preferences")
+
+
+def test_a_python_that_does_not_exist_is_named(bridge, preferences):
+    preferences.server_python = "/nowhere/python"
+    with pytest.raises(RuntimeError, match="/nowhere/python"):
+        generate()
+    assert bridge.problem.code == "server-python-missing"
+
+
+def test_a_wrong_token_is_said(server, bridge, preferences):
+    preferences.server_token = "wrong"
+    with pytest.raises(RuntimeError, match="token"):
+        generate()
+    assert bridge.problem.code == "token-wrong"
+    assert server.jobs == {}
+
+
+def test_nobody_at_the_address_is_said(bridge, preferences):
+    gone = FakeServer()
+    gone.close()
+    preferences.server_url = gone.url
+    with pytest.raises(RuntimeError, match="No answer"):
+        generate()
+    assert bridge.problem.code == "server-lost"
+
+
+def test_another_computer_is_only_asked_when_online_access_is_allowed(bridge, preferences):
+    assert not bpy.app.online_access
+    preferences.server_url = "http://192.0.2.1:8188"
+    with pytest.raises(RuntimeError, match="another computer"):
+        generate()
+    assert bridge.problem.code == "online-access-off"
+
+
+def test_a_server_that_does_not_start_is_quoted(bridge, preferences, tmp_path):
+    use_own_server(bridge, preferences, tmp_path, "refuse_to_start")
+    with pytest.raises(RuntimeError, match="torch is missing"):
+        generate()
+    assert bridge.problem.code == "server-did-not-start"
+    assert bridge.server_state == "off"
+
+
+def test_a_server_that_dies_while_a_job_runs_ends_the_job_and_keeps_the_preview(bridge, preferences, tmp_path):
+    use_own_server(bridge, preferences, tmp_path, "die_after_a_live_mesh")
+    with pytest.raises(RuntimeError, match=r"exit code 9.*something terrible happened"):
+        generate()
+    assert bridge.problem.code == "server-stopped"
+    assert bridge.server_state == "off"
+    assert len(previews()) == 1
+    bridge.local = inside("core.server_process").LocalServer(make_home(tmp_path / "b", "make_cube"), tmp_path / "data")
+    assert generate() == {"FINISHED"}
+    assert bridge.problem is None
+    assert previews() == []
+
+
+def test_a_server_that_is_killed_while_a_job_runs_is_noticed(bridge, preferences, tmp_path, start):
+    use_own_server(bridge, preferences, tmp_path, "run_until_told")
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
+    os.kill(json.loads((tmp_path / "data" / "server.json").read_text())["pid"], signal.SIGKILL)
+    pump_until(bridge, lambda: not bridge.job.busy, seconds=5)
+    assert bridge.problem.code == "server-stopped"
+    assert "was killed" in bridge.problem.message
+
+
+def test_a_mesh_with_an_index_out_of_range_is_refused_and_blender_lives(server, bridge):
+    broken = cube_arrays()
+    broken["triangle"][5] = (0, 1, 2**30)
+    server.script = lambda job: job.done(mesh__npz=npz(**broken))
+    with pytest.raises(RuntimeError, match="1073741824"):
+        generate()
+    assert bridge.problem.code == "mesh-damaged"
+    assert list(bpy.data.objects) == []
+
+
+def test_a_torn_result_is_refused(server, bridge):
+    server.script = lambda job: job.done(mesh__npz=npz(**cube_arrays())[:200])
+    with pytest.raises(RuntimeError, match="cannot be read"):
+        generate()
+    assert bridge.problem.code == "mesh-damaged"
+
+
+def test_a_job_that_fails_on_the_server_says_why(server, bridge):
+    server.script = lambda job: job.fail("nothing-formed", "The field stayed empty.", "Try another seed.")
+    with pytest.raises(RuntimeError, match=r"stayed empty\. Try another seed\."):
+        generate()
+    assert bridge.problem.code == "nothing-formed"
+
+
+def test_a_result_that_cannot_be_saved_is_said(server, bridge, tmp_path):
+    (tmp_path / "file").write_text("")
+    bridge._results = tmp_path / "file"
+    with pytest.raises(RuntimeError, match="could not be written"):
+        generate()
+    assert bridge.problem.code == "result-not-saved"
+
+
+def test_a_nonsense_event_ends_the_job_with_a_message(server, bridge):
+    server.script = lambda job: job.send("progress", fraction="much")
+    with pytest.raises(RuntimeError, match="add-on made a mistake"):
+        generate()
+    assert bridge.job.state == "failed"
+
+
+def test_a_fault_while_placing_ends_the_job_and_not_the_timer(server, bridge, monkeypatch):
+    def fault(*_):
+        raise ValueError("no room")
+
+    monkeypatch.setattr(inside("scene.placement"), "place", fault)
+    with pytest.raises(RuntimeError, match="no room"):
+        generate()
+    assert bridge.job.state == "failed"
+
+
+def test_a_cancelled_job_ends_at_once_and_the_server_is_told(server, bridge, start):
+    server.script = run_until_told
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
+    assert bpy.ops.msd.cancel() == {"FINISHED"}
+    assert bridge.job.state == "cancelled"
+    assert list(bpy.data.objects) == []
+    assert [collection.name for collection in bpy.data.collections] == []
+    assert server.job.cancelled.wait(5)
+    pump_until(bridge, lambda: not bridge.busy)
+    assert job_threads() == []
+    assert bridge.problem is None
+
+
+def test_what_a_cancelled_job_still_sends_is_dropped(server, bridge, start):
+    server.script = run_until_told
+    start()
+    # The live mesh waits in the queue when the job is cancelled.
+    server_has_sent = threading.Event()
+    while not server_has_sent.wait(0.05):
+        if server.jobs and server.job.live and not bridge._queue.empty():
+            server_has_sent.set()
+    bridge.cancel()
+    pump_until(bridge, lambda: not bridge.busy)
+    assert list(bpy.data.objects) == []
+    assert bridge.job.live_meshes == 0
+
+
+def test_a_job_cancelled_before_the_server_has_started_starts_nothing(bridge, preferences, tmp_path, start):
+    use_own_server(bridge, preferences, tmp_path, "make_cube")
+    start()
+    bridge.cancel()
+    assert bridge.server_state == "off"
+    pump_until(bridge, lambda: not bridge.busy)
+    assert list(bpy.data.objects) == []
+    assert bridge.local._process is None
+
+
+def test_the_generator_can_be_started_by_hand_while_a_job_is_cancelled(bridge, preferences, tmp_path, start):
+    use_own_server(bridge, preferences, tmp_path, "make_cube")
+    start()
+    bpy.ops.msd.start_server()
+    bridge.cancel()
+    pump_until(bridge, lambda: bridge.server_state == "ready")
+    pump_until(bridge, lambda: not bridge.busy)
+    assert bridge.problem is None
+
+
+def test_a_job_cancelled_by_somebody_else_ends_here_too(server, bridge):
+    def script(job):
+        job.live_mesh()
+        job.send("state", state="cancelled")
+
+    server.script = script
+    assert generate() == {"CANCELLED"}
+    assert bridge.job.state == "cancelled"
+    assert list(bpy.data.objects) == []
+
+
+def test_ctrl_c_while_a_script_waits_cancels_the_job(server, bridge):
+    server.script = run_until_told
+
+    def press() -> None:
+        while not (server.jobs and server.job.live):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    assert generate() == {"CANCELLED"}
+    assert server.job.cancelled.wait(5)
+    assert list(bpy.data.objects) == []
+
+
+def test_a_second_job_is_refused_while_one_runs(server, bridge, start):
+    server.script = run_until_told
+    start()
+    with pytest.raises(RuntimeError, match="One job at a time"):
+        generate()
+    assert bridge.job.busy
+
+
+def test_cancel_and_finish_are_off_when_nothing_runs(addon):
+    for operator in (bpy.ops.msd.cancel, bpy.ops.msd.finish):
+        with pytest.raises(RuntimeError, match="No job is running"):
+            operator()
+
+
+def test_opening_a_file_while_a_job_runs_stops_the_job_and_leaves_the_new_file_alone(server, bridge, start, tmp_path):
+    server.script = run_until_told
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other.blend"))
+    assert inside("bridge").current() is bridge
+    assert bridge.job.state == "cancelled"
+    assert "another file" in bridge.job.notes[-1]
+    assert server.job.cancelled.wait(5)
+    pump_until(bridge, lambda: not bridge.busy)
+    assert list(bpy.data.objects) == []
+    server.script = lambda job: job.done(mesh__npz=npz(**cube_arrays()))
+    assert generate() == {"FINISHED"}
+
+
+def test_disabling_the_add_on_while_a_job_runs_leaves_nothing_running(server, bridge, start):
+    server.script = run_until_told
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
+    tick = inside("bridge")._tick
+    assert bpy.app.timers.is_registered(tick)
+    addon_utils.disable(EXTENSION, default_set=True)
+    assert server.job.cancelled.is_set()
+    assert job_threads() == []
+    assert not bpy.app.timers.is_registered(tick)
+    assert not hasattr(bpy.types.Scene, "msd")
+    assert list(bpy.data.objects) == []
+    assert not [name for name in dir(bpy.types) if name.startswith("MSD_")]

@@ -1,0 +1,56 @@
+"""Plain values become the recipe that the server reads, or a clear refusal before anything is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from blender_msd.core.errors import Problem, explain
+from blender_msd.core.recipes import mesh_recipe, texture_recipe
+
+
+def test_a_recipe_says_only_what_was_chosen():
+    assert mesh_recipe("  a yellow duck ", seed=3, preset="sketch") == {
+        "kind": "mesh",
+        "prompt": "a yellow duck",
+        "seed": 3,
+        "preset": "sketch",
+    }
+
+
+def test_every_choice_reaches_the_recipe():
+    recipe = mesh_recipe("a duck", negative_prompt="a swan", prior="/models/sd", bandwidth_start=1.2, bandwidth_end=0.1)
+    assert recipe["negative_prompt"] == "a swan"
+    assert recipe["prior"] == "/models/sd"
+    assert recipe["guidance"] == {"bandwidth_start": 1.2, "bandwidth_end": 0.1}
+
+
+def test_a_bandwidth_of_zero_is_left_to_the_prior():
+    assert "guidance" not in mesh_recipe("a duck", bandwidth_start=0.0, bandwidth_end=0.0)
+    assert mesh_recipe("a duck", bandwidth_end=0.2)["guidance"] == {"bandwidth_end": 0.2}
+
+
+def test_a_texture_recipe_has_its_size_and_tiling():
+    recipe = texture_recipe("red bricks", width=512, height=256, tile_y=False)
+    assert recipe["kind"] == "texture"
+    assert recipe["texture"] == {"width": 512, "height": 256, "tile_x": True, "tile_y": False}
+
+
+@pytest.mark.parametrize(
+    ("choice", "code"),
+    [
+        ({"prompt": "  "}, "prompt-empty"),
+        ({"prompt": "a duck", "preset": "ultra"}, "preset-unknown"),
+        ({"prompt": "a duck", "bandwidth_start": 0.1, "bandwidth_end": 0.5}, "bandwidth-grows"),
+    ],
+)
+def test_a_bad_choice_is_refused_with_words_that_help(choice, code):
+    with pytest.raises(Problem) as caught:
+        mesh_recipe(**choice)
+    assert caught.value.code == code
+    assert caught.value.hint
+    assert explain(caught.value).headline != "That did not work"
+
+
+def test_a_problem_of_the_server_keeps_its_own_words():
+    explanation = explain(Problem("never-seen-before", "The moon is full.", "Wait a day."))
+    assert explanation.lines == ("The moon is full.", "Wait a day.")

@@ -1,0 +1,122 @@
+"""What the panels say in each situation. A window is not needed: a layout that writes down what is drawn stands in."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+from conftest import inside
+
+
+class Paper:
+    """Takes the place of a `UILayout`: every sub-layout writes on the same sheet."""
+
+    def __init__(self, sheet: list[str] | None = None) -> None:
+        object.__setattr__(self, "sheet", [] if sheet is None else sheet)
+        object.__setattr__(self, "off", False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, "off", self.off or (name == "enabled" and not value))
+
+    def _part(self, **_: Any) -> Paper:
+        return Paper(self.sheet)
+
+    row = column = box = _part
+
+    def label(self, text: str = "", icon: str = "NONE") -> None:
+        self.sheet.append(text)
+
+    def progress(self, factor: float, text: str, type: str) -> None:
+        self.sheet.append(f"[{factor:.0%}] {text}")
+
+    def prop(self, data: Any, name: str, **_: Any) -> None:
+        assert hasattr(data, name)
+        self.sheet.append(f"<{name}>")
+
+    def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
+        room, short = name.split(".")
+        assert getattr(getattr(bpy.ops, room), short).get_rna_type()
+        self.sheet.append(f"{{{name}{' off' if self.off else ''}}}")
+        return SimpleNamespace()
+
+
+def draw(name: str, shading: str = "MATERIAL") -> str:
+    cls = getattr(inside("ui.panels"), name)
+    paper = Paper()
+    space = SimpleNamespace(type="VIEW_3D", shading=SimpleNamespace(type="SOLID", color_type=shading))
+    context = SimpleNamespace(scene=bpy.context.scene, space_data=space)
+    cls.draw(SimpleNamespace(layout=paper, settings=getattr(cls, "settings", "")), context)
+    return "\n".join(paper.sheet)
+
+
+def test_every_panel_draws(addon):
+    for cls in inside("ui.panels").CLASSES:
+        assert draw(cls.__name__)
+
+
+def test_the_tab_is_in_three_editors(addon):
+    spaces = {cls.bl_space_type for cls in inside("ui.panels").CLASSES}
+    assert spaces == {"VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR"}
+    assert {cls.bl_category for cls in inside("ui.panels").CLASSES} == {"MSD"}
+
+
+def test_without_a_prompt_generate_is_off_and_says_why(addon):
+    drawn = draw("MSD_PT_view3d_object")
+    assert "{msd.generate_mesh off}" in drawn
+    assert "Type what to make first" in drawn
+    bpy.context.scene.msd.mesh.prompt = "a duck"
+    assert "{msd.generate_mesh}" in draw("MSD_PT_view3d_object")
+
+
+def test_a_running_job_shows_phase_steps_time_left_and_both_ways_to_stop(bridge):
+    view = inside("bridge").JobView("mesh", "a duck", 1, state="running", phase="Shaping", fraction=0.37)
+    view.step, view.steps, view.seconds, view.seconds_left = 1840, 5000, 131.0, 220.4
+    bridge.job = view
+    drawn = draw("MSD_PT_view3d_object")
+    assert "[37%] Shaping 1840 of 5000" in drawn
+    assert "2:11 elapsed, about 3:40 left" in drawn
+    assert "{msd.finish}" in drawn
+    assert "{msd.cancel}" in drawn
+    assert "{msd.generate_mesh" not in drawn
+    assert "[37%]" not in draw("MSD_PT_view3d_texture")
+    bridge.job = None
+
+
+def test_a_finished_job_says_what_came_out(server):
+    bpy.ops.msd.generate_mesh(prompt="a red cube", seed=4)
+    drawn = draw("MSD_PT_view3d_object")
+    assert "12 faces" in drawn
+    assert "{wm.path_open}" in drawn
+
+
+def test_a_finished_texture_says_its_size(server):
+    bpy.ops.msd.fill_texture(prompt="red bricks", seed=4, apply="IMAGE")
+    assert "64 x 32" in draw("MSD_PT_image_texture")
+
+
+def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):
+    with pytest.raises(RuntimeError):
+        bpy.ops.msd.generate_mesh(prompt="a duck")
+    drawn = draw("MSD_PT_view3d_status").splitlines()
+    assert "The generator is not set up" in drawn
+    assert "{msd.open_preferences}" in drawn
+    assert "{msd.copy_report}" in drawn
+    assert "Choose the Python" in " ".join(drawn)
+    assert max(len(line) for line in drawn) <= 40
+
+
+def test_the_status_line_follows_the_server(server, bridge):
+    assert "Off" in draw("MSD_PT_view3d_status")
+    bpy.ops.msd.generate_mesh(prompt="a red cube")
+    drawn = draw("MSD_PT_view3d_status")
+    assert "Ready" in drawn
+    assert "{msd.stop_server}" in drawn
+
+
+def test_a_grey_viewport_offers_to_show_colours_once_there_are_some(server):
+    assert "{msd.show_colours}" not in draw("MSD_PT_view3d_object", shading="MATERIAL")
+    bpy.ops.msd.generate_mesh(prompt="a red cube")
+    assert "{msd.show_colours}" in draw("MSD_PT_view3d_object", shading="MATERIAL")
+    assert "{msd.show_colours}" not in draw("MSD_PT_view3d_object", shading="VERTEX")

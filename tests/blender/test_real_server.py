@@ -1,0 +1,48 @@
+"""The whole way with the real server: started by the add-on, watched, finished early, stopped."""
+
+from __future__ import annotations
+
+import bpy
+import pytest
+from conftest import REAL_PYTHON, inside, pump_until
+
+pytestmark = pytest.mark.skipif(not REAL_PYTHON, reason="BLENDER_MSD_PYTHON does not name the server's Python")
+
+
+@pytest.fixture
+def real(bridge, preferences):
+    preferences.server_python = REAL_PYTHON
+    return bridge
+
+
+def test_an_object_and_a_texture_from_one_server(real, start):
+    start("a yellow duck", size=2.0)
+    pump_until(real, lambda: real.job.live_meshes >= 1 or not real.job.busy, seconds=90)
+    assert real.problem is None
+    assert any("msd_preview" in obj for obj in bpy.data.objects)
+    process = real.local._process
+    bpy.ops.msd.finish()
+    pump_until(real, lambda: not real.job.busy, seconds=60)
+    assert real.problem is None
+    duck = bpy.context.object
+    assert max(duck.dimensions) == pytest.approx(2.0, rel=1e-3)
+    assert min(vertex.co.z for vertex in duck.data.vertices) == pytest.approx(0.0, abs=1e-4)
+    assert not duck.data.validate()
+    assert real.job.report["stopped_by"] == "finish"
+
+    recipe = inside("core.recipes").texture_recipe("red bricks", width=64, height=64, preset="sketch")
+    real.make_texture(recipe, inside("bridge").Target(duck.session_uid, 1.0), inside("ui.preferences").setup())
+    pump_until(real, lambda: real.job.live_images >= 1 or not real.job.busy, seconds=90)
+    assert real.local._process is process
+    if real.job.busy:
+        bpy.ops.msd.finish()
+    pump_until(real, lambda: not real.job.busy, seconds=60)
+    assert real.problem is None
+    assert tuple(bpy.data.images[real.job.result].size) == (64, 64)
+    assert duck.active_material.name == "red bricks 0"
+
+
+def test_a_prompt_it_cannot_read_is_answered_with_the_words_it_knows(real):
+    with pytest.raises(RuntimeError, match="duck"):
+        bpy.ops.msd.generate_mesh(prompt="xyzzy plugh")
+    assert real.problem.code == "prompt-unreadable"
