@@ -88,6 +88,13 @@ def _build_parser() -> argparse.ArgumentParser:
     shapes.add_argument("--preset", default="sketch")
     shapes.add_argument("--pictures", type=Path, help="folder for a turntable of every mesh")
     shapes.set_defaults(run=_evaluate_shapes)
+
+    from server.priors.embedded.plan import add_arguments
+
+    training = commands.add_parser("train-prior", help="train the small prior on procedural pictures; resumable")
+    add_arguments(training)
+    training.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    training.set_defaults(run=_train_prior)
     return parser
 
 
@@ -250,6 +257,12 @@ def _evaluate_shapes(args: argparse.Namespace) -> dict[str, Any]:
             args.pictures,
             lambda row: bar.update(),
         )
+
+
+def _train_prior(args: argparse.Namespace) -> dict[str, Any]:
+    from server.priors.embedded.training import train
+
+    return train(args)
 
 
 def _readable(result: dict[str, Any]) -> str:

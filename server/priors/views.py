@@ -78,3 +78,14 @@ class Views:
         azimuth = torch.tensor([math.radians(a) for a in azimuths_deg])
         same = torch.ones_like(azimuth)
         return Views(azimuth, same * math.radians(elevation_deg), same * distance, same * math.radians(fov_deg))
+
+
+def draw_backgrounds(count: int, generator: torch.Generator) -> Tensor:
+    """Plain colours [count, 3] in [0, 1], on the generator's device: a grey level with a slight tint.
+
+    The law of the priors' own pictures and of the optimiser's renders alike. Changing backgrounds keep a field from
+    painting its background.
+    """
+    grey = torch.rand(count, 1, generator=generator, device=generator.device)
+    tint = torch.randn(count, 3, generator=generator, device=generator.device) * 0.1
+    return (grey + tint).clamp(0, 1)

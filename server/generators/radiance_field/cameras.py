@@ -7,7 +7,7 @@ import math
 import torch
 
 from server.priors.card import CameraLaw
-from server.priors.views import Views
+from server.priors.views import Views, draw_backgrounds
 
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
@@ -30,11 +30,3 @@ def draw_views(law: CameraLaw, count: int, step: int, generator: torch.Generator
     distance = near + (far - near) * torch.rand(count, generator=generator)
     fov = torch.full((count,), math.radians(law.fov))
     return Views(azimuth, elevation, distance, fov, draw_backgrounds(count, generator))
-
-
-def draw_backgrounds(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Plain colours [count, 3] in [0, 1]: a grey level with a slight tint. Changing ones keep the field from painting
-    its background."""
-    grey = torch.rand(count, 1, generator=generator)
-    tint = torch.randn(count, 3, generator=generator) * 0.1
-    return (grey + tint).clamp(0, 1)

@@ -1,0 +1,1 @@
+"""The small text-to-image prior that ships with the program, and its training."""

@@ -1,0 +1,94 @@
+"""From a training run to a diffusers folder: half-precision safetensors, one folder a component.
+
+    python -m server.priors.embedded.export RUN_FOLDER WEIGHTS_FOLDER
+
+The averaged weights are exported. The folder reads like a Stable Diffusion one (tokenizer, text_encoder, unet, vae,
+scheduler) with a `light_field` beside them; every component opens with its own `from_pretrained`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from server.errors import BadRequest
+from server.priors.embedded.networks import Networks, build_networks, build_scheduler
+from server.priors.embedded.plan import Size
+from server.priors.embedded.state import read_checkpoint
+
+MOST_BYTES = 16 * 1024 * 1024
+
+INDEX = {
+    "_class_name": "EmbeddedPipeline",
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["server.priors.embedded.patch_code", "PatchCode"],
+    "light_field": ["server.priors.embedded.light_field", "LightField"],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+}
+
+
+def export(run: Path, folder: Path) -> int:
+    """Write the run's averaged weights to `folder`, replacing what is there; returns the bytes written.
+
+    Raises:
+        BadRequest: no checkpoint, one that has not reached the diffusion network, or a result above 16 MiB.
+    """
+    networks = load_networks(run, torch.device("cpu"))
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for name in ("text_encoder", "unet", "light_field", "vae"):
+        module = networks.patch_code if name == "vae" else getattr(networks, name)
+        # The patch code is small, and its rounding errors would be in every picture.
+        module.to(torch.float32 if name == "vae" else torch.float16).save_pretrained(partial / name)
+    networks.tokenizer.save_pretrained(partial / "tokenizer")
+    build_scheduler().save_pretrained(partial / "scheduler")
+    (partial / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+    size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+    if size > MOST_BYTES:
+        raise BadRequest("weights-too-large", f"{size} bytes are more than {MOST_BYTES}.", f"They are in {partial}.")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+    return size
+
+
+def load_networks(run: Path, device: torch.device) -> Networks:
+    """The averaged networks of a run's last checkpoint, in full precision."""
+    path = run / "checkpoint.pt"
+    if not path.exists():
+        raise BadRequest("checkpoint-missing", f"{path} does not exist.", "Train first: python -m server train-prior.")
+    state = read_checkpoint(path, device)
+    if state["stage"] != "diffusion":
+        raise BadRequest("training-unfinished", "Only the light field is trained so far.", "Let the training go on.")
+    networks = build_networks(_size(state["plan"]["size"]), 0)
+    for name in ("patch_code", "light_field", "text_encoder", "unet"):
+        getattr(networks, name).load_state_dict(state[name])
+    trained = [*networks.text_encoder.parameters(), *networks.unet.parameters()]
+    with torch.no_grad():
+        for parameter, average in zip(trained, state["average"]["values"], strict=True):
+            parameter.copy_(average)
+    for module in (networks.patch_code, networks.light_field, networks.text_encoder, networks.unet):
+        module.to(device).eval()
+    return networks
+
+
+def _size(saved: dict[str, Any]) -> Size:
+    return Size(**{**saved, "channels": tuple(saved["channels"])})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m server.priors.embedded.export", description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path)
+    args = parser.parse_args()
+    print(f"{export(args.run, args.folder)} bytes in {args.folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What a training run is: sizes and lengths, and how the command line sets them. Free of torch."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big the networks are; pictures are `image` pixels wide and latents a quarter of that."""
+
+    image: int = 64
+    channels: tuple[int, int] = (64, 128)
+    words: int = 96
+    light_width: int = 160
+    light_blocks: int = 5
+
+    @property
+    def latent(self) -> int:
+        return self.image // 4
+
+
+SHIPPED = Size()
+TINY = Size(image=32, channels=(16, 32), words=32, light_width=32, light_blocks=2)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained and for how long; a resumed run must have the same sizes, seed and batches."""
+
+    seed: int = 0
+    size: Size = SHIPPED
+    light_steps: int = 16_000
+    light_batch: int = 24
+    light_rate: float = 2e-3
+    steps: int = 40_000
+    batch: int = 32
+    rate: float = 1e-3
+    views: int = 1000
+    windows: int = 2000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    plan = Plan()
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run that is there is continued")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/prior-data"), help="folder of the rendered layers")
+    parser.add_argument("--seed", type=int, default=plan.seed)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--light-steps", type=int, default=plan.light_steps)
+    parser.add_argument("--light-batch", type=int, default=plan.light_batch)
+    parser.add_argument("--steps", type=int, default=plan.steps)
+    parser.add_argument("--batch", type=int, default=plan.batch)
+    parser.add_argument("--rate", type=float, default=plan.rate, help="highest learning rate of the diffusion network")
+    parser.add_argument("--views", type=int, default=plan.views, help="rendered views of each object")
+    parser.add_argument("--windows", type=int, default=plan.windows, help="rendered windows onto each surface")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--checkpoint-minutes", type=float, default=5.0)
+    parser.add_argument("--sheet-every", type=int, default=2000, help="steps between two sheets of samples")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, with a checkpoint, after so long")
