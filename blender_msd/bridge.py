@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from . import EXTENSION, VERSION
 from .core import job as jobs
 from .core.arrays import Mesh
 from .core.client import Client
+from .core.connection import Setup, choose_connection
 from .core.errors import Interrupted, Problem
 from .core.interrupt import Interrupt
+from .core.job_view import JobView
 from .core.server_process import LocalServer
 from .core.threads import network_thread
 from .scene import images, placement
@@ -34,64 +36,12 @@ TICK = 0.05
 JOIN_LIMIT = 12.0
 
 
-@dataclass
-class JobView:
-    """What the panels show of a job. Plain values, written by the main thread only.
-
-    Attributes:
-        state: "starting", "queued", "running", "paused", "finishing", "done", "failed" or "cancelled".
-        fraction: of the whole job, in [0, 1].
-        seconds_left: None while unknown.
-        live_meshes, live_images: previews shown so far.
-        result: name of the object or image that was made.
-        folder: where the result's files lie.
-    """
-
-    kind: str
-    prompt: str
-    seed: int
-    state: str = "starting"
-    phase: str = "Starting"
-    fraction: float = 0.0
-    step: int = 0
-    steps: int = 0
-    seconds_left: float | None = None
-    denoiser_calls: int = 0
-    live_meshes: int = 0
-    live_images: int = 0
-    job_id: str = ""
-    notes: list[str] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
-    seconds: float = 0.0
-    result: str = ""
-    report: dict[str, Any] = field(default_factory=dict)
-    folder: str = ""
-
-    @property
-    def busy(self) -> bool:
-        return self.state not in ("done", "failed", "cancelled")
-
-
 @dataclass(frozen=True)
 class Target:
     """Where a picture goes: see `images.place`."""
 
     object_uid: int | None
     repeat: float
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How to reach a server, from the preferences.
-
-    Attributes:
-        python: interpreter of the server's environment; None when not set.
-        url, token: a server that runs already; an empty url means that Blender starts its own.
-    """
-
-    python: Path | None
-    url: str = ""
-    token: str = ""
 
 
 class Bridge:
@@ -142,7 +92,7 @@ class Bridge:
             return
         self._generation += 1
         self._stop.set()
-        self._end("cancelled")
+        self.job.end("cancelled")
         if self.server_state == "starting":
             self.server_state = "off"
         if reason:
@@ -165,12 +115,13 @@ class Bridge:
     def start_server(self, setup: Setup) -> None:
         """Start the server, or find it running, without blocking. Raises as `make_mesh`."""
         self._stop_start = Interrupt()
-        connect = self._connector(setup, self._stop_start)
+        stop = self._stop_start
+        connection = choose_connection(setup, self.local)
         self.problem = None
         self.server_state = "starting"
 
         def ask() -> None:
-            self._queue.put((None, jobs.Connected(connect())))
+            self._queue.put((None, jobs.Connected(connection.connect(stop))))
 
         self._help(ask)
 
@@ -237,10 +188,9 @@ class Bridge:
     def _begin(self, recipe: dict[str, Any], setup: Setup) -> None:
         if self.job is not None and self.job.busy:
             raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
-        stop = Interrupt()
-        connect = self._connector(setup, stop)
+        connection = choose_connection(setup, self.local)
         self._generation += 1
-        self._stop = stop
+        stop = self._stop = Interrupt()
         self._client = None
         self.problem = None
         self.job = JobView(recipe["kind"], recipe["prompt"], recipe["seed"])
@@ -250,31 +200,11 @@ class Bridge:
         def put(message: jobs.Message) -> None:
             self._queue.put((generation, message))
 
-        check_alive = self.local.check_alive if not setup.url else _assume_alive
-
         def work() -> None:
-            jobs.run_job(recipe, self._results, connect, check_alive, stop, put)
+            jobs.run_job(recipe, self._results, connection, stop, put)
 
         self._worker = network_thread(work, "msd-job")
         self._start(self._worker)
-
-    def _connector(self, setup: Setup, stop: Interrupt) -> Callable[[], Client]:
-        if setup.url:
-            client = Client(setup.url, setup.token)
-            if not client.is_loopback and not bpy.app.online_access:
-                hint = "Allow Online Access in the preferences (System), or use a server on this computer."
-                raise Problem("online-access-off", "The server is on another computer.", hint)
-
-            def connect_remote() -> Client:
-                client.check()
-                return client
-
-            return connect_remote
-        if setup.python is None:
-            hint = "Choose the Python of the generator's environment in the preferences."
-            raise Problem("server-not-set-up", "The add-on does not know yet how to start the generator.", hint)
-        python = setup.python
-        return lambda: self.local.connect(python, stop)
 
     def _help(self, work: Callable[[], None]) -> None:
         """Do a request beside the job, on a thread of its own."""
@@ -300,10 +230,9 @@ class Bridge:
         if job is None or not job.busy or self._worker is None:
             return False
         if not self._worker.is_alive() and self._queue.empty():
-            self._fail(Problem("add-on-error", "The job's thread ended without a word.", "Copy the report."))
+            self._fail(job, Problem("add-on-error", "The job's thread ended without a word.", "Copy the report."))
             return True
-        before, job.seconds = job.seconds, time.monotonic() - job.began
-        return int(before) != int(job.seconds)
+        return job.tick()
 
     def _receive(self, message: jobs.Message) -> None:
         if isinstance(message, jobs.Connected):
@@ -335,13 +264,13 @@ class Bridge:
                 case jobs.Finished():
                     self._place_result(job, message)
                 case jobs.CancelledElsewhere():
-                    self._end("cancelled")
+                    job.end("cancelled")
                     self._remove_previews()
                 case jobs.Failed(problem):
-                    self._fail(problem)
+                    self._fail(job, problem)
         except Exception as error:
             # Whatever goes wrong in the scene must end the job and not the timer.
-            self._fail(Problem("add-on-error", f"The result could not be shown: {error!r}.", "Copy the report."))
+            self._fail(job, Problem("add-on-error", f"The result could not be shown: {error!r}.", "Copy the report."))
             self._stop.set()
 
     def _place_result(self, job: JobView, finished: jobs.Finished) -> None:
@@ -355,17 +284,12 @@ class Bridge:
             made, _ = images.place(finished.result, finished.recipe, job.job_id, VERSION, uid, repeat)
         job.result, job.report, job.folder = made.name, finished.report, str(finished.folder)
         job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
-        self._end("done")
+        job.end("done")
         bpy.ops.ed.undo_push(message=f"Generate: {job.prompt[:50]}")
 
-    def _end(self, state: str) -> None:
-        assert self.job is not None
-        self.job.state = state
-        self.job.seconds = time.monotonic() - self.job.began
-
-    def _fail(self, problem: Problem) -> None:
+    def _fail(self, job: JobView, problem: Problem) -> None:
         # The last preview stays: after an hour of work it is better than nothing. The next job replaces it.
-        self._end("failed")
+        job.end("failed")
         self.problem = problem
         if self.server_state == "starting" or problem.code in ("server-lost", "server-stopped"):
             self.server_state = "off"
@@ -378,10 +302,6 @@ class Bridge:
     def _remove_previews(self) -> None:
         placement.remove_preview(bpy.context.scene)
         images.remove_preview()
-
-
-def _assume_alive() -> None:
-    """A server that was not started here cannot be watched; its silence is noticed instead."""
 
 
 def redraw() -> None:

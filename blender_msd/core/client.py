@@ -31,7 +31,7 @@ class Unreachable(Problem):
     """Nobody answers; trying again may help."""
 
     def __init__(self, reason: object) -> None:
-        super().__init__("server-lost", f"No answer from the generator ({reason}).", "Start it again.")
+        super().__init__("server-lost", f"No answer from the server ({reason}).", "Start it again.")
 
 
 class Client:
@@ -75,7 +75,7 @@ class Client:
             name = str(health.get("name", "an unknown program"))[:60]
             raise Problem("not-our-server", f"Found {name} at this address.", "Change the address or the port.")
         if health.get("api") != API:
-            message = f"The generator speaks version {health.get('api')}, this add-on speaks version {API}."
+            message = f"The server speaks version {health.get('api')}, this add-on speaks version {API}."
             raise Problem("server-incompatible", message, "Update both to the same release.")
         self.capabilities()
 
@@ -196,7 +196,7 @@ def _as_object(text: bytes) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise Problem("not-our-server", "The answer is not from our generator.", "Change the address or the port.")
+        raise Problem("not-our-server", "The answer is not from our server.", "Change the address or the port.")
     return value
 
 

@@ -42,17 +42,17 @@ class Explanation:
 
 
 _PREFERENCES = ("msd.open_preferences", "Open Preferences")
-_START = ("msd.start_server", "Start the generator")
+_START = ("msd.start_server", "Start the server")
 _NO_BUTTON = ("", "")
 
 # code -> (headline, (operator, label of its button)); codes that are not here use the headline below.
 _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
-    "server-not-set-up": ("The generator is not set up", _PREFERENCES),
-    "server-python-missing": ("The generator's Python was not found", _PREFERENCES),
-    "server-did-not-start": ("The generator did not start", _PREFERENCES),
-    "server-stopped": ("The generator stopped unexpectedly", _START),
-    "server-lost": ("The generator does not answer", _START),
-    "server-incompatible": ("Add-on and generator do not match", _PREFERENCES),
+    "server-not-set-up": ("The server is not set up", _PREFERENCES),
+    "server-python-missing": ("The server's Python was not found", _PREFERENCES),
+    "server-did-not-start": ("The server did not start", _PREFERENCES),
+    "server-stopped": ("The server stopped unexpectedly", _START),
+    "server-lost": ("The server does not answer", _START),
+    "server-incompatible": ("Add-on and server do not match", _PREFERENCES),
     "not-our-server": ("Something else answers at this address", _PREFERENCES),
     "address-unreadable": ("The server's address cannot be read", _PREFERENCES),
     "token-wrong": ("The server refused the token", _PREFERENCES),

@@ -91,7 +91,7 @@ def follow(client: Client, job_id: str, stop: Interrupt, check_alive: Callable[[
         if time.monotonic() - last_sign > PATIENCE:
             raise Problem(
                 "server-lost",
-                f"No answer from the generator for {PATIENCE:.0f} s.",
+                f"No answer from the server for {PATIENCE:.0f} s.",
                 "The job may still be running. Start again when the server is back.",
             )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .arrays import Mesh, Pixels, Png, read_mesh, read_pixels, read_png
 from .client import Client
+from .connection import Connection
 from .errors import Interrupted, Problem
 from .events import Event, follow
 from .interrupt import Interrupt
@@ -115,8 +116,7 @@ Message = (
 def run_job(
     recipe: dict[str, Any],
     results: Path,
-    connect: Callable[[], Client],
-    check_alive: Callable[[], None],
+    connection: Connection,
     stop: Interrupt,
     put: Callable[[Message], None],
 ) -> None:
@@ -126,16 +126,14 @@ def run_job(
 
     Args:
         results: the folder that gets a folder for the result.
-        connect: gives a client, after starting the server when needed.
-        check_alive: raises when the server is known to be dead.
     """
     client, job_id = None, ""
     try:
-        client = connect()
+        client = connection.connect(stop)
         put(Connected(client))
         job_id = client.submit(recipe, secrets.token_hex(16))
         put(Submitted(job_id))
-        for event in follow(client, job_id, stop, check_alive):
+        for event in follow(client, job_id, stop, connection.check_alive):
             message = _translate(client, job_id, event)
             if isinstance(message, (Failed, CancelledElsewhere)):
                 job_id = ""

@@ -69,7 +69,7 @@ class LocalServer:
         code = process.poll() if process is not None else None
         if code is not None:
             hint = "Start it again; finished results are kept."
-            raise Problem("server-stopped", f"The generator {explain_exit(code)}. {self._last_words()}".strip(), hint)
+            raise Problem("server-stopped", f"The server {explain_exit(code)}. {self._last_words()}".strip(), hint)
 
     def stop(self) -> None:
         """Stop the server if it was started here; one that was found running is left alone."""
@@ -133,8 +133,8 @@ class LocalServer:
             raise
 
     def _did_not_start(self, reason: str) -> Problem:
-        hint = "Check that the Python in the preferences belongs to the generator's environment."
-        return Problem("server-did-not-start", f"The generator did not start: {reason}. {self._last_words()}", hint)
+        hint = "Check that the Python in the preferences belongs to the server's environment."
+        return Problem("server-did-not-start", f"The server did not start: {reason}. {self._last_words()}", hint)
 
     def _stop(self) -> None:
         process, self._process = self._process, None

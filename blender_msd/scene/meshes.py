@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import bpy
 import numpy as np
 
@@ -11,17 +9,13 @@ from ..core.arrays import Mesh
 
 COLOUR = "Col"
 
-# Edges sharper than this stay sharp: a cube keeps its edges, a duck stays smooth.
-SHARP_ANGLE = math.radians(50.0)
 
-
-def new_mesh(name: str, arrays: Mesh, size: float, keep_sharp_edges: bool) -> bpy.types.Mesh:
+def new_mesh(name: str, arrays: Mesh, size: float) -> bpy.types.Mesh:
     """A new, smooth-shaded mesh with a colour attribute.
 
     Args:
         arrays: checked; an index out of range would end Blender.
         size: the longest side in scene units; the vertices are scaled, so that the object's scale stays 1.
-        keep_sharp_edges: mark edges sharper than `SHARP_ANGLE`; previews do without, for speed.
     """
     position = np.ascontiguousarray(arrays.position * np.float32(size))
     corners = arrays.triangle.size
@@ -38,7 +32,6 @@ def new_mesh(name: str, arrays: Mesh, size: float, keep_sharp_edges: bool) -> bp
     colours = mesh.color_attributes.new(COLOUR, "BYTE_COLOR", "POINT")
     colours.data.foreach_set("color_srgb", (arrays.colour.astype(np.float32) / 255.0).ravel())
     mesh.color_attributes.active_color = colours
+    # Marching cubes rounds every edge over several faces; sharp edges by angle would mark noise, and show as facets.
     mesh.shade_smooth()
-    if keep_sharp_edges:
-        mesh.set_sharp_from_angle(angle=SHARP_ANGLE)
     return mesh

@@ -38,7 +38,7 @@ def show_preview(arrays: Mesh, title: str, place: Place) -> None:
     obj = provenance.find_preview(bpy.data.objects)
     if obj is not None and obj.mode != "OBJECT":
         return
-    mesh = meshes.new_mesh(f"{title} preview", arrays, place.size, keep_sharp_edges=False)
+    mesh = meshes.new_mesh(f"{title} preview", arrays, place.size)
     mesh.is_runtime_data = True
     mesh.materials.append(_preview_material())
     if obj is None:
@@ -85,7 +85,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
         bpy.context.view_layer.update()  # else a transform that was just set is not in the matrix yet
         transform = preview.matrix_world.copy()
     remove_preview(scene)
-    mesh = meshes.new_mesh(title, arrays, place.size, keep_sharp_edges=True)
+    mesh = meshes.new_mesh(title, arrays, place.size)
     mesh.materials.append(materials.colour_attribute_material(title))
     obj = bpy.data.objects.new(title, mesh)
     provenance.write(obj, recipe, job_id, version)

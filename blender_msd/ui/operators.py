@@ -142,7 +142,7 @@ class MSD_OT_finish(bpy.types.Operator):
 class MSD_OT_start_server(bpy.types.Operator):
     bl_idname = "msd.start_server"
     bl_label = "Start"
-    bl_description = "Start the generator now. It also starts by itself when it is needed"
+    bl_description = "Start the server now. It also starts by itself when it is needed"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -155,7 +155,7 @@ class MSD_OT_start_server(bpy.types.Operator):
 class MSD_OT_stop_server(bpy.types.Operator):
     bl_idname = "msd.stop_server"
     bl_label = "Stop"
-    bl_description = "Stop the generator and free its memory. A running job is cancelled"
+    bl_description = "Stop the server and free its memory. A running job is cancelled"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         bridge.current().stop_server()
@@ -175,7 +175,7 @@ class MSD_OT_open_preferences(bpy.types.Operator):
 class MSD_OT_copy_report(bpy.types.Operator):
     bl_idname = "msd.copy_report"
     bl_label = "Copy Report"
-    bl_description = "Copy versions, the error and the end of the generator's log, without prompts, to the clipboard"
+    bl_description = "Copy versions, the error and the end of the server's log, without prompts, to the clipboard"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.window_manager.clipboard = report_text()
@@ -202,7 +202,7 @@ def report_text() -> str:
     if link.job is not None:
         job = link.job
         lines.append(f"Job: {job.kind}, {job.state}, {job.phase}, step {job.step} of {job.steps}, {job.seconds:.0f} s")
-    lines.append("The generator's log:")
+    lines.append("The server's log:")
     text = "\n".join([*lines, *link.local.log_lines(LOG_LINES)]).replace(str(Path.home()), "~")
     return text if link.job is None else text.replace(link.job.prompt, "(prompt)")
 

@@ -8,6 +8,7 @@ import bpy
 
 from .. import bridge
 from ..core.errors import Problem, explain
+from ..core.job_view import JobView
 
 TAB = "MSD"
 WRAP = 36
@@ -42,7 +43,7 @@ class _InShaderEditor:
 
 
 class _StatusPanel:
-    bl_label = "Generator"
+    bl_label = "Server"
 
     def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         link = bridge.current()
@@ -144,7 +145,7 @@ def _draw_go(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, oper
         _draw_end(layout, job)
 
 
-def _draw_progress(layout: bpy.types.UILayout, job: bridge.JobView) -> None:
+def _draw_progress(layout: bpy.types.UILayout, job: JobView) -> None:
     steps = f" {job.step} of {job.steps}" if job.steps else ""
     layout.progress(factor=job.fraction, type="BAR", text=f"{job.phase}{steps}")
     left = "" if job.seconds_left is None else f", about {clock(job.seconds_left)} left"
@@ -155,7 +156,7 @@ def _draw_progress(layout: bpy.types.UILayout, job: bridge.JobView) -> None:
     _draw_notes(layout, job)
 
 
-def _draw_end(layout: bpy.types.UILayout, job: bridge.JobView) -> None:
+def _draw_end(layout: bpy.types.UILayout, job: JobView) -> None:
     if job.state == "done":
         what = (
             f"{job.report['faces']:,} faces"
@@ -169,7 +170,7 @@ def _draw_end(layout: bpy.types.UILayout, job: bridge.JobView) -> None:
     _draw_notes(layout, job)
 
 
-def _draw_notes(layout: bpy.types.UILayout, job: bridge.JobView) -> None:
+def _draw_notes(layout: bpy.types.UILayout, job: JobView) -> None:
     for note in job.notes[-2:]:
         _draw_text(layout, note, "INFO")
 
@@ -194,7 +195,7 @@ def _draw_text(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> Non
         column.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
 
 
-def _is_colourless(space: bpy.types.Space, job: bridge.JobView | None) -> bool:
+def _is_colourless(space: bpy.types.Space, job: JobView | None) -> bool:
     """Whether there is a coloured object that this viewport shows in grey."""
     if job is None or not job.live_meshes:
         return False

@@ -6,7 +6,8 @@ from pathlib import Path
 import bpy
 
 from .. import EXTENSION
-from ..bridge import Setup, current
+from ..bridge import current
+from ..core.connection import Setup
 
 PYTHON_VARIABLE = "BLENDER_MSD_PYTHON"
 
@@ -15,8 +16,8 @@ class MSD_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = EXTENSION
 
     server_python: bpy.props.StringProperty(
-        name="Generator's Python",
-        description="Python program of the environment that holds the generator's packages (torch and others)",
+        name="Server Python",
+        description="Python program of the environment that holds the server's packages (torch and others)",
         subtype="FILE_PATH",
     )
     server_url: bpy.props.StringProperty(
@@ -46,7 +47,12 @@ def setup() -> Setup:
     """How to reach a server; the preferences win over the environment variable."""
     preferences = bpy.context.preferences.addons[EXTENSION].preferences
     python = bpy.path.abspath(preferences.server_python) or os.environ.get(PYTHON_VARIABLE, "")
-    return Setup(Path(python) if python else None, preferences.server_url.strip(), preferences.server_token.strip())
+    return Setup(
+        python=Path(python) if python else None,
+        url=preferences.server_url.strip(),
+        token=preferences.server_token.strip(),
+        online_access=bpy.app.online_access,
+    )
 
 
 CLASSES = (MSD_AP_preferences,)

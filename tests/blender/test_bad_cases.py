@@ -181,6 +181,13 @@ def test_a_nonsense_event_ends_the_job_with_a_message(server, bridge):
     assert bridge.job.state == "failed"
 
 
+def test_a_job_whose_thread_ends_without_a_word_is_not_waited_for(server, bridge, monkeypatch):
+    monkeypatch.setattr(inside("core.job"), "run_job", lambda *_: None)
+    with pytest.raises(RuntimeError, match="without a word"):
+        generate()
+    assert bridge.job.state == "failed"
+
+
 def test_a_fault_while_placing_ends_the_job_and_not_the_timer(server, bridge, monkeypatch):
     def fault(*_):
         raise ValueError("no room")
@@ -208,15 +215,16 @@ def test_a_cancelled_job_ends_at_once_and_the_server_is_told(server, bridge, sta
 def test_what_a_cancelled_job_still_sends_is_dropped(server, bridge, start):
     server.script = run_until_told
     start()
-    # The live mesh waits in the queue when the job is cancelled.
-    server_has_sent = threading.Event()
-    while not server_has_sent.wait(0.05):
-        if server.jobs and server.job.live and not bridge._queue.empty():
-            server_has_sent.set()
+    # Connected, Submitted, two states, progress and the live mesh wait in the queue when the job is cancelled.
+    while bridge._queue.qsize() < 6:
+        time.sleep(0.01)
     bridge.cancel()
-    pump_until(bridge, lambda: not bridge.busy)
-    assert list(bpy.data.objects) == []
+    server.script = lambda job: job.send("log", level="warning", message="the second job")
+    start()
+    pump_until(bridge, lambda: bridge.job.notes == ["the second job"])
     assert bridge.job.live_meshes == 0
+    assert list(bpy.data.objects) == []
+    bridge.cancel()
 
 
 def test_a_job_cancelled_before_the_server_has_started_starts_nothing(bridge, preferences, tmp_path, start):
@@ -229,7 +237,7 @@ def test_a_job_cancelled_before_the_server_has_started_starts_nothing(bridge, pr
     assert bridge.local._process is None
 
 
-def test_the_generator_can_be_started_by_hand_while_a_job_is_cancelled(bridge, preferences, tmp_path, start):
+def test_the_server_can_be_started_by_hand_while_a_job_is_cancelled(bridge, preferences, tmp_path, start):
     use_own_server(bridge, preferences, tmp_path, "make_cube")
     start()
     bpy.ops.msd.start_server()

@@ -54,11 +54,11 @@ def test_colours_arrive_as_they_were_sent_and_reach_the_material(server):
     assert link.from_node.layer_name == "Col"
 
 
-def test_a_cube_keeps_sharp_edges_on_smooth_faces(server):
+def test_the_surface_is_shaded_smooth(server):
     generate()
     mesh = bpy.context.object.data
     assert all(polygon.use_smooth for polygon in mesh.polygons)
-    assert sum(value.value for value in mesh.attributes["sharp_edge"].data) == 12
+    assert not any(edge.use_edge_sharp for edge in mesh.edges)
 
 
 def test_the_result_tells_where_it_comes_from(server):

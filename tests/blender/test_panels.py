@@ -71,7 +71,7 @@ def test_without_a_prompt_generate_is_off_and_says_why(addon):
 
 
 def test_a_running_job_shows_phase_steps_time_left_and_both_ways_to_stop(bridge):
-    view = inside("bridge").JobView("mesh", "a duck", 1, state="running", phase="Shaping", fraction=0.37)
+    view = inside("core.job_view").JobView("mesh", "a duck", 1, state="running", phase="Shaping", fraction=0.37)
     view.step, view.steps, view.seconds, view.seconds_left = 1840, 5000, 131.0, 220.4
     bridge.job = view
     drawn = draw("MSD_PT_view3d_object")
@@ -100,7 +100,7 @@ def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="a duck")
     drawn = draw("MSD_PT_view3d_status").splitlines()
-    assert "The generator is not set up" in drawn
+    assert "The server is not set up" in drawn
     assert "{msd.open_preferences}" in drawn
     assert "{msd.copy_report}" in drawn
     assert "Choose the Python" in " ".join(drawn)

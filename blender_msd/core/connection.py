@@ -1,0 +1,65 @@
+"""How to reach a server: one that runs already, or one that Blender starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .client import Client
+from .errors import Problem
+from .interrupt import Interrupt
+from .server_process import LocalServer
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the preferences say.
+
+    Attributes:
+        python: interpreter of the server's environment; None when not set.
+        url, token: a server that runs already; an empty url means that Blender starts its own.
+        online_access: whether Blender's preferences allow the use of the internet.
+    """
+
+    python: Path | None
+    url: str
+    token: str
+    online_access: bool
+
+
+@dataclass(frozen=True)
+class Connection:
+    """For threads: `connect` gives a client, `check_alive` raises when the server is known to be dead."""
+
+    connect: Callable[[Interrupt], Client]
+    check_alive: Callable[[], None]
+
+
+def choose_connection(setup: Setup, local: LocalServer) -> Connection:
+    """The way to the server that the preferences ask for; nothing is started or asked yet.
+
+    Raises:
+        Problem: "server-not-set-up", "online-access-off", "address-unreadable".
+    """
+    if setup.url:
+        return _running_server(setup)
+    if setup.python is None:
+        hint = "Choose the Python of the server's environment in the preferences."
+        raise Problem("server-not-set-up", "The add-on does not know yet how to start the server.", hint)
+    python = setup.python
+    return Connection(lambda stop: local.connect(python, stop), local.check_alive)
+
+
+def _running_server(setup: Setup) -> Connection:
+    client = Client(setup.url, setup.token)
+    if not client.is_loopback and not setup.online_access:
+        hint = "Allow Online Access in the preferences (System), or use a server on this computer."
+        raise Problem("online-access-off", "The server is on another computer.", hint)
+
+    def connect(_: Interrupt) -> Client:
+        client.check()
+        return client
+
+    # A server that was not started here cannot be watched; its silence is noticed instead.
+    return Connection(connect, lambda: None)
