@@ -62,6 +62,24 @@ def test_skipping_empty_cells_does_not_change_the_image() -> None:
     assert (everywhere.image - culled.image).abs().max() < 0.03
 
 
+def test_samples_hidden_behind_something_opaque_are_not_evaluated_and_not_missed() -> None:
+    class Counting(EvenBall):
+        evaluated = 0
+
+        def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
+            self.evaluated += len(points)
+            return super().forward(points)
+
+    thin, solid = Counting(0.01), Counting(1000.0)
+    views = views_over([0.0, 0.0, 0.0])
+    render(thin, OccupancyGrid(), views, size=24, samples=48)
+    rendering = render(solid, OccupancyGrid(), views, size=24, samples=48)
+    assert solid.evaluated < thin.evaluated / 4
+    hit = rendering.opacity > 0.5
+    colour = rendering.image.permute(0, 2, 3, 1)[hit]
+    torch.testing.assert_close(colour, torch.tensor([0.9, 0.5, 0.1]).expand_as(colour), atol=2e-3, rtol=0)
+
+
 def test_an_empty_field_shows_the_background_and_still_has_gradients() -> None:
     field = RadianceField(TINY, torch.Generator().manual_seed(3))
     grid = OccupancyGrid()

@@ -12,6 +12,12 @@ from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.priors.views import Views
 
 
+# exp(-7): less than a thousandth of the light comes from behind.
+OPAQUE = 7.0
+# Occupied samples of a ray, counted from the front, are evaluated in these batches; solid things end in the first.
+BATCHES = ((0, 6), (6, 14), (14, 10**6))
+
+
 @dataclass(frozen=True)
 class Rendering:
     """Images [B, 3, S, S] in [0, 1] over the views' background, and opacity [B, S, S] in [0, 1]."""
@@ -56,8 +62,7 @@ def render(
     depth = near[:, None] + (torch.arange(samples, device=device) + jitter) * step[:, None]
     points = (origin[:, None] + depth[..., None] * direction[:, None]).view(-1, 3)
 
-    keep = occupancy.occupied(points).nonzero(as_tuple=True)[0]
-    density, colour = field(points[keep])
+    keep, density, colour = _visible(field, points, occupancy.occupied(points).view(-1, samples), step)
     optical = torch.zeros(len(points), device=device).index_put((keep,), density).view(-1, samples) * step[:, None]
     # Transmittance before each sample: exp of minus what lies in front of it.
     before = torch.exp(-(optical.cumsum(-1) - optical))
@@ -72,3 +77,27 @@ def render(
         image = image + (1 - opacity)[:, None] * behind
     shape = (len(views), size, size)
     return Rendering(image.view(*shape, 3).permute(0, 3, 1, 2), opacity.view(shape))
+
+
+def _visible(field: RadianceField, points: Tensor, occupied: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Evaluate the occupied samples that light can reach, from the front in batches along each ray.
+
+    Args:
+        points: [R * samples, 3]; occupied: bool [R, samples]; step: [R] length of a step.
+
+    Returns:
+        Which samples [M] were evaluated, their density [M] and colour [M, 3]. Skipped ones are empty, or hidden behind
+        an optical depth of OPAQUE.
+    """
+    rank = occupied.cumsum(-1)
+    depth = torch.zeros_like(step)
+    parts = []
+    for first, last in BATCHES:
+        wanted = occupied & (rank > first) & (rank <= last) & (depth < OPAQUE)[:, None]
+        index = wanted.view(-1).nonzero(as_tuple=True)[0]
+        density, colour = field(points[index])
+        ray = torch.div(index, occupied.shape[1], rounding_mode="floor")
+        depth = depth.index_add(0, ray, density.detach() * step[ray])
+        parts.append((index, density, colour))
+    index, density, colour = (torch.cat(part) for part in zip(*parts, strict=True))
+    return index, density, colour
