@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from server.meshing.coverage import cover
 from server.meshing.fields import Bools, Floats, Triangles
@@ -15,29 +16,33 @@ from server.priors.views import Views
 SILHOUETTE_ANGLES = tuple((azimuth, elevation) for elevation in (-5.0, 25.0, 60.0) for azimuth in (10, 100, 190, 280))
 
 
+# Rotations about z, y and x by .5, .7 and .3 radians. The voxel grid is turned against the axes: in line with them, the
+# planes of voxel centres would coincide with faces of furniture, and a hair's breadth would count as a whole layer.
+TILT = Rotation.from_euler("zyx", (0.5, 0.7, 0.3)).as_matrix()
+
+
 def voxel_centres(side: int) -> Floats:
-    """Centres [side^3, 3] of the cells of a grid over the cube [-1, 1]^3, index order x, y, z."""
-    line = ((np.arange(side) + 0.5) * 2 / side - 1).astype(np.float32)
-    return np.stack(np.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
+    """Centres [side^3, 3] of the cells of a tilted grid over a cube of edge 2 around the origin."""
+    line = (np.arange(side) + 0.5) * 2 / side - 1
+    grid = np.stack(np.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
+    return (grid @ TILT.T).astype(np.float32)
 
 
 def voxelise(vertices: Floats, triangles: Triangles, side: int) -> Bools:
-    """bool [side, side, side]: which cell centres lie inside a closed mesh.
+    """bool [side, side, side]: which of the `voxel_centres` lie inside a closed mesh.
 
-    A line parallel to z through a column of centres enters the mesh where it meets a face that looks down and leaves it
-    where it meets one that looks up; inside is where it entered more often than it left.
+    A line through a column of centres enters the mesh where it meets a face that looks against it and leaves it where
+    it meets one that looks along it; inside is where it entered more often than it left.
     """
-    cells = (vertices.astype(np.float64) + 1) * side / 2
-    # Lines through edges of an axis-aligned mesh would count both faces: step aside by less than a hundredth of a cell.
-    flat = cells[:, :2] + np.array([0.00731, 0.00317])
+    cells = (vertices.astype(np.float64) @ TILT + 1) * side / 2
     crossings = np.zeros((side, side, side + 1), np.int32)
-    corners = flat[triangles]
+    corners = cells[triangles][:, :, :2]
     ab, ac = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    looks_up = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0] > 0
+    looks_along = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0] > 0
     for part in cover(corners, side, side):
         height = (part.weights * cells[triangles[part.triangle], 2]).sum(1)
         above = np.clip(np.ceil(height - 0.5), 0, side).astype(np.int64)
-        np.add.at(crossings, (part.column, part.row, above), np.where(looks_up[part.triangle], -1, 1))
+        np.add.at(crossings, (part.column, part.row, above), np.where(looks_along[part.triangle], -1, 1))
     return np.cumsum(crossings[:, :, :side], 2) > 0
 
 

@@ -107,6 +107,15 @@ def fill_hollows(grid: Grid) -> Grid:
     return Grid(np.where(filled & ~solid, np.float32(LOG_RANGE), grid.values), grid.origin, grid.spacing)
 
 
+def soften(grid: Grid) -> Grid:
+    """Blur by a Gaussian of one sample: takes away the field's grain, which is as fine as the samples themselves.
+
+    Flat and softly curved parts stay where they are, edges are rounded by about a sample, and what is thinner than 1.4
+    samples is lost.
+    """
+    return Grid(ndimage.gaussian_filter(grid.values, 1.0, mode="nearest"), grid.origin, grid.spacing)
+
+
 def triangulate(grid: Grid) -> tuple[Floats, Triangles]:
     """Marching cubes (Lorensen and Cline 1987) at value 0; results and errors as `extract_surface`."""
     if not (grid.values > 0).any():

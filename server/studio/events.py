@@ -14,7 +14,7 @@ class Progress:
     """Where the job stands.
 
     Attributes:
-        phase: "Loading", "Shaping", "Painting", "Surface", "Clean-up", "Reduce", "Saving".
+        phase: "Loading", "Shaping", "Painting", "Surface", "Clean-up", "Reduce", "Colour", "Saving", "Done".
         fraction: of the whole job, in [0, 1], never falling.
         step, steps: optimisation steps done and planned; 0 outside the optimisation.
         seconds_left: estimate for the whole job, or None while nothing was measured yet.

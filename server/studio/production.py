@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from server.meshing.preview import preview_mesh
 from server.priors.denoiser import Prior
 from server.priors.views import Views
 from server.recipe import Recipe
-from server.studio.events import Log, OnEvent, PreviewImage, PreviewMesh, Progress
+from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
 from server.studio.optimisation import Outcome, Step, StopRequest, optimise, step_generator
 
 # Shares of a job's progress bar, from measured durations with the prior that ships.
@@ -83,7 +84,15 @@ def _make_mesh(
     _mention_skipped(outcome, on_event)
     should_stop()
     occupied = subject.occupancy.cells.cpu().numpy()
-    finished = finish(density, colour, recipe.mesh, on_event, (OPTIMISED, 0.99), occupied)
+
+    def with_account(event: Event) -> None:
+        if isinstance(event, Progress):
+            event = replace(event, step=outcome.steps, steps=recipe.steps, denoiser_calls=outcome.denoiser_calls)
+        on_event(event)
+
+    finished = finish(density, colour, recipe.mesh, with_account, (OPTIMISED, 0.99), occupied)
+    if finished.report["note"]:
+        on_event(Log("warning", finished.report["note"]))
     on_event(Progress("Saving", 0.99, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
     write_npz(finished.mesh, folder / "mesh.npz")
     write_glb(finished.mesh, folder / "mesh.glb")

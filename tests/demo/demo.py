@@ -22,7 +22,7 @@ from progress import ProgressBar
 ROOT = build_extension.ROOT
 OUT = ROOT / "out"
 EXTENSION = "bl_ext.user_default.blender_msd"
-DUCK = {"prompt": "a yellow duck", "preset": "SKETCH", "seed": 0}
+DUCK = {"prompt": "a yellow duck", "preset": "STANDARD", "seed": 0}
 BRICKS = {"prompt": "red bricks", "preset": "SKETCH", "seed": 0, "width": 512, "height": 512, "repeat": 3.0}
 
 MIN_LIVE_MESHES = 3

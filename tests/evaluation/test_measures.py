@@ -23,11 +23,13 @@ def test_voxels_of_a_mesh_are_the_voxels_of_its_solid(distance) -> None:
     assert iou(voxelise(*mesh, 48), expected) > 0.985
 
 
-def test_voxelising_survives_rays_through_edges_and_vertices() -> None:
-    """Twelve faces aligned with the grid: every ray through the middle would hit a diagonal or an edge."""
-    cube = mesh_of(trimesh.creation.box((1, 1, 1)))
-    side = 64
-    assert voxelise(*cube, side).sum() == 32**3
+def test_thin_walls_in_line_with_the_axes_count_by_their_thickness() -> None:
+    """Not by how many planes of voxel centres happen to fall into them."""
+    side = 96
+    for thickness in (0.045, 0.05, 0.055):
+        wall = mesh_of(trimesh.creation.box((1.2, 1.2, thickness)))
+        volume = voxelise(*wall, side).sum() * (2 / side) ** 3
+        assert volume == pytest.approx(1.2 * 1.2 * thickness, rel=0.02)
 
 
 def test_a_shape_inside_another_is_still_inside() -> None:

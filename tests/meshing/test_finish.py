@@ -78,16 +78,16 @@ def test_a_field_of_tensors_is_finished_like_a_field_of_arrays() -> None:
     assert np.abs(result.mesh.colour[:, :3] / 255 - (back * 0.5 + 0.5)).max() < 0.03
 
 
-def test_noise_is_refused_by_name() -> None:
+def test_noise_becomes_a_closed_mesh_and_is_called_dust() -> None:
     rng = np.random.default_rng(0)
 
     def density(points: np.ndarray) -> np.ndarray:
         return rng.exponential(6, len(points)).astype(np.float32)
 
-    with pytest.raises(JobFailed) as caught:
-        finish(density, position_as_colour, MeshRecipe(resolution=64), lambda event: None)
-    assert caught.value.code == "surface-too-rough"
-    assert caught.value.hint
+    report = finish(density, position_as_colour, MeshRecipe(resolution=64, faces=5000), lambda event: None).report
+    assert report["watertight"]
+    assert 0 < report["faces"] <= 5000
+    assert "dust" in report["note"]
 
 
 def test_live_meshes_share_one_placement_whatever_is_in_them() -> None:

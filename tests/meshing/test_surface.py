@@ -8,7 +8,8 @@ import pytest
 from server.errors import JobFailed
 from server.meshing.cleaning import is_watertight
 from server.meshing.fields import Density
-from server.meshing.surface import extract_surface, signed_volume
+from server.meshing.overview import survey
+from server.meshing.surface import extract_surface, fill_hollows, sample_grid, signed_volume, soften, triangulate
 from tests.meshing.fields import LEVEL, ball, box, mug, shell, solid
 
 BALL_VOLUME = 4 / 3 * np.pi * 0.6**3
@@ -120,3 +121,24 @@ def test_only_the_neighbourhood_of_the_surface_is_evaluated() -> None:
     extract_surface(density, 96, LEVEL)
     # The 64^3 coarse pass inside the ball, and a layer a few coarse cells thick out of the fine grid.
     assert asked < 0.6 * 64**3 + 0.45 * 96**3
+
+
+def test_softening_takes_away_grain_and_keeps_the_shape() -> None:
+    rng = np.random.default_rng(0)
+
+    def grainy(points: np.ndarray) -> np.ndarray:
+        return solid(ball(0.6))(points) * np.exp(rng.normal(0, 0.7, len(points))).astype(np.float32)
+
+    grid = fill_hollows(sample_grid(grainy, survey(solid(ball(0.6))), 64, LEVEL))
+    radii = [np.linalg.norm(triangulate(each)[0], axis=1) for each in (grid, soften(grid))]
+    assert radii[1].std() < 0.6 * radii[0].std()
+    assert radii[1].mean() == pytest.approx(0.6, abs=0.005)
+
+
+def test_softening_keeps_walls_two_samples_thick() -> None:
+    grid = fill_hollows(
+        sample_grid(solid(box(0.6, 0.6, 0.02), 400), survey(solid(box(0.6, 0.6, 0.02), 400)), 64, LEVEL)
+    )
+    vertices, triangles = triangulate(soften(grid))
+    assert is_watertight(triangles)
+    assert np.ptp(vertices, 0)[:2] == pytest.approx([1.2, 1.2], abs=0.05)
