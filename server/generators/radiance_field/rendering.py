@@ -11,7 +11,6 @@ from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.priors.views import Views
 
-
 # exp(-7): less than a thousandth of the light comes from behind.
 OPAQUE = 7.0
 # Occupied samples of a ray, counted from the front, are evaluated in these batches; solid things end in the first.
