@@ -1,6 +1,7 @@
 # make setup      builds the two environments: .venv (the server) and .venv-blender (Blender as a Python module)
 # make extension  builds the extension's zip into out/
 # make demo       a prompt becomes a mesh, another a texture, in real Blender; writes out/demo.*
+# make paper      the paper's experiments: tables, figures and their JSON in out/paper/
 # make test       formatting, linting, types, and every test
 
 PYTHON ?= python3.11
@@ -10,7 +11,7 @@ BLENDER = .venv-blender/.installed
 # Two cores are better used by two threads that sleep when idle than by two that spin.
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: setup extension demo test lint
+.PHONY: setup extension demo paper test lint
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -31,6 +32,9 @@ extension: $(BLENDER)
 
 demo: setup
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python .venv-blender/bin/python tests/demo/demo.py
+
+paper: $(SERVER)
+	OMP_NUM_THREADS=1 .venv/bin/python -m server lab all --out out/paper
 
 test: setup lint
 	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo

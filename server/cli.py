@@ -89,8 +89,10 @@ def _build_parser() -> argparse.ArgumentParser:
     shapes.add_argument("--pictures", type=Path, help="folder for a turntable of every mesh")
     shapes.set_defaults(run=_evaluate_shapes)
 
+    from server.lab.cli import add_arguments as add_lab
     from server.priors.embedded.plan import add_arguments
 
+    add_lab(commands)
     training = commands.add_parser("train-prior", help="train the small prior on procedural pictures; resumable")
     add_arguments(training)
     training.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")

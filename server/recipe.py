@@ -27,7 +27,7 @@ class _Part(BaseModel):
 
 
 class GuidanceRecipe(_Part):
-    """How the gradient is estimated. Bandwidths are in the prior's latent units (METHOD section 1)."""
+    """How the gradient is estimated. Bandwidths are in the prior's latent units (server/priors/denoiser.py)."""
 
     method: Method = "msd"
     estimator: EstimatorName = "tweedie"

@@ -17,7 +17,7 @@ from server.priors.card import CameraLaw
 OCCUPANCY_FROM_STEP = 40
 OCCUPANCY_EVERY = 10
 # The first shape is a blur at any resolution; half the pixels per side draw it in a quarter of the time.
-COARSE_UNTIL = 0.25
+COARSE_UNTIL = 0.4
 # Weights of mean opacity and of its binary entropy against half the mean squared latent error. Without the first, haze
 # stays at the rim of the ball; without its ramp, the object evaporates before it has formed.
 OPACITY_WEIGHT = 0.007

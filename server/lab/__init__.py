@@ -1,0 +1,1 @@
+"""The experiments of the paper, on densities with closed forms."""

@@ -1,0 +1,75 @@
+"""Rows as text, the paper's numbers beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+Column = tuple[str, Callable[[Row], str]]
+"""A heading, and how a row is shown below it."""
+
+
+def show(key: str, digits: int = 3) -> Callable[[Row], str]:
+    """A row's entry: numbers rounded, None as "-"."""
+
+    def text(row: Row) -> str:
+        value = row[key]
+        if value is None:
+            return "-"
+        if isinstance(value, list):
+            return "(" + ", ".join(f"{v:.{digits}f}" for v in value) + ")"
+        return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+    return text
+
+
+def beside_paper(key: str, digits: int, scale: float = 1.0) -> Callable[[Row], str]:
+    """Our mean, its spread over seeds where there are several, and in brackets what the paper prints."""
+
+    def text(row: Row) -> str:
+        own = f"{row[key] * scale:.{digits}f}"
+        spread = f"±{row['spread'][key] * scale:.{digits}f}" if row["seeds"] > 1 else ""
+        printed = (row["paper"] or {}).get(key)
+        return own + spread + ("" if printed is None else f" [{printed * scale:.{digits}f}]")
+
+    return text
+
+
+def as_text(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    """A table with aligned columns; the first two, names, to the left."""
+    lines = [[heading for heading, _ in columns], *([text(row) for _, text in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+
+    def aligned(line: list[str]) -> str:
+        cells = [
+            cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join(aligned(line) for line in lines)
+
+
+TABLE1: list[Column] = [
+    ("density", show("density")),
+    ("method", show("method")),
+    ("bandwidth", show("bandwidth", 2)),
+    ("efficiency", show("efficiency", 2)),
+    ("paper", show("paper", 2)),
+    ("with bias", show("efficiency_with_bias", 2)),
+    ("relative bias", show("relative_bias", 2)),
+    ("calls", show("calls")),
+]
+
+
+TABLE2: list[Column] = [
+    ("density", show("density")),
+    ("method", show("method")),
+    ("denoiser", show("denoiser")),
+    ("NLL [paper]", beside_paper("nll", 2)),
+    ("median", beside_paper("nll_median", 2)),
+    ("precision", beside_paper("precision", 2)),
+    ("recall", beside_paper("recall", 2)),
+    ("MMD x1000", beside_paper("mmd", 1, 1000)),
+    ("calls", show("calls_per_point")),
+]

@@ -1,0 +1,68 @@
+"""What the methods arrive at, as points to look at (the paper's figures 1 and 3), with and without guidance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from server.lab.densities import density
+from server.lab.table2 import quality, run_method
+from server.priors.denoiser import Denoiser, Guided
+from server.priors.mixture import GaussianMixture
+
+METHODS = ("ddim", "sds", "sds-log-normal", "paper", "tweedie")
+
+
+class ClassesOfMixtures:
+    """A network whose conditions are mixtures: each answers with its own closed form."""
+
+    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[GaussianMixture]) -> list[Tensor]:
+        return [condition(noisy, sigma) for condition in conditions]
+
+
+def guided_fractal(scale: float) -> Denoiser:
+    """The fractal's first class under classifier-free guidance against both classes together."""
+    return Guided(ClassesOfMixtures(), density("fractal"), density("fractal_ab"), scale)
+
+
+def samples(
+    densities: Sequence[str],
+    methods: Sequence[str] = METHODS,
+    scale: float = 1.0,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda description: None,
+) -> dict[str, Any]:
+    """Optimise 400 points with the ideal denoiser.
+
+    Args:
+        scale: of classifier-free guidance towards the first class; needs densities to be ["fractal"] unless it is 1.
+
+    Returns:
+        rows of density, method, scale, nll, precision, recall, points [400][2].
+    """
+    rows = []
+    for name in densities:
+        mixture = density(name)
+        for method in methods:
+            label = f"{name}, {method}"
+            denoiser = guided_fractal(scale) if scale != 1.0 else mixture
+
+            def report(step: int, points: Tensor, label: str = label) -> None:
+                on_step(label)
+
+            points, _ = run_method(method, name, denoiser, seed, report)
+            nll, _, precision, recall, _ = quality(mixture, points, seed)
+            rows.append(
+                {
+                    "density": name,
+                    "method": method,
+                    "scale": scale,
+                    "nll": nll,
+                    "precision": precision,
+                    "recall": recall,
+                    "points": points.tolist(),
+                }
+            )
+    return {"rows": rows}
