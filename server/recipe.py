@@ -37,7 +37,9 @@ class GuidanceRecipe(_Part):
     bandwidth_schedule: ScheduleName = "geometric"
     sampler_steps: int = Field(default=12, ge=2, le=200)
     samples: int = Field(default=1, ge=1, le=64)
-    stop_threshold: float = Field(default=0.0, ge=0.0, le=10.0, description="0 never stops early")
+    stop_threshold: float = Field(
+        default=0.1, ge=0.0, le=10.0, description="mean shift only: scaled shift norm that ends the run; 0 never does"
+    )
 
     @model_validator(mode="after")
     def _bandwidth_only_shrinks(self) -> GuidanceRecipe:

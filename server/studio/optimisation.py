@@ -24,6 +24,8 @@ WARM_UP_STEPS = 20
 DECAY_FROM = 0.7
 FINAL_LEARNING_RATE = 0.1
 MAX_BAD_STEPS = 10
+# The run may end by itself once its bandwidth is within this factor of the last one.
+NARROW = 1.5
 
 StopRequest = Callable[[], Literal["finish"] | None]
 
@@ -89,7 +91,8 @@ def optimise(
         guidance.bandwidth_end or card.bandwidth_end,
     )
     estimate = choose_estimator(guidance)
-    convergence = Convergence(guidance.stop_threshold, average="norm")  # every step looks at another view
+    # Every step looks at another view, so norms are averaged, not shifts.
+    convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
     optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, recipe.steps))
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
@@ -144,7 +147,9 @@ def optimise(
         schedule.step()
         done = step + 1
         on_step(Step(done, recipe.steps, bandwidth, clock.seconds(), calls))
-        if convergence.update(target - latent.detach(), bandwidth):
+        # Under a wide kernel any picture is near its target, measured in bandwidths; only the narrow end tells.
+        narrow = bandwidth <= NARROW * bandwidth_at(1.0)
+        if narrow and convergence.update(target - latent.detach(), bandwidth):
             stopped_by = "converged"
             break
     return Outcome(done, calls, clock.seconds(), stopped_by, skipped)

@@ -71,7 +71,7 @@ def run(subject: Swatch, asked: Recipe, should_stop: Any = never) -> tuple[Outco
 
 def test_it_climbs_to_the_mode_of_the_prior() -> None:
     subject = Swatch()
-    outcome, steps = run(subject, recipe())
+    outcome, steps = run(subject, recipe(guidance={"stop_threshold": 0.0}))
     torch.testing.assert_close(subject.colour.detach(), MODE.flatten(), atol=0.02, rtol=0)
     assert outcome.stopped_by == "steps"
     assert [step.number for step in steps] == list(range(1, 121))
@@ -99,6 +99,16 @@ def test_it_stops_by_itself_once_the_shift_has_vanished() -> None:
     outcome, _ = run(Swatch(), recipe(steps=2000, guidance={"stop_threshold": 0.1}))
     assert outcome.stopped_by == "converged"
     assert outcome.steps < 2000
+
+
+def test_it_does_not_take_a_wide_kernel_for_convergence() -> None:
+    # From the mode itself the shift is nothing at every bandwidth, yet the narrow end must be reached first.
+    subject = Swatch()
+    with torch.no_grad():
+        subject.colour.copy_(MODE.flatten())
+    outcome, steps = run(subject, recipe(steps=500, guidance={"stop_threshold": 0.5}))
+    assert outcome.stopped_by == "converged"
+    assert steps[-1].bandwidth <= 1.5 * OneColour.card.bandwidth_end + 1e-6
 
 
 def test_finish_keeps_what_exists() -> None:
