@@ -25,9 +25,10 @@ def test_starting_points_fill_their_box_one_to_a_cell() -> None:
 def test_one_call_mean_shift_finds_the_modes_of_the_fractal_within_two_hundred_calls() -> None:
     (row,) = table2(["fractal"], ["ideal"], ["tweedie"])["rows"]
     assert row["calls_per_point"] <= 200
-    assert row["nll"] <= -1.9
+    # Far below the true samples' own -1.35 would mean that only the thickest branches were found.
+    assert -2.3 <= row["nll"] <= -1.9
     assert row["precision"] >= 0.97
-    assert row["recall"] >= 0.42
+    assert row["recall"] >= 0.5
     assert row["mmd"] <= 12.8e-3
 
 
