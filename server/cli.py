@@ -209,6 +209,8 @@ def _make(recipe_data: dict[str, Any], args: argparse.Namespace, artifact_of: di
 
 
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
+    from tqdm import tqdm
+
     from server.priors.catalogue import check_prompt, load_prior
     from server.studio.sampling import draw_samples
 
@@ -216,11 +218,21 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
         raise BadRequest("size-invalid", "--steps and --count must be at least 1.")
     _check_suffix(args.out, (".png",))
     check_prompt(args.prior, args.prompt, None)
-    prior = load_prior(args.prior, args.device)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    calls = draw_samples(
-        prior, args.prompt, args.count, args.steps, args.seed, args.out, args.scale, args.azimuth, args.device
-    )
+    with tqdm(total=args.steps, desc="Sampling") as bar:
+        prior = load_prior(args.prior, args.device)
+        calls = draw_samples(
+            prior,
+            args.prompt,
+            args.count,
+            args.steps,
+            args.seed,
+            args.out,
+            args.scale,
+            args.azimuth,
+            args.device,
+            bar.update,
+        )
     return {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}
 
 

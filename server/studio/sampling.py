@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from server.guidance.sampling import sample
 from server.guidance.schedules import karras_grid
@@ -27,12 +29,14 @@ def draw_samples(
     scale: float | None = None,
     azimuth: float | None = None,
     device: str = "cpu",
+    on_step: Callable[[], object] = lambda: None,
 ) -> int:
     """Write `count` samples side by side to `out` (PNG) and return the number of network evaluations.
 
     Args:
         scale: guidance scale; None takes the prior's own.
         azimuth: degrees; None leaves the view to the prior.
+        on_step: called after each of the `steps` evaluations.
     """
     scale = prior.card.guidance_scale if scale is None else scale
     views = None
@@ -43,7 +47,13 @@ def draw_samples(
     denoiser = Guided(prior, conditional, unconditional, scale)
     generator = torch.Generator().manual_seed(seed)
     sigmas = karras_grid(SIGMA_MIN, SIGMA_MAX, steps)
-    latents = sample(denoiser, (count, *prior.card.latent_shape), sigmas, generator, "ddim", device=device)
+
+    def watched(noisy: Tensor, sigma: Tensor) -> Tensor:
+        clean = denoiser(noisy, sigma)
+        on_step()
+        return clean
+
+    latents = sample(watched, (count, *prior.card.latent_shape), sigmas, generator, "ddim", device=device)
     with torch.no_grad():
         images = prior.decode(latents)
     row = torch.cat(list(images), -1)
