@@ -34,7 +34,7 @@ class Views:
     def __len__(self) -> int:
         return self.azimuth.shape[0]
 
-    def to(self, device: str) -> Views:
+    def to(self, device: torch.device | str) -> Views:
         """The same views with their numbers on `device`."""
         background = None if self.background is None else self.background.to(device)
         return Views(

@@ -62,11 +62,11 @@ class PictureBank:
         self.sides = torch.stack(
             [bank.in_view(self.views, side) for side in ("front", "side", "back", "overhead")]
         ).int()
-        self.views = bank.to_device(self.views, device)
+        self.views = self.views.to(device)
         self.sides = self.sides.argmax(0).to(device)
 
     def _render_objects(self, law: CameraLaw) -> np.ndarray:
-        views = bank.to_device(self.views, self._device)
+        views = self.views.to(self._device)
         found = np.zeros((len(KINDS), len(views), 2, PARTS, self.size, self.size), np.uint8)
         for k, kind in enumerate(tqdm(KINDS, desc="Rendering objects")):
             layers = bank.render_layers(kind, views, self.size)

@@ -39,11 +39,6 @@ def pick_views(views: Views, wanted: Tensor) -> Views:
     return Views(*(field[wanted] for field in (views.azimuth, views.elevation, views.distance, views.fov)))
 
 
-def to_device(views: Views, device: torch.device) -> Views:
-    """The views on another device, without their backgrounds."""
-    return Views(*(field.to(device) for field in (views.azimuth, views.elevation, views.distance, views.fov)))
-
-
 def render_layers(kind: str, views: Views, size: int) -> Layers:
     """The layers of `kind` from `views`, chunk by chunk so that memory stays small."""
     return to_layers(render_gbuffer(kind, views, size), materials_of(kind))
