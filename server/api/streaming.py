@@ -25,13 +25,15 @@ async def stream_events(office: Office, job_id: str, after: int) -> AsyncIterato
         while True:
             news.clear()
             closing = office.bell.closed
+            # Asked before the events are read: a job that ends in between still has its last event to tell.
+            over = await asyncio.to_thread(_is_over, office, job_id)
             events = await asyncio.to_thread(office.store.events_after, job_id, after)
             for event in events:
                 yield frame(event)
                 after = event.id
                 if event.is_last:
                     return
-            if closing or (not events and await asyncio.to_thread(_is_over, office, job_id)):
+            if closing or over:
                 return
             try:
                 await asyncio.wait_for(news.wait(), office.heartbeat_s)
