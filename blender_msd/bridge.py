@@ -25,6 +25,7 @@ from .core.connection import Setup, choose_connection
 from .core.errors import Interrupted, Problem
 from .core.interrupt import Interrupt
 from .core.job_view import JobView
+from .core.offer import Offer, follow_offer
 from .core.server_process import LocalServer
 from .core.threads import network_thread
 from .scene import images, placement
@@ -56,6 +57,7 @@ class Bridge:
         self.job: JobView | None = None
         self.problem: Problem | None = None
         self.server_state = "off"  # "off", "starting", "ready"
+        self.offer = Offer()
         self.local = LocalServer(home, user_dir / "server")
         self._results = user_dir / "results"
         # A generation of None belongs to no job and is always taken.
@@ -121,9 +123,20 @@ class Bridge:
         self.server_state = "starting"
 
         def ask() -> None:
-            self._queue.put((None, jobs.Connected(connection.connect(stop))))
+            client = connection.connect(stop)
+            self._queue.put((None, jobs.Connected(client)))
+            self._ask_for_offer(client, stop)
 
         self._help(ask)
+
+    def refresh_offer(self) -> None:
+        """Ask the server again what it can do, without blocking. Does nothing when no server is known."""
+        client = self._client
+        if client is None:
+            return
+        self._stop_start.set()  # whoever still waits for the server's devices
+        stop = self._stop_start = Interrupt()
+        self._help(lambda: self._ask_for_offer(client, stop))
 
     def stop_server(self) -> None:
         """Cancel the job and stop the server that was started here, without blocking."""
@@ -206,6 +219,10 @@ class Bridge:
         self._worker = network_thread(work, "msd-job")
         self._start(self._worker)
 
+    def _ask_for_offer(self, client: Client, stop: Interrupt) -> None:
+        for offer in follow_offer(client, stop):
+            self._queue.put((None, jobs.Offered(offer)))
+
     def _help(self, work: Callable[[], None]) -> None:
         """Do a request beside the job, on a thread of its own."""
 
@@ -238,6 +255,8 @@ class Bridge:
         if isinstance(message, jobs.Connected):
             self.server_state = "ready"
             self._client = message.client
+        elif isinstance(message, jobs.Offered):
+            self.offer = message.offer
         elif isinstance(message, jobs.RequestFailed):
             self._fail_request(message.problem)
         elif self.job is not None and self.job.busy:

@@ -64,6 +64,7 @@ def _build_parser() -> argparse.ArgumentParser:
     sample.add_argument("--count", type=int, default=1, help="how many, side by side")
     sample.add_argument("--azimuth", type=float, help="seen from this angle in degrees; 0 is the front")
     sample.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
+    _add_low_vram(sample)
     sample.set_defaults(run=_sample)
 
     serve = commands.add_parser("serve", help="run the server that the extension talks to")
@@ -72,7 +73,14 @@ def _build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--data-dir", type=Path, required=True, help="where jobs, results and server.json live")
     serve.add_argument("--parent-pid", type=int, help="stop when this process is gone")
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
+    _add_folders(serve)
+    _add_low_vram(serve)
     serve.set_defaults(run=_serve, json=False)
+
+    priors = commands.add_parser("priors", help="list the models that can be used here, and what each needs")
+    _add_folders(priors)
+    priors.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    priors.set_defaults(run=_priors)
 
     doctor = commands.add_parser("doctor", help="say what runs here, and why")
     doctor.add_argument("--json", action="store_true")
@@ -83,11 +91,24 @@ def _build_parser() -> argparse.ArgumentParser:
     shapes = subjects.add_parser("shapes", help="meshes of known objects against their true shapes")
     _add_common(shapes)
     shapes.add_argument("--prompts", nargs="+", default=None, metavar="PROMPT", help="default: one per known object")
-    shapes.add_argument("--methods", nargs="+", default=["msd"], help="msd, sds, sdi (default: msd)")
+    shapes.add_argument(
+        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
+    )
+    shapes.add_argument("--calls", type=int, help="denoiser calls of every run, in place of the preset's steps")
     shapes.add_argument("--seeds", type=int, default=1, help="how many seeds per prompt")
     shapes.add_argument("--preset", default="sketch")
     shapes.add_argument("--pictures", type=Path, help="folder for a turntable of every mesh")
     shapes.set_defaults(run=_evaluate_shapes)
+
+    judged = subjects.add_parser("prior", help="what a prior draws, judged by a classifier, and its use of the camera")
+    judged.add_argument("--prior", default="embedded", help="one that reads the procedural language")
+    judged.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    judged.add_argument("--seed", type=int, default=0)
+    judged.add_argument("--repeats", type=int, default=1, help="how often every question is asked")
+    judged.add_argument("--cache", type=Path, default=Path(".cache/prior-data"), help="folder of the rendered layers")
+    judged.add_argument("--pictures", type=Path, help="folder for sheets of the samples")
+    judged.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    judged.set_defaults(run=_evaluate_prior)
 
     from server.lab.cli import add_arguments as add_lab
     from server.priors.embedded.plan import add_arguments
@@ -101,17 +122,35 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--prior", default="exact", help="'exact', or a diffusers folder (default: exact)")
+    parser.add_argument("--prior", default="exact", help="a model, as `priors` lists them (default: exact)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="look for models here too: a model, or a folder of models; may be given several times",
+    )
 
 
 def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
     _add_common(parser)
     parser.add_argument("prompt", metavar="PROMPT")
     parser.add_argument("--out", type=Path, default=Path(out))
+    _add_low_vram(parser)
     parser.add_argument("--negative-prompt", default="")
+    parser.add_argument(
+        "--perpendicular-negative",
+        action="store_true",
+        default=None,
+        help="avoid only what the negative prompt does not share with the prompt",
+    )
     parser.add_argument("--preset", default="standard", help="sketch, standard or fine")
     parser.add_argument("--steps", type=int, help="optimisation steps (default: the preset's)")
     parser.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop optimising after this long")
@@ -122,6 +161,10 @@ def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
     parser.add_argument("--bandwidth-start", type=float)
     parser.add_argument("--bandwidth-end", type=float)
+
+
+def _add_low_vram(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--low-vram", action="store_true", help="less graphics memory for large models, more time")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -142,6 +185,7 @@ def _recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> 
         "scale": args.scale,
         "bandwidth_start": args.bandwidth_start,
         "bandwidth_end": args.bandwidth_end,
+        "perpendicular_negative": args.perpendicular_negative,
     }
     asked = {
         "steps": args.steps,
@@ -194,18 +238,24 @@ def _make(recipe_data: dict[str, Any], args: argparse.Namespace, artifact_of: di
     from server.recipe import read_recipe
 
     recipe = read_recipe(recipe_data)
-    check_prompt(recipe.prior, recipe.prompt, recipe.kind)
+    warnings = _say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         from server.studio.production import produce
         from server.studio.threads import use_half_of_the_cores
 
         use_half_of_the_cores()
-        prior = load_prior(recipe.prior, args.device)
+        prior = load_prior(recipe.prior, args.device, args.low_vram)
         report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device)
         shutil.copyfile(Path(folder) / artifact_of[args.out.suffix.lower()], args.out)
     del report["artifacts"]
-    return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report}
+    return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}
+
+
+def _say(warnings: list[str]) -> list[str]:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return warnings
 
 
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
@@ -217,10 +267,10 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
     if args.steps < 1 or args.count < 1:
         raise BadRequest("size-invalid", "--steps and --count must be at least 1.")
     _check_suffix(args.out, (".png",))
-    check_prompt(args.prior, args.prompt, None)
+    warnings = _say(check_prompt(args.prior, args.prompt, None))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with tqdm(total=args.steps, desc="Sampling") as bar:
-        prior = load_prior(args.prior, args.device)
+        prior = load_prior(args.prior, args.device, args.low_vram)
         calls = draw_samples(
             prior,
             args.prompt,
@@ -233,13 +283,26 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
             args.device,
             bar.update,
         )
-    return {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}
+    done = {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}
+    return {**done, "warnings": warnings}
 
 
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
 
-    serve(args.host, args.port, args.data_dir, args.device, args.parent_pid)
+    folders = tuple(folder.expanduser().absolute() for folder in args.folder)
+    serve(args.host, args.port, args.data_dir, args.device, args.parent_pid, folders, args.low_vram)
+
+
+def _priors(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.priors.catalogue import list_priors
+    from server.priors.listing import describe
+
+    priors = list_priors(args.folder)
+    if args.json:
+        return {"priors": [prior.as_json() for prior in priors]}
+    print(describe(priors))
+    return None
 
 
 def _doctor(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -268,8 +331,22 @@ def _evaluate_shapes(args: argparse.Namespace) -> dict[str, Any]:
             args.prior,
             args.device,
             {"preset": args.preset},
+            args.calls,
             args.pictures,
             lambda row: bar.update(),
+        )
+
+
+def _evaluate_prior(args: argparse.Namespace) -> dict[str, Any]:
+    from tqdm import tqdm
+
+    from server.evaluation.prior import evaluate_prior, planned_steps
+    from server.studio.threads import use_half_of_the_cores
+
+    use_half_of_the_cores()
+    with tqdm(total=planned_steps(), desc="Judging", mininterval=1.0) as bar:
+        return evaluate_prior(
+            args.prior, args.device, args.cache, args.seed, args.repeats, args.pictures, on_step=bar.update
         )
 
 
@@ -285,4 +362,6 @@ def _readable(result: dict[str, Any]) -> str:
         names = list(rows[0]) if rows else []
         lines = ["  ".join(names), *("  ".join(str(row[name]) for name in names) for row in rows)]
         return "\n".join(lines)
-    return "\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in result.items())
+    # Warnings were said before the work began.
+    shown = {key: value for key, value in result.items() if key != "warnings"}
+    return "\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in shown.items())

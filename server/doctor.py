@@ -8,11 +8,13 @@ import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server import __version__
-from server.errors import Problem
-from server.priors.catalogue import built_in_cards, check_prompt
+from server.priors.catalogue import list_priors
+
+if TYPE_CHECKING:
+    from server.priors.listing import ListedPrior
 
 PACKAGES = (
     "torch",
@@ -38,7 +40,7 @@ def examine(data_dir: Path = Path(), prior_folders: tuple[str, ...] = ()) -> dic
 
     Args:
         data_dir: the folder whose disk is looked at.
-        prior_folders: diffusers folders to check besides the built-in priors.
+        prior_folders: models, or folders of models, to check besides the priors that ship and the hub's cache.
 
     Returns:
         JSON-ready facts; "problems" lists, in words, what keeps the server from working here.
@@ -60,7 +62,7 @@ def examine(data_dir: Path = Path(), prior_folders: tuple[str, ...] = ()) -> dic
         "system": platform.platform(),
         "packages": packages,
         **torch_facts,
-        "priors": [*_built_in_priors(), *(_look_at_folder(folder) for folder in prior_folders)],
+        "priors": [_look_at_prior(prior) for prior in list_priors(prior_folders)],
         "disk": disk,
         "problems": problems,
     }
@@ -129,16 +131,9 @@ def _look_at_torch() -> dict[str, Any]:
     return {"devices": devices, "hash_grid": grids, "threads": threads}
 
 
-def _built_in_priors() -> list[dict[str, Any]]:
-    return [{"name": card.name, "usable": True, "description": card.description} for card in built_in_cards()]
-
-
-def _look_at_folder(folder: str) -> dict[str, Any]:
-    try:
-        check_prompt(folder, "anything", "mesh")
-    except Problem as problem:
-        return {"name": folder, "usable": False, "description": str(problem)}
-    return {"name": folder, "usable": True, "description": "A diffusers folder with every part it needs."}
+def _look_at_prior(prior: ListedPrior) -> dict[str, Any]:
+    description = f"{prior.card.description} {prior.needs}" if prior.card and prior.usable else prior.why_not
+    return {"name": prior.name, "usable": prior.usable, "description": description}
 
 
 def _look_at_disk(folder: Path) -> dict[str, Any]:

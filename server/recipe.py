@@ -30,13 +30,17 @@ class GuidanceRecipe(_Part):
     """How the gradient is estimated. Bandwidths are in the prior's latent units (server/priors/denoiser.py)."""
 
     method: Method = "msd"
-    estimator: EstimatorName = "tweedie"
+    estimator: EstimatorName | None = Field(default=None, description="of the mean shift; None: the prior's own")
     scale: float | None = Field(default=None, ge=0.0, le=200.0)
     bandwidth_start: float | None = Field(default=None, gt=0.0, le=100.0)
     bandwidth_end: float | None = Field(default=None, gt=0.0, le=100.0)
     bandwidth_schedule: ScheduleName = "geometric"
     sampler_steps: int = Field(default=12, ge=2, le=200)
     samples: int = Field(default=1, ge=1, le=64)
+    perpendicular_negative: bool = Field(
+        default=False,
+        description="avoid only what the negative prompt does not share with the prompt; half as slow again",
+    )
     stop_threshold: float = Field(
         default=0.1, ge=0.0, le=10.0, description="mean shift only: scaled shift norm that ends the run; 0 never does"
     )

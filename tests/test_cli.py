@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from server.priors.embedded.card import WEIGHTS
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -104,6 +106,30 @@ def test_a_sample_is_drawn_from_the_prior(tmp_path: Path) -> None:
     report = document(run("sample", "green dots", "--steps", "4", "--count", "2", "--out", str(out), "--json"))
     assert Image.open(out).size == (128, 64)
     assert report["denoiser_calls"] == 8
+
+
+@pytest.mark.skipif(not (WEIGHTS / "model_index.json").is_file(), reason="the embedded prior has no weights here")
+@pytest.mark.parametrize("command", ["texture", "sample"])
+def test_words_that_are_left_out_are_named_once_and_are_in_the_result(command: str, tmp_path: Path) -> None:
+    prompt = ["shiny red bricks", "--prior", "embedded", "--steps", "3", "--out", str(tmp_path / "bricks.png")]
+    cheap = ["--size", "32", "--render-size", "16"] if command == "texture" else []
+    done = run(command, *prompt, *cheap, "--json")
+    (warning,) = document(done)["warnings"]
+    assert 'does not know "shiny"' in warning
+    assert done.stderr.count("shiny") == 1
+    assert f"warning: {warning}" in done.stderr
+
+
+def test_the_models_that_can_be_used_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "old.ckpt").write_bytes(b"x")
+    folders = ["--folder", str(tmp_path), "--folder", "/no/such/folder"]
+    priors = document(run("priors", *folders, "--json"))["priors"]
+    assert [prior["name"] for prior in priors[:2]] == ["embedded", "exact"]
+    assert [prior["usable"] for prior in priors[-2:]] == [False, False]
+    told = run("priors", *folders).stdout
+    assert "Exact (reference for tests): usable" in told
+    assert "Licence: GPL-3.0-or-later" in told
+    assert "old: NOT USABLE" in told
 
 
 def test_doctor_says_what_runs_here() -> None:

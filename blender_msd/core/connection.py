@@ -20,12 +20,14 @@ class Setup:
         python: interpreter of the server's environment; None when not set.
         url, token: a server that runs already; an empty url means that Blender starts its own.
         online_access: whether Blender's preferences allow the use of the internet.
+        model_folder: where a server that Blender starts looks for models.
     """
 
     python: Path | None
     url: str
     token: str
     online_access: bool
+    model_folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ def choose_connection(setup: Setup, local: LocalServer) -> Connection:
     if setup.python is None:
         hint = "Choose the Python of the server's environment in the preferences."
         raise Problem("server-not-set-up", "The add-on does not know yet how to start the server.", hint)
-    python = setup.python
-    return Connection(lambda stop: local.connect(python, stop), local.check_alive)
+    python, folder = setup.python, setup.model_folder
+    return Connection(lambda stop: local.connect(python, stop, folder), local.check_alive)
 
 
 def _running_server(setup: Setup) -> Connection:

@@ -15,6 +15,7 @@ from .connection import Connection
 from .errors import Interrupted, Problem
 from .events import Event, follow
 from .interrupt import Interrupt
+from .offer import Offer, read_offer
 from .results import ResultFolder
 
 
@@ -23,6 +24,13 @@ class Connected:
     """The server answers."""
 
     client: Client
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What the server can do, as it says now."""
+
+    offer: Offer
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ class RequestFailed:
 
 Message = (
     Connected
+    | Offered
     | Submitted
     | StateChanged
     | Progressed
@@ -131,6 +140,7 @@ def run_job(
     try:
         client = connection.connect(stop)
         put(Connected(client))
+        put(Offered(read_offer(client.capabilities())))
         job_id = client.submit(recipe, secrets.token_hex(16))
         put(Submitted(job_id))
         for event in follow(client, job_id, stop, connection.check_alive):

@@ -41,11 +41,12 @@ class LocalServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.log = data_dir / "server-output.log"
 
-    def connect(self, python: Path, stop: Interrupt) -> Client:
+    def connect(self, python: Path, stop: Interrupt, model_folder: Path | None = None) -> Client:
         """A client of the running server; starts one when none answers.
 
         Args:
             python: the interpreter of the server's environment.
+            model_folder: where it looks for models; a server that runs already keeps its own.
 
         Raises:
             Interrupted: `stop` was set.
@@ -56,7 +57,7 @@ class LocalServer:
             if client is not None:
                 return client
             self._stop()
-            self._start(python)
+            self._start(python, model_folder)
             return self._wait_until_ready(stop)
 
     def check_alive(self) -> None:
@@ -92,9 +93,10 @@ class LocalServer:
         except (OSError, ValueError, KeyError, TypeError):
             raise Problem("server-lost", "There is no server.json.") from None
 
-    def _start(self, python: Path) -> None:
+    def _start(self, python: Path, model_folder: Path | None) -> None:
         command = [str(python), "-m", "server", "serve", "--port", "0", "--data-dir", str(self._data_dir)]
         command += ["--parent-pid", str(os.getpid())]
+        command += [] if model_folder is None else ["--folder", str(model_folder)]
         # An interpreter of its own must not see what Blender's interpreter was started with.
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
         no_console = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console window

@@ -2,9 +2,9 @@
 
 import bpy
 
-from . import operators, panels, preferences, properties
+from . import models, operators, panels, preferences, properties
 
-CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
+CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *models.CLASSES, *panels.CLASSES)
 
 
 def register() -> None:

@@ -13,7 +13,7 @@ from ..core.recipes import mesh_recipe, texture_recipe
 from ..scene import images
 from ..scene.placement import Place
 from .preferences import setup
-from .properties import MeshSettings, TextureSettings, Values
+from .properties import MeshSettings, ModelChoice, ModelFile, TextureSettings, Values
 
 LOG_LINES = 50
 
@@ -162,6 +162,59 @@ class MSD_OT_stop_server(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class MSD_OT_refresh_models(bpy.types.Operator):
+    bl_idname = "msd.refresh_models"
+    bl_label = "Look Again"
+    bl_description = "Ask the server again which models there are"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if bridge.current().server_state != "ready":
+            cls.poll_message_set("The server is not running")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        bridge.current().refresh_offer()
+        return {"FINISHED"}
+
+
+class MSD_OT_choose_model(bpy.types.Operator, ModelChoice):
+    bl_idname = "msd.choose_model"
+    bl_label = "Choose Model"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        model = bridge.current().offer.find(properties.name) if properties.name else None
+        if model is None:
+            return "A model of your own: a diffusers folder, a .safetensors file, or a model on the hub"
+        return model.cannot_make(properties.kind) or f"{model.description} {model.needs}"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = getattr(context.scene.msd, self.kind)
+        settings.prior = self.name
+        settings.type_prior = not self.name
+        return {"FINISHED"}
+
+
+class MSD_OT_browse_model(bpy.types.Operator, ModelFile):
+    bl_idname = "msd.browse_model"
+    bl_label = "Use This Model"
+    bl_description = "Choose a .safetensors file, or open a diffusers folder and accept without choosing a file"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = getattr(context.scene.msd, self.kind)
+        settings.prior = str(Path(bpy.path.abspath(self.filepath)))
+        settings.type_prior = True
+        return {"FINISHED"}
+
+
 class MSD_OT_open_preferences(bpy.types.Operator):
     bl_idname = "msd.open_preferences"
     bl_label = "Open Preferences"
@@ -214,6 +267,9 @@ CLASSES = (
     MSD_OT_finish,
     MSD_OT_start_server,
     MSD_OT_stop_server,
+    MSD_OT_refresh_models,
+    MSD_OT_choose_model,
+    MSD_OT_browse_model,
     MSD_OT_open_preferences,
     MSD_OT_copy_report,
     MSD_OT_show_colours,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
 from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.job_view import JobView
+from .models import AboutModel, draw_choice, draw_unknown_words, why_off
+from .writing import draw_text
 
 TAB = "MSD"
-WRAP = 36
 
 _SERVER_LABELS = {
     "off": ("Off, starts when you generate", "RADIOBUT_OFF"),
@@ -65,7 +64,7 @@ class _ObjectPanel:
     def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         settings = context.scene.msd.mesh
         layout = self.layout
-        _draw_prompt(layout, settings, "Describe one object, e.g. a yellow duck")
+        _draw_prompt(layout, settings, "Describe one object, e.g. a yellow duck", "mesh")
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
@@ -83,7 +82,7 @@ class _TexturePanel:
     def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         settings = context.scene.msd.texture
         layout = self.layout
-        _draw_prompt(layout, settings, "Describe a surface, e.g. red bricks")
+        _draw_prompt(layout, settings, "Describe a surface, e.g. red bricks", "texture")
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
@@ -111,7 +110,7 @@ class _AdvancedPanel:
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "negative_prompt")
-        layout.prop(settings, "prior", placeholder="Server's choice")
+        draw_unknown_words(layout, settings, "negative_prompt")
         column = layout.column(align=True)
         column.prop(settings, "bandwidth_start")
         column.prop(settings, "bandwidth_end")
@@ -119,8 +118,10 @@ class _AdvancedPanel:
             layout.label(text="0: the prior's own bandwidth", icon="INFO")
 
 
-def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, placeholder: str) -> None:
+def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, placeholder: str, kind: str) -> None:
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
+    draw_unknown_words(layout, settings, "prompt")
+    draw_choice(layout, settings, kind)
     layout.row().prop(settings, "preset", expand=True)
     row = layout.row(align=True)
     seed = row.row(align=True)
@@ -137,10 +138,11 @@ def _draw_go(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, oper
         return
     row = layout.row()
     row.scale_y = 1.6
-    row.enabled = bool(settings.prompt.strip())
+    reason = why_off(settings, kind)
+    row.enabled = not reason
     row.operator(operator, icon="PLAY")
-    if not settings.prompt.strip():
-        layout.label(text="Type what to make first", icon="INFO")
+    if reason:
+        draw_text(layout, reason, "INFO")
     if job is not None and not job.busy and job.kind == kind:
         _draw_end(layout, job)
 
@@ -171,8 +173,9 @@ def _draw_end(layout: bpy.types.UILayout, job: JobView) -> None:
 
 
 def _draw_notes(layout: bpy.types.UILayout, job: JobView) -> None:
-    for note in job.notes[-2:]:
-        _draw_text(layout, note, "INFO")
+    # The first one says what was left out of the prompt.
+    for note in dict.fromkeys([*job.notes[:1], *job.notes[-2:]]):
+        draw_text(layout, note, "INFO")
 
 
 def _draw_problem(box: bpy.types.UILayout, problem: Problem) -> None:
@@ -181,18 +184,11 @@ def _draw_problem(box: bpy.types.UILayout, problem: Problem) -> None:
     box.label(text=explanation.headline, icon="ERROR")
     box.alert = False
     for line in explanation.lines:
-        _draw_text(box, line)
+        draw_text(box, line)
     row = box.row(align=True)
     if explanation.operator:
         row.operator(explanation.operator, text=explanation.label)
     row.operator("msd.copy_report", icon="COPYDOWN")
-
-
-def _draw_text(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, WRAP)):
-        column.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
 
 
 def _is_colourless(space: bpy.types.Space, job: JobView | None) -> bool:
@@ -215,6 +211,11 @@ class MSD_PT_view3d_object(_InView3D, _ObjectPanel, bpy.types.Panel):
     pass
 
 
+class MSD_PT_view3d_object_model(_InView3D, AboutModel, bpy.types.Panel):
+    bl_parent_id = "MSD_PT_view3d_object"
+    settings = "mesh"
+
+
 class MSD_PT_view3d_object_advanced(_InView3D, _AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_view3d_object"
     settings = "mesh"
@@ -222,6 +223,11 @@ class MSD_PT_view3d_object_advanced(_InView3D, _AdvancedPanel, bpy.types.Panel):
 
 class MSD_PT_view3d_texture(_InView3D, _TexturePanel, bpy.types.Panel):
     pass
+
+
+class MSD_PT_view3d_texture_model(_InView3D, AboutModel, bpy.types.Panel):
+    bl_parent_id = "MSD_PT_view3d_texture"
+    settings = "texture"
 
 
 class MSD_PT_view3d_texture_advanced(_InView3D, _AdvancedPanel, bpy.types.Panel):
@@ -237,6 +243,11 @@ class MSD_PT_image_texture(_InImageEditor, _TexturePanel, bpy.types.Panel):
     bl_options = set()
 
 
+class MSD_PT_image_texture_model(_InImageEditor, AboutModel, bpy.types.Panel):
+    bl_parent_id = "MSD_PT_image_texture"
+    settings = "texture"
+
+
 class MSD_PT_image_texture_advanced(_InImageEditor, _AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_image_texture"
     settings = "texture"
@@ -250,6 +261,11 @@ class MSD_PT_shader_texture(_InShaderEditor, _TexturePanel, bpy.types.Panel):
     bl_options = set()
 
 
+class MSD_PT_shader_texture_model(_InShaderEditor, AboutModel, bpy.types.Panel):
+    bl_parent_id = "MSD_PT_shader_texture"
+    settings = "texture"
+
+
 class MSD_PT_shader_texture_advanced(_InShaderEditor, _AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_shader_texture"
     settings = "texture"
@@ -258,13 +274,17 @@ class MSD_PT_shader_texture_advanced(_InShaderEditor, _AdvancedPanel, bpy.types.
 CLASSES = (
     MSD_PT_view3d_status,
     MSD_PT_view3d_object,
+    MSD_PT_view3d_object_model,
     MSD_PT_view3d_object_advanced,
     MSD_PT_view3d_texture,
+    MSD_PT_view3d_texture_model,
     MSD_PT_view3d_texture_advanced,
     MSD_PT_image_status,
     MSD_PT_image_texture,
+    MSD_PT_image_texture_model,
     MSD_PT_image_texture_advanced,
     MSD_PT_shader_status,
     MSD_PT_shader_texture,
+    MSD_PT_shader_texture_model,
     MSD_PT_shader_texture_advanced,
 )

@@ -20,6 +20,12 @@ class MSD_AP_preferences(bpy.types.AddonPreferences):
         description="Python program of the environment that holds the server's packages (torch and others)",
         subtype="FILE_PATH",
     )
+    model_folder: bpy.props.StringProperty(
+        name="Models",
+        description="Folder with diffusion models of your own: .safetensors files and diffusers folders. "
+        "Read when the server starts",
+        subtype="DIR_PATH",
+    )
     server_url: bpy.props.StringProperty(
         name="Address",
         description="Use a server that runs already, for example http://127.0.0.1:8188. Empty: Blender starts its own",
@@ -36,6 +42,7 @@ class MSD_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "server_python")
         if not self.server_python and os.environ.get(PYTHON_VARIABLE):
             layout.label(text=f"From the environment: {os.environ[PYTHON_VARIABLE]}", icon="INFO")
+        layout.prop(self, "model_folder")
         box = layout.box()
         box.label(text="A server that runs already")
         box.prop(self, "server_url", placeholder="http://127.0.0.1:8188")
@@ -52,6 +59,7 @@ def setup() -> Setup:
         url=preferences.server_url.strip(),
         token=preferences.server_token.strip(),
         online_access=bpy.app.online_access,
+        model_folder=Path(bpy.path.abspath(preferences.model_folder)) if preferences.model_folder else None,
     )
 
 

@@ -12,8 +12,13 @@ MAX_SEED = 2**31 - 1
 class CommonSettings:
     """What objects and textures share."""
 
-    prompt: StringProperty(name="Prompt", description="What to make, in plain words", maxlen=1000)
-    negative_prompt: StringProperty(name="Avoid", description="What the result should not look like", maxlen=1000)
+    # Updated with every key, so that words the model does not know are named while they are typed.
+    prompt: StringProperty(
+        name="Prompt", description="What to make, in plain words", maxlen=1000, options={"TEXTEDIT_UPDATE"}
+    )
+    negative_prompt: StringProperty(
+        name="Avoid", description="What the result should not look like", maxlen=1000, options={"TEXTEDIT_UPDATE"}
+    )
     preset: EnumProperty(
         name="Quality",
         items=(
@@ -33,8 +38,9 @@ class CommonSettings:
         max=MAX_SEED,
     )
     prior: StringProperty(
-        name="Prior",
-        description="Diffusion model: a name the server knows, or a diffusers folder. Empty: the server's own choice",
+        name="Model",
+        description="Diffusion model: a name that the server knows, the path of a diffusers folder or of a "
+        ".safetensors file, or hub:owner/name. Empty: the server's own choice",
     )
     bandwidth_start: FloatProperty(
         name="Bandwidth Start",
@@ -89,11 +95,37 @@ class TextureSettings(CommonSettings):
     )
 
 
-class MSD_PG_mesh(bpy.types.PropertyGroup, MeshSettings):
+class _ForOneKind:
+    kind: EnumProperty(
+        items=(("mesh", "Object", "The model for objects"), ("texture", "Texture", "The model for textures")),
+        options={"SKIP_SAVE"},
+    )
+
+
+class ModelChoice(_ForOneKind):
+    """A model for objects or for textures; an empty name means that it will be typed."""
+
+    name: StringProperty(name="Name", options={"SKIP_SAVE"})
+
+
+class ModelFile(_ForOneKind):
+    """What Blender's file browser asks for."""
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
+
+
+class _PanelState:
+    """What only the panel needs to remember."""
+
+    type_prior: BoolProperty(name="Other Model", description="Type the model instead of choosing one from the menu")
+
+
+class MSD_PG_mesh(bpy.types.PropertyGroup, MeshSettings, _PanelState):
     pass
 
 
-class MSD_PG_texture(bpy.types.PropertyGroup, TextureSettings):
+class MSD_PG_texture(bpy.types.PropertyGroup, TextureSettings, _PanelState):
     pass
 
 

@@ -14,7 +14,8 @@ from server.jobs.store import Store
 class Office:
     """A data folder with its job store, queue and bell; `token` is what callers must show.
 
-    `heartbeat_s`: how often a silent event stream says that it is still there.
+    `heartbeat_s`: how often a silent event stream says that it is still there. `prior_folders`: where to look for
+    models besides the hub's cache.
     """
 
     data_dir: Path
@@ -24,10 +25,17 @@ class Office:
     queue: Queue
     loopback_only: bool = True
     heartbeat_s: float = 3.0
+    prior_folders: tuple[Path, ...] = ()
 
     @staticmethod
     def open(
-        data_dir: Path, token: str, devices: list[str], loopback_only: bool = True, heartbeat_s: float = 3.0
+        data_dir: Path,
+        token: str,
+        devices: list[str],
+        loopback_only: bool = True,
+        heartbeat_s: float = 3.0,
+        prior_folders: tuple[Path, ...] = (),
+        low_vram: bool = False,
     ) -> Office:
         """Open the store in `data_dir` and fail what a crash interrupted. The queue is not started.
 
@@ -37,4 +45,5 @@ class Office:
         bell = Bell()
         store = Store(data_dir / "jobs.sqlite", bell.ring)
         store.fail_interrupted()
-        return Office(data_dir, token, bell, store, Queue(store, data_dir, devices), loopback_only, heartbeat_s)
+        queue = Queue(store, data_dir, devices, low_vram)
+        return Office(data_dir, token, bell, store, queue, loopback_only, heartbeat_s, prior_folders)

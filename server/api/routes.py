@@ -19,7 +19,7 @@ from server.errors import BadRequest
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.events import OVER
 from server.jobs.store import Conflict
-from server.priors.catalogue import built_in_cards, check_prompt
+from server.priors.catalogue import check_prompt, list_priors
 from server.recipe import PRESETS, Recipe, read_recipe
 
 # A recipe is about a thousand bytes.
@@ -47,7 +47,7 @@ def build_routes(office: Office) -> APIRouter:
         return {
             **health(),
             "devices": queue.devices(),
-            "priors": [card.as_json() for card in built_in_cards()],
+            "priors": [prior.as_json() for prior in list_priors(office.prior_folders)],
             "prior_folders": True,
             "presets": PRESETS,
             "recipe": Recipe.model_json_schema(),
@@ -61,8 +61,8 @@ def build_routes(office: Office) -> APIRouter:
 
     def queue_recipe(body: bytes, idempotency_key: str | None) -> Response:
         recipe = read_recipe(_object_from(body))
-        check_prompt(recipe.prior, recipe.prompt, recipe.kind)
-        job, is_new = store.submit(recipe, idempotency_key)
+        warnings = check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
+        job, is_new = store.submit(recipe, idempotency_key, warnings)
         queue.wake()
         return JSONResponse(job.as_json(), 201 if is_new else 200)
 

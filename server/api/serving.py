@@ -53,7 +53,15 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(host: str, port: int, data_dir: Path, device: str = "auto", parent_pid: int | None = None) -> None:
+def serve(
+    host: str,
+    port: int,
+    data_dir: Path,
+    device: str = "auto",
+    parent_pid: int | None = None,
+    prior_folders: tuple[Path, ...] = (),
+    low_vram: bool = False,
+) -> None:
     """Serve until SIGINT, SIGTERM, or the end of the process `parent_pid`. Blocks; prints the address on stderr.
 
     Args:
@@ -61,6 +69,8 @@ def serve(host: str, port: int, data_dir: Path, device: str = "auto", parent_pid
         port: 0 takes a free one, which server.json then names.
         device: "auto", "cpu", "cuda", "cuda:1", or several with commas; each gets a worker process.
         parent_pid: also stops at the end of stdin, if that is a pipe.
+        prior_folders: where to look for models besides the hub's cache.
+        low_vram: whether workers save their devices' memory, at the cost of time.
 
     Raises:
         Problem: "server-already-running", "data-folder-unusable", "port-taken", "store-broken".
@@ -72,7 +82,7 @@ def serve(host: str, port: int, data_dir: Path, device: str = "auto", parent_pid
     with DataFolderLock(data_dir), _bind(host, port) as listener:
         bound_port = listener.getsockname()[1]
         token = secrets.token_urlsafe(32)
-        office = Office.open(data_dir, token, devices, loopback_only)
+        office = Office.open(data_dir, token, devices, loopback_only, prior_folders=prior_folders, low_vram=low_vram)
 
         def ready() -> None:
             write_server_file(data_dir, host, bound_port, token)

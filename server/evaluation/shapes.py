@@ -6,21 +6,24 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from server.errors import BadRequest
 from server.evaluation.measures import chamfer, iou, outlines, silhouette_iou, voxel_centres, voxelise
+from server.guidance.choosing import choose_estimator
 from server.meshing.export import Placement, read_npz
 from server.meshing.fields import Bools, Floats, Triangles, from_torch
 from server.meshing.surface import extract_surface
 from server.meshing.turntable import turntable
 from server.priors.captions import KINDS, Caption, read_caption
+from server.priors.card import PriorCard
 from server.priors.catalogue import load_prior
 from server.priors.procedural.shapes import signed_distance
-from server.recipe import Recipe, read_recipe
+from server.recipe import EstimatorName, Recipe, read_recipe
 from server.studio.events import MeshArrays
 from server.studio.production import produce
 
@@ -28,6 +31,13 @@ VOXELS = 112
 # A mesh of the true shape needs no more than the finest mesh that it is compared with.
 TRUE_RESOLUTION = 128
 MEASURES = ("volume_iou", "silhouette_iou", "chamfer", "seconds", "denoiser_calls")
+# An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.
+METHODS: dict[str, dict[str, str]] = {
+    "msd": {"method": "msd"},
+    "sds": {"method": "sds"},
+    "sdi": {"method": "sdi"},
+    **{name: {"method": "msd", "estimator": name} for name in get_args(EstimatorName)},
+}
 
 
 def compare(mesh: MeshArrays, placement: Placement, kind: str) -> dict[str, float]:
@@ -53,6 +63,7 @@ def evaluate_shapes(
     prior: str = "exact",
     device: str = "cpu",
     settings: dict[str, Any] | None = None,
+    calls: int | None = None,
     pictures: Path | None = None,
     on_row: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> dict[str, Any]:
@@ -61,13 +72,16 @@ def evaluate_shapes(
     Args:
         prompts: each must be readable by priors.captions.read_caption as a mesh; that gives the true shape, whichever
             prior makes it. None: one for every known object, in its usual colour.
+        methods: keys of METHODS.
         settings: further recipe fields for all runs ("preset", "steps", "guidance", "mesh", ...).
+        calls: denoiser calls that each run may make, in place of a number of steps; None: as many as its steps need.
         pictures: folder for a turntable of each mesh, or None.
         on_row: called after each run.
 
     Returns:
         {"rows": [{"prompt", "seed", "method", "volume_iou", "silhouette_iou", "chamfer", "seconds", "denoiser_calls"}],
-         "means": {method: {measure: mean over prompts and seeds}}}
+         "means": {method: {measure: mean over prompts and seeds}},
+         "spread": {method: {measure: standard deviation over seeds of the mean over prompts}}, with several seeds}
 
     Raises:
         BadRequest: a prompt that cannot be read, or settings that are no recipe; before anything is made.
@@ -75,15 +89,19 @@ def evaluate_shapes(
     if prompts is None:
         prompts = [Caption("mesh", name, kind.colour).text() for name, kind in KINDS.items()]
     kinds = {prompt: read_caption(prompt, "mesh").name for prompt in prompts}
-    recipes = [
-        _recipe(prompt, seed, method, prior, settings or {})
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise BadRequest("method-unknown", f"There is no method {unknown[0]!r}.", f"Known: {', '.join(METHODS)}.")
+    planned = [
+        (method, _recipe(prompt, seed, method, prior, settings or {}))
         for method in methods
         for prompt in prompts
         for seed in seeds
     ]
     model = load_prior(prior, device)
     rows = []
-    for recipe in recipes:
+    for method, asked in planned:
+        recipe = asked if calls is None else within_budget(asked, model.card, calls)
         with tempfile.TemporaryDirectory() as folder:
             report = produce(recipe, model, Path(folder), lambda event: None, lambda: None, device)
             mesh = read_npz(Path(folder) / "mesh.npz")
@@ -91,7 +109,7 @@ def evaluate_shapes(
         row = {
             "prompt": recipe.prompt,
             "seed": recipe.seed,
-            "method": recipe.guidance.method,
+            "method": method,
             **{name: round(score, 4) for name, score in compare(mesh, placement, kinds[recipe.prompt]).items()},
             "seconds": report["seconds"],
             "denoiser_calls": report["denoiser_calls"],
@@ -99,10 +117,13 @@ def evaluate_shapes(
         rows.append(row)
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
-            name = f"{recipe.prompt.replace(' ', '-')}-{recipe.guidance.method}-{recipe.seed}.png"
+            name = f"{recipe.prompt.replace(' ', '-')}-{method}-{recipe.seed}.png"
             turntable(mesh, pictures / name)
         on_row(row)
-    return {"rows": rows, "means": {method: _means(rows, method) for method in methods}}
+    result: dict[str, Any] = {"rows": rows, "means": {method: _means(rows, method) for method in methods}}
+    if len(seeds) > 1:
+        result["spread"] = {method: _spread(rows, method) for method in methods}
+    return result
 
 
 def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: Sequence[str]) -> int:
@@ -111,7 +132,7 @@ def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: S
 
 
 def _recipe(prompt: str, seed: int, method: str, prior: str, settings: dict[str, Any]) -> Recipe:
-    guidance = {**settings.get("guidance", {}), "method": method}
+    guidance = {**settings.get("guidance", {}), **METHODS[method]}
     return read_recipe(
         {**settings, "kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance}
     )
@@ -122,6 +143,26 @@ def _means(rows: list[dict[str, Any]], method: str) -> dict[str, float]:
         measure: round(float(np.mean([row[measure] for row in rows if row["method"] == method])), 4)
         for measure in MEASURES
     }
+
+
+def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, float]:
+    by_seed = [
+        _means([row for row in rows if row["seed"] == seed], method) for seed in sorted({row["seed"] for row in rows})
+    ]
+    return {measure: round(float(np.std([of[measure] for of in by_seed], ddof=1)), 4) for measure in MEASURES}
+
+
+def within_budget(recipe: Recipe, card: PriorCard, calls: int) -> Recipe:
+    """The recipe with as many steps as `calls` denoiser calls allow, at least one.
+
+    Calls count once for every image and every branch of guidance, as in reports.
+    """
+    scale = card.guidance_scale if recipe.guidance.scale is None else recipe.guidance.scale
+    dot = torch.zeros(1, 1, 1, 1)
+    estimate = choose_estimator(recipe.guidance, card.estimator)
+    answer = estimate(lambda noisy, sigma: torch.zeros_like(noisy), dot, 1.0, torch.Generator().manual_seed(0))
+    each = answer.denoiser_calls * (1 if scale == 1 else 2) * recipe.views_per_step
+    return recipe.model_copy(update={"steps": max(1, calls // each)})
 
 
 @cache

@@ -20,12 +20,17 @@ _MEAN_SHIFT: dict[str, Callable[[GuidanceRecipe], Estimator]] = {
 }
 
 _METHODS: dict[str, Callable[[GuidanceRecipe], Estimator]] = {
-    "msd": lambda g: _MEAN_SHIFT[g.estimator](g),
     "sds": lambda g: ScoreDistillation(samples=g.samples),
     "sdi": lambda g: DistillationViaInversion(steps=g.sampler_steps),
 }
 
 
-def choose_estimator(guidance: GuidanceRecipe) -> Estimator:
-    """The estimator that a recipe's method, estimator, samples and sampler_steps name."""
+def choose_estimator(guidance: GuidanceRecipe, usual: str) -> Estimator:
+    """The estimator that a recipe's method, estimator, samples and sampler_steps name.
+
+    Args:
+        usual: estimator of the mean shift where the recipe leaves it to the prior.
+    """
+    if guidance.method == "msd":
+        return _MEAN_SHIFT[guidance.estimator or usual](guidance)
     return _METHODS[guidance.method](guidance)

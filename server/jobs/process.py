@@ -25,13 +25,14 @@ class WorkerProcess:
     when that thread ends.
     """
 
-    def __init__(self, device: str, log: Path) -> None:
+    def __init__(self, device: str, log: Path, low_vram: bool = False) -> None:
         self._log = log
         mode = "wb" if log.exists() and log.stat().st_size > _LOG_LIMIT else "ab"
+        options = ["--low-vram"] if low_vram else []
         with log.open(mode) as file:
             self._log_start = file.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-X", "faulthandler", "-m", "server.jobs.worker", device],
+                [sys.executable, "-X", "faulthandler", "-m", "server.jobs.worker", device, *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,

@@ -37,10 +37,12 @@ class Queue:
     Args:
         data_dir: job folders and worker logs go below it.
         devices: names for the workers: "auto", "cpu", "cuda", "cuda:1". One worker runs on each.
+        low_vram: whether the workers save their devices' memory, at the cost of time.
     """
 
-    def __init__(self, store: Store, data_dir: Path, devices: list[str]) -> None:
+    def __init__(self, store: Store, data_dir: Path, devices: list[str], low_vram: bool = False) -> None:
         self._store = store
+        self._low_vram = low_vram
         self._data_dir = data_dir
         (data_dir / "logs").mkdir(parents=True, exist_ok=True)
         self._devices = [
@@ -157,7 +159,7 @@ class Queue:
                 return
             device.state, device.worker = "starting", None
             try:
-                worker = device.worker = WorkerProcess(device.name, device.log)
+                worker = device.worker = WorkerProcess(device.name, device.log, self._low_vram)
             except OSError as error:
                 device.state, device.problem = "down", f"The worker could not be started: {error}."
                 return

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from server.errors import Problem
 from server.jobs.events import ACTIVE, LIVE_FILES, LIVE_FILES_KEPT, OVER, State, StoredEvent
 from server.recipe import Recipe
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,6 +31,7 @@ CREATE TABLE jobs (
     report TEXT,
     error TEXT,
     progress TEXT,
+    warnings TEXT NOT NULL DEFAULT '[]',
     created REAL NOT NULL,
     started REAL,
     finished REAL,
@@ -45,7 +46,9 @@ CREATE TABLE events (
     PRIMARY KEY (job, id)
 ) WITHOUT ROWID;
 """
-_COLUMNS = "id, state, recipe, report, error, progress, created, started, finished, last_event"
+# What turns a record of an older version into one of the next.
+_UPGRADES = {1: "ALTER TABLE jobs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'"}
+_COLUMNS = "id, state, recipe, report, error, progress, warnings, created, started, finished, last_event"
 
 
 class NoSuchJob(Problem):
@@ -61,7 +64,11 @@ class Conflict(Problem):
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it is now. Times are seconds since 1970; `progress` is the data of its newest progress event."""
+    """A job as it is now.
+
+    Times are seconds since 1970; `progress` is the data of its newest progress event; `warnings` are sentences about
+    what of the recipe will not be followed.
+    """
 
     id: str
     state: State
@@ -69,6 +76,7 @@ class Job:
     report: dict[str, Any] | None
     error: dict[str, str] | None
     progress: dict[str, Any] | None
+    warnings: list[str]
     created: float
     started: float | None
     finished: float | None
@@ -100,6 +108,8 @@ class Store:
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+            elif version in _UPGRADES:
+                self._db.executescript(f"BEGIN; {_UPGRADES[version]}; PRAGMA user_version = {version + 1}; COMMIT;")
             elif version != _SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(f"it has version {version}, this server reads version {_SCHEMA_VERSION}")
         except sqlite3.Error as error:
@@ -110,8 +120,13 @@ class Store:
         with self._lock:
             self._db.close()
 
-    def submit(self, recipe: Recipe, idempotency_key: str | None = None) -> tuple[Job, bool]:
+    def submit(
+        self, recipe: Recipe, idempotency_key: str | None = None, warnings: Sequence[str] = ()
+    ) -> tuple[Job, bool]:
         """Queue a recipe. Returns the job and whether it is new: the same key gives the same job again.
+
+        Args:
+            warnings: kept with the job, and each is an event of its own, so that whoever watches the job sees it.
 
         Raises:
             Conflict: "idempotency-key-reused" when the key came with another recipe before.
@@ -128,11 +143,15 @@ class Store:
                 if row is not None:
                     return self.get(row[0]), False
             job_id = secrets.token_hex(6)
-            values = (job_id, written, idempotency_key, time.time())
+            values = (job_id, written, idempotency_key, json.dumps(list(warnings)), time.time())
             self._db.execute(
-                "INSERT INTO jobs (id, state, recipe, idempotency_key, created) VALUES (?, 'queued', ?, ?, ?)", values
+                "INSERT INTO jobs (id, state, recipe, idempotency_key, warnings, created)"
+                " VALUES (?, 'queued', ?, ?, ?, ?)",
+                values,
             )
             self._write_event(job_id, "state", {"state": "queued"})
+            for warning in warnings:
+                self._write_event(job_id, "log", {"level": "warning", "message": warning})
             job = self.get(job_id)
         self._on_news(job_id)
         return job, True
@@ -277,7 +296,7 @@ def _or_null(value: dict[str, Any] | None) -> str | None:
 
 
 def _job(row: tuple[Any, ...]) -> Job:
-    job_id, state, recipe, report, error, progress, created, started, finished, last_event = row
+    job_id, state, recipe, report, error, progress, warnings, created, started, finished, last_event = row
     return Job(
         id=job_id,
         state=state,
@@ -285,6 +304,7 @@ def _job(row: tuple[Any, ...]) -> Job:
         report=report and json.loads(report),
         error=error and json.loads(error),
         progress=progress and json.loads(progress),
+        warnings=json.loads(warnings),
         created=created,
         started=started,
         finished=finished,

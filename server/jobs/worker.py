@@ -1,4 +1,4 @@
-"""The process that does the work: `python -m server.jobs.worker DEVICE`, one for each device, warm between jobs.
+"""The process that does the work: `python -m server.jobs.worker DEVICE [--low-vram]`, one a device, warm between jobs.
 
 It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
 
@@ -149,8 +149,9 @@ class Reporter:
 class PriorShelf:
     """Keeps the prior of the last job, so that the next one with the same prior starts at once."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, low_vram: bool = False) -> None:
         self.device = device
+        self._low_vram = low_vram
         self._kept: tuple[str, Prior] | None = None
 
     def get(self, name: str) -> Prior:
@@ -158,7 +159,7 @@ class PriorShelf:
             from server.priors.catalogue import load_prior
 
             self._kept = None  # frees the old one's memory before the new one asks for its own
-            self._kept = (name, load_prior(name, self.device))
+            self._kept = (name, load_prior(name, self.device, self._low_vram))
         return self._kept[1]
 
 
@@ -258,7 +259,7 @@ def main() -> None:
     try:
         device = choose_device(sys.argv[1])
         answers.send("ready", facts=_facts(device))
-        priors = PriorShelf(device)
+        priors = PriorShelf(device, low_vram="--low-vram" in sys.argv[2:])
         while True:
             make(*orders.next_job(), priors, answers)
     except Problem as problem:

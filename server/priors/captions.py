@@ -167,6 +167,42 @@ def usual_second(caption: Caption) -> str:
     return usual[1] if caption.colour != usual[1] else usual[0]
 
 
+def unknown_words(prompt: str) -> list[str]:
+    """The words of a prompt that mean nothing in this language, as they were written, each once."""
+    raw = re.findall(r"[^\W_]+", prompt.lower())
+    return list(dict.fromkeys(word for word in raw if _canonical(word) not in _KNOWN))
+
+
+def understood_words() -> list[str]:
+    """Every spelling that is not among `unknown_words`, in lower case: a prompt can be checked against it elsewhere."""
+    roots = {*_KNOWN, *_SYNONYMS}
+    forms = {form for root in roots for form in (root, root.removesuffix("s"), root + "s", root + "es")}
+    return sorted(form for form in forms if _canonical(form) in _KNOWN)
+
+
+def known_things(kind: str | None = None) -> str:
+    """What can be asked for, in words: the objects for a "mesh", the surfaces for a "texture", else both."""
+    things = [*(KINDS if kind != "texture" else ()), *(PATTERNS if kind != "mesh" else ())]
+    return f"{', '.join(things)}; in {', '.join(COLOURS)}"
+
+
+def read_known_words(prompt: str, kind: str | None = None) -> Caption:
+    """`read_caption` of what is left of a prompt without its `unknown_words`: whoever calls must name those.
+
+    Raises:
+        BadRequest: code "prompt-unreadable", as `read_caption`.
+    """
+    strange = set(unknown_words(prompt))
+    known = " ".join(word for word in re.findall(r"[^\W_]+", prompt.lower()) if word not in strange)
+    try:
+        return read_caption(known, kind)
+    except BadRequest as problem:
+        if not strange:
+            raise
+        ignored = f"The procedural prior does not know {_listed(sorted(strange))}, and without:"
+        raise BadRequest(problem.code, f"{ignored} {problem.message}", problem.hint) from None
+
+
 def read_caption(prompt: str, kind: str | None = None) -> Caption:
     """Read a prompt; case, articles, plurals and word order hardly matter.
 

@@ -29,7 +29,9 @@ class PriorCard:
         latent_shape: (channels, height, width) of `encode`'s result.
         takes_camera: whether `condition` uses the views it is given.
         takes_background: whether `condition` uses the background colour of the views.
+        view_prompts: whether `condition` makes a prompt depend on the view by words ("…, back view").
         guidance_scale: default classifier-free guidance scale; 1 means no guidance.
+        estimator: default estimator of the mean shift, a name of the recipe's.
         bandwidth_start, bandwidth_end: default kernel bandwidths, in latent units.
         words: every word it knows, or None when it has a tokenizer of its own.
     """
@@ -42,7 +44,9 @@ class PriorCard:
     makes: tuple[str, ...] = ("mesh", "texture")
     takes_camera: bool = False
     takes_background: bool = False
+    view_prompts: bool = False
     guidance_scale: float = 7.5
+    estimator: str = "tweedie"
     bandwidth_start: float = 1.2
     bandwidth_end: float = 0.15
     cameras: CameraLaw = CameraLaw()

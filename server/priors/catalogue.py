@@ -1,45 +1,115 @@
 """Which priors there are: their cards without loading them, and the way to load one.
 
-A prior is named either by a word ("exact") or by the path of a diffusers folder.
+A prior is named by a word ("embedded", "exact"), by the path of a diffusers folder or of a single .safetensors file, or
+by "hub:owner/name@revision".
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from server.errors import BadRequest
 from server.priors.card import PriorCard
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
+    from server.priors.listing import ListedPrior
     from server.recipe import Kind
 
 
 def built_in_cards() -> list[PriorCard]:
     """Cards of the priors that need nothing beyond this package."""
     from server.priors.captions import EXACT_CARD
+    from server.priors.embedded.card import EMBEDDED_CARD
 
-    return [EXACT_CARD]
+    return [EMBEDDED_CARD, EXACT_CARD]
 
 
-def check_prompt(prior: str, prompt: str, kind: Kind | None) -> None:
-    """Refuse, without loading a model, what the named prior surely cannot make.
+def read_card(name: str) -> PriorCard:
+    """The card of one prior, without loading it.
 
     Raises:
-        BadRequest: unknown prior ("prior-unknown"), broken folder ("prior-broken"), or a prompt the prior cannot read
-            ("prompt-unreadable").
+        BadRequest: a model that cannot be used; pretrained/finding.py lists the codes.
+    """
+    for card in built_in_cards():
+        if card.name == name:
+            return card
+    from server.priors.pretrained.finding import check_model
+
+    return check_model(name).card
+
+
+def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
+    """See listing.list_priors."""
+    from server.priors import listing
+
+    return listing.list_priors(folders)
+
+
+def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: str = "") -> list[str]:
+    """Refuse, without loading a model, what the named prior surely cannot make.
+
+    Returns:
+        Warnings, whole sentences: which words the prior will leave out.
+
+    Raises:
+        BadRequest: a model that cannot be used (pretrained/finding.py lists the codes), or a prompt, or negative
+            prompt, that the prior cannot read ("prompt-unreadable").
     """
     if prior == "exact":
         from server.priors.captions import read_caption
 
         read_caption(prompt, kind)
-    else:
-        from server.priors.folder import check_folder
+        if negative_prompt.strip():
+            with _naming_the_negative_prompt():
+                read_caption(negative_prompt)
+        return []
+    if prior == "embedded":
+        from server.priors.captions import read_known_words
 
-        check_folder(prior)
+        read_known_words(prompt, kind)
+        warnings = _warn_of_unknown_words(prior, prompt, kind, "")
+        if negative_prompt.strip():
+            with _naming_the_negative_prompt():
+                read_known_words(negative_prompt)
+            warnings += _warn_of_unknown_words(prior, negative_prompt, None, " in what to avoid")
+        return warnings
+    from server.priors.pretrained.finding import check_model
+
+    check_model(prior)
+    return []
 
 
-def load_prior(name: str, device: str = "cpu") -> Prior:
+def _warn_of_unknown_words(prior: str, prompt: str, kind: Kind | None, where: str) -> list[str]:
+    from server.priors.captions import known_things, unknown_words
+
+    unknown = [f'"{word}"' for word in unknown_words(prompt)]
+    if not unknown:
+        return []
+    named = " and ".join([", ".join(unknown[:-1]), unknown[-1]] if unknown[1:] else unknown)
+    them = "them" if unknown[1:] else "it"
+    return [
+        f"The {prior} prior does not know {named}{where} and will leave {them} out. It knows: {known_things(kind)}."
+    ]
+
+
+@contextmanager
+def _naming_the_negative_prompt() -> Iterator[None]:
+    try:
+        yield
+    except BadRequest as problem:
+        hint = f"Leave empty what to avoid, or use words that it knows. {problem.hint}"
+        raise BadRequest(problem.code, f"What to avoid cannot be read. {problem.message}", hint) from None
+
+
+def load_prior(name: str, device: str = "cpu", low_vram: bool = False) -> Prior:
     """Load a prior for use on `device` ("cpu" or "cuda").
+
+    Args:
+        low_vram: less of the device's memory, more time; matters to large models only.
 
     Raises:
         BadRequest: as `check_prompt`.
@@ -48,9 +118,13 @@ def load_prior(name: str, device: str = "cpu") -> Prior:
         from server.priors.exact import ExactPrior
 
         return ExactPrior()
-    from server.priors.folder import check_folder
+    if name == "embedded":
+        from server.priors.embedded.prior import EmbeddedPrior
 
-    folder = check_folder(name)
-    from server.priors.latent_diffusion import LatentDiffusion
+        return EmbeddedPrior(device=device)
+    from server.priors.pretrained.finding import find_model
 
-    return LatentDiffusion(folder, device)
+    model = find_model(name)
+    from server.priors.pretrained.latent_diffusion import LatentDiffusion
+
+    return LatentDiffusion(model, device, low_vram)

@@ -17,7 +17,9 @@ from server.generators.subject import Subject
 from server.guidance.choosing import choose_estimator
 from server.guidance.convergence import Convergence
 from server.guidance.schedules import Schedule
+from server.priors.branches import PerpendicularNegative
 from server.priors.denoiser import Guided, Prior
+from server.priors.views import Views
 from server.recipe import Recipe
 
 WARM_UP_STEPS = 20
@@ -90,7 +92,7 @@ def optimise(
         guidance.bandwidth_start or card.bandwidth_start,
         guidance.bandwidth_end or card.bandwidth_end,
     )
-    estimate = choose_estimator(guidance)
+    estimate = choose_estimator(guidance, card.estimator)
     # Every step looks at another view, so norms are averaged, not shifts.
     convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
     optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15)
@@ -118,9 +120,7 @@ def optimise(
                 image, size=(card.image_size, card.image_size), mode="bilinear", align_corners=False
             )
         latent = prior.encode(image)
-        conditional = prior.condition(recipe.prompt, exposure.views)
-        unconditional = None if scale == 1.0 else prior.condition(recipe.negative_prompt, exposure.views)
-        denoiser = Guided(prior, conditional, unconditional, scale)
+        denoiser = _guided(prior, recipe, scale, exposure.views)
         with torch.no_grad():
             target = estimate(denoiser, latent.detach(), bandwidth, generator).target
         calls += denoiser.calls * len(latent)
@@ -153,6 +153,17 @@ def optimise(
             stopped_by = "converged"
             break
     return Outcome(done, calls, clock.seconds(), stopped_by, skipped)
+
+
+def _guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> Guided:
+    conditional = prior.condition(recipe.prompt, views)
+    # What is to be avoided is so from everywhere: it may be seen by a camera, but takes no words for views.
+    seen_from = views if prior.card.takes_camera else None
+    if recipe.guidance.perpendicular_negative and recipe.negative_prompt.strip():
+        nothing, negative = (prior.condition(text, seen_from) for text in ("", recipe.negative_prompt))
+        return Guided(prior, conditional, nothing, scale, negative=negative, rule=PerpendicularNegative(scale))
+    unconditional = None if scale == 1.0 else prior.condition(recipe.negative_prompt, seen_from)
+    return Guided(prior, conditional, unconditional, scale)
 
 
 class _Clock:

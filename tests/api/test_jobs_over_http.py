@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ def test_a_submitted_job_is_queued_and_can_be_read(client: TestClient, bricks: R
     assert job["recipe"]["prompt"] == "red bricks"
     assert job["recipe"]["guidance"]["method"] == "msd"
     assert (job["report"], job["error"], job["started"], job["finished"]) == (None, None, None, None)
+    assert job["warnings"] == []
     assert job["created"] > 1.7e9
 
 
@@ -69,6 +71,35 @@ def test_a_recipe_that_cannot_be_made_is_refused_with_the_reason(
     assert answer.json()["error"]["code"] == code
     assert said in answer.json()["error"]["message"]
     assert client.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_words_that_will_be_left_out_are_named_in_the_answer_the_job_and_its_events(
+    client: TestClient, office: Office, bricks: Recipe
+) -> None:
+    recipe = bricks | {"prior": "embedded", "prompt": "shiny red bricks", "negative_prompt": "ugly dots"}
+    answer = client.post("/v1/jobs", json=recipe, headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 201
+    of_prompt, of_negative = answer.json()["warnings"]
+    assert '"shiny"' in of_prompt
+    assert "cobblestone" in of_prompt
+    assert '"ugly"' in of_negative
+    assert "avoid" in of_negative
+    job_id = answer.json()["id"]
+    assert client.get(f"/v1/jobs/{job_id}").json()["warnings"] == [of_prompt, of_negative]
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    stream = client.get(f"/v1/jobs/{job_id}/events").text
+    assert stream.count("event: log") == 2
+    assert json.dumps({"level": "warning", "message": of_prompt}) in stream
+    again = client.post("/v1/jobs", json=recipe, headers={"Idempotency-Key": "k"})
+    assert again.json()["warnings"] == [of_prompt, of_negative]
+
+
+def test_the_exact_prior_refuses_strange_words_in_what_to_avoid(client: TestClient, bricks: Recipe) -> None:
+    answer = client.post("/v1/jobs", json=bricks | {"negative_prompt": "blurry"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "prompt-unreadable"
+    assert "avoid" in answer.json()["error"]["message"]
+    assert "blurry" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"text"', b"\xff\xfe", b"[" * 50_000, b'{"kind": NaN}'])
@@ -166,7 +197,12 @@ def test_only_files_of_the_job_are_served(client: TestClient, office: Office, br
 def test_capabilities_tell_priors_presets_devices_and_the_recipe(client: TestClient) -> None:
     said = client.get("/v1/capabilities").json()
     assert said["api"] == 1
-    assert "exact" in [prior["name"] for prior in said["priors"]]
+    assert [prior["name"] for prior in said["priors"]][:2] == ["embedded", "exact"]
+    exact = said["priors"][1]
+    assert (exact["usable"], exact["why_not"], exact["path"], exact["needs"]) == (True, "", None, "Runs on the CPU.")
+    assert exact["licence"]
+    assert exact["makes"] == ["mesh", "texture"]
+    assert "sphere" in exact["language"]["understood"]
     assert set(said["presets"]["mesh"]) == {"sketch", "standard", "fine"}
     assert said["devices"][0]["wanted"] == "cpu"
     assert "prompt" in said["recipe"]["properties"]

@@ -184,7 +184,7 @@ def test_ctrl_c_ends_the_server_in_order(tmp_path: Path, start: Callable[..., Pr
 
 def test_the_http_process_never_imports_torch() -> None:
     code = (
-        "import sys, server.api.app, server.api.serving, server.priors.folder\n"
+        "import sys, server.api.app, server.api.serving, server.priors.pretrained.finding\n"
         "from server.priors.catalogue import check_prompt\n"
         "check_prompt('exact', 'red bricks', 'texture')\n"
         "assert 'torch' not in sys.modules\n"

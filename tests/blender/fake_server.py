@@ -144,6 +144,7 @@ class FakeServer:
     """Serves on a free loopback port until `close`.
 
     Attributes:
+        capabilities: the answer to /v1/capabilities.
         script: run on a thread for every job.
         refusal: (status, error) answered to the next submissions instead of a job.
         cut_after: event ids after which an event stream is cut once.
@@ -155,6 +156,7 @@ class FakeServer:
         self.token = secrets.token_hex(8)
         self.script = script
         self.name = "blender-msd"
+        self.capabilities: dict[str, Any] = {"devices": [], "priors": []}
         self.refusal: tuple[int, dict[str, str]] | None = None
         self.cut_after: set[int] = set()
         self.jobs: dict[str, FakeJob] = {}
@@ -207,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.headers.get("Authorization") != f"Bearer {double.token}":
             self._refuse(401, "token-wrong", "The token is missing or wrong.")
         elif self.path == "/v1/capabilities":
-            self._json(200, {"devices": [], "priors": []})
+            self._json(200, double.capabilities)
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
         else:
@@ -297,10 +299,12 @@ def main(script: str) -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--parent-pid", type=int)
+    parser.add_argument("--folder", action="append", default=[])
     args = parser.parse_args()
     if script == "refuse_to_start":
         print("torch is missing")
         raise SystemExit(3)
     fake = FakeServer(globals()[script])
+    fake.capabilities["folders"] = args.folder
     fake.write_server_file(args.data_dir)
     threading.Event().wait()

@@ -25,6 +25,13 @@ class Paper:
 
     row = column = box = _part
 
+    def menu(self, name: str, text: str = "") -> None:
+        assert getattr(bpy.types, name)
+        self.sheet.append(f"[{name}: {text}]")
+
+    def separator(self) -> None:
+        pass
+
     def label(self, text: str = "", icon: str = "NONE") -> None:
         self.sheet.append(text)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import bpy
 import pytest
 from conftest import REAL_PYTHON, inside, pump_until
@@ -46,3 +48,18 @@ def test_a_prompt_it_cannot_read_is_answered_with_the_words_it_knows(real):
     with pytest.raises(RuntimeError, match="duck"):
         bpy.ops.msd.generate_mesh(prompt="xyzzy plugh")
     assert real.problem.code == "prompt-unreadable"
+
+
+def test_the_panel_and_the_server_find_the_same_unknown_words(real, start):
+    bpy.ops.msd.start_server()
+    pump_until(real, lambda: real.offer.has_cuda is not None and not real.busy, seconds=90)
+    assert [model.name for model in real.offer.models[:2]] == ["embedded", "exact"]
+    prompt = "a Shiny yellow duck with dragon_wings on the greyish floor"
+    unknown = real.offer.find("embedded").unknown_words(prompt)
+    assert unknown == ["shiny", "dragon", "wings", "greyish"]
+    recipe = inside("core.recipes").mesh_recipe(prompt, prior="embedded", preset="sketch")
+    place = inside("scene.placement").Place((0.0, 0.0, 0.0), 1.0, bpy.context.scene.name)
+    real.make_mesh(recipe, place, inside("ui.preferences").setup())
+    pump_until(real, lambda: real.job.notes or not real.job.busy, seconds=60)
+    real.cancel()
+    assert re.findall('"([^"]*)"', real.job.notes[0]) == unknown

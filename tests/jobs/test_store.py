@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,26 @@ def test_news_are_told_after_they_can_be_read(tmp_path: Path, recipe: MakeRecipe
     store.end(job_id, "failed", error={"code": "x"})
     assert seen == [(job_id, 1), (job_id, 2), (job_id, 3), (job_id, 5)]
     store.close()
+
+
+def test_warnings_stay_with_the_job_and_are_among_its_first_events(store: Store, recipe: MakeRecipe) -> None:
+    job, _ = store.submit(recipe(), warnings=["It does not know one word."])
+    assert job.warnings == store.get(job.id).warnings == ["It does not know one word."]
+    events = [(event.name, event.data) for event in store.events_after(job.id, 0)]
+    assert events[1:] == [("log", {"level": "warning", "message": "It does not know one word."})]
+    assert store.submit(recipe())[0].warnings == []
+
+
+def test_a_record_of_the_first_version_is_read_and_goes_on(tmp_path: Path, recipe: MakeRecipe) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with closing(Store(path, lambda _: None)) as store:
+        job_id = store.submit(recipe())[0].id
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("ALTER TABLE jobs DROP COLUMN warnings; PRAGMA user_version = 1")
+    for _ in range(2):
+        with closing(Store(path, lambda _: None)) as store:
+            assert store.get(job_id).warnings == []
+            store.submit(recipe(), warnings=["x"])
 
 
 @pytest.mark.parametrize("fault", ["not a database", "of a later version"])

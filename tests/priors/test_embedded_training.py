@@ -15,6 +15,7 @@ from server.priors.embedded.captions_table import object_captions, object_table,
 from server.priors.embedded.export import export
 from server.priors.embedded.heldout import HELD_OUT_COLOUR, HELD_OUT_PAIR, is_held_out
 from server.priors.embedded.light_field import LightField
+from server.priors.embedded.model_card import model_card
 from server.priors.embedded.networks import Networks, build_networks, predict_velocity
 from server.priors.embedded.patch_code import PatchCode
 from server.priors.embedded.pictures import PictureBank
@@ -192,8 +193,8 @@ def test_training_learns_and_keeps_a_record(tmp_path: Path, cache: Path) -> None
 
 
 def test_an_export_opens_component_by_component_and_computes_the_same(tmp_path: Path, cache: Path) -> None:
-    trainer = finished_run(tmp_path / "run", cache)
-    trainer.save()
+    trainer = Trainer(PLAN, tmp_path / "run", cache, CPU)
+    trainer.run(checkpoint_seconds=1e9, sheet_every=10**9)
     folder = tmp_path / "weights"
     export(tmp_path / "run", folder)
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer")
@@ -216,3 +217,16 @@ def test_an_export_opens_component_by_component_and_computes_the_same(tmp_path: 
             networks.text_encoder.float()
             outputs.append(predict_velocity(networks, noisy, torch.tensor([500]), tokens, seen))
     torch.testing.assert_close(outputs[0], outputs[1], atol=0.01, rtol=0.02)
+
+
+def test_the_model_card_counts_pictures_and_hours_and_names_what_was_held_out(tmp_path: Path) -> None:
+    plan = {"light_steps": 100, "light_batch": 24, "batch": 32}
+    line = {"stage": "diffusion", "step": 50, "images_per_second": 2.0}
+    (tmp_path / "log.jsonl").write_text((json.dumps(line) + "\n") * 9)
+    card = model_card(plan, 450, tmp_path / "log.jsonl", "an abacus", None)
+    assert "2,400 pictures for the light field and 14,400 for the diffusion network, 2.0 hours" in " ".join(
+        card.split()
+    )
+    assert "an abacus" in card
+    assert "purple duck" in card
+    assert "Not judged yet" in card

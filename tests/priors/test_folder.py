@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from server.errors import BadRequest
-from server.priors.folder import check_folder, read_folder
+from server.priors.pretrained.finding import find_model
+from tests.priors.tiny_families import LAYOUTS, write_model
 from tests.priors.tiny_pipeline import write_pipeline
 
 
@@ -62,8 +63,8 @@ BREAKAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "broken JSON": (lambda f: (f / "model_index.json").write_text("{"), "model_index.json"),
     "JSON list": (lambda f: (f / "unet/config.json").write_text("[]"), "not a JSON object"),
     "other pipeline": (
-        lambda f: change(f / "model_index.json", _class_name="StableDiffusionXLPipeline"),
-        "StableDiffusionXLPipeline",
+        lambda f: change(f / "model_index.json", _class_name="FluxPipeline"),
+        "FluxPipeline",
     ),
     "other text encoder": (
         lambda f: change(f / "model_index.json", text_encoder=["transformers", "T5EncoderModel"]),
@@ -84,7 +85,13 @@ BREAKAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "addition_embed_type",
     ),
     "no size": (lambda f: change(f / "unet/config.json", sample_size=None), "sample_size"),
-    "normalised latents": (lambda f: change(f / "vae/config.json", latents_mean=[0, 0, 0, 0]), "every channel"),
+    "no latents": (lambda f: change(f / "vae/config.json", latent_channels="DROP"), "latent_channels"),
+    "lost shard": (
+        lambda f: (f / "unet/diffusion_pytorch_model.safetensors.index.json").write_text(
+            '{"weight_map": {"conv_in.weight": "diffusion_pytorch_model-00001-of-00002.safetensors"}}'
+        ),
+        "00001-of-00002",
+    ),
     "flow": (
         lambda f: (f / "scheduler/scheduler_config.json").write_text(
             '{"_class_name": "FlowMatchEulerDiscreteScheduler"}'
@@ -103,7 +110,7 @@ def test_a_broken_folder_is_refused_by_name(folder: Path, name: str) -> None:
     damage, named = BREAKAGES[name]
     damage(folder)
     with pytest.raises(BadRequest) as caught:
-        check_folder(str(folder))
+        find_model(str(folder))
     assert caught.value.code == "prior-broken"
     assert named in caught.value.message
     assert str(folder) in caught.value.message
@@ -113,34 +120,92 @@ def test_a_broken_folder_is_refused_by_name(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["no-such-prior", "/no/such/folder", "~/no-such-folder"])
 def test_an_unknown_name_is_unknown(name: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        check_folder(name)
+        find_model(name)
     assert caught.value.code == "prior-unknown"
     assert name in caught.value.message
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(BadRequest) as caught:
-        check_folder(str(tmp_path / "model.safetensors"))
-    assert caught.value.code == "prior-unknown"
-
-
 def test_a_whole_folder_is_accepted_and_described(folder: Path) -> None:
-    model = read_folder(folder)
-    assert check_folder(str(folder)) == folder.resolve()
+    model = find_model(str(folder))
+    assert (model.path, model.family, model.card.name) == (folder, "sd", str(folder))
     assert (model.prediction, model.card.image_size, model.card.latent_shape) == ("eps", 16, (4, 8, 8))
     assert set(model.variants.values()) == {None}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_family_is_recognised_with_its_customary_guidance(tmp_path: Path, layout: str) -> None:
+    model = find_model(str(write_model(tmp_path, layout)))
+    family, prediction, scale = {
+        "sd1": ("sd", "eps", 7.5),
+        "sd2": ("sd", "eps", 7.5),
+        "sdxl": ("sdxl", "eps", 7.0),
+    }.get(layout, ("sd3", "flow", 5.0))
+    assert (model.family, model.prediction, model.card.guidance_scale) == (family, prediction, scale)
+    assert (model.card.image_size, model.card.latent_shape) == (16, (4, 8, 8))
+    assert model.card.view_prompts
+    assert not model.card.takes_camera
+    assert ("text_encoder_3" in model.configs) == layout.endswith("T5")
+
+
+FOREIGNERS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
+    "XL without its second encoder": (
+        "sdxl",
+        lambda f: change(f / "model_index.json", text_encoder_2="DROP"),
+        "text_encoder_2 is missing",
+    ),
+    "a refiner": (
+        "sdxl",
+        lambda f: change(f / "model_index.json", text_encoder=[None, None]),
+        "text_encoder is missing",
+    ),
+    "XL without size ids": (
+        "sdxl",
+        lambda f: change(f / "unet/config.json", addition_embed_type=None),
+        "addition_embed_type None",
+    ),
+    "XL with noise levels of its own": (
+        "sdxl",
+        lambda f: (f / "scheduler/scheduler_config.json").write_text('{"_class_name": "EDMEulerScheduler"}'),
+        "EDMEulerScheduler",
+    ),
+    "pooled texts do not fit": (
+        "sd3",
+        lambda f: change(f / "transformer/config.json", pooled_projection_dim=99),
+        "width 99",
+    ),
+    "SD3 with betas": (
+        "sd3",
+        lambda f: change(f / "scheduler/scheduler_config.json", _class_name="DDIMScheduler"),
+        "DDIMScheduler",
+    ),
+    "T5 as SentencePiece": (
+        "sd3 with T5",
+        lambda f: (f / "tokenizer_3/tokenizer.json").rename(f / "tokenizer_3/spiece.model"),
+        "tokenizer.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGNERS)
+def test_what_does_not_belong_to_its_family_is_refused(tmp_path: Path, name: str) -> None:
+    layout, alter, named = FOREIGNERS[name]
+    alter(write_model(tmp_path, layout))
+    with pytest.raises(BadRequest) as caught:
+        find_model(str(tmp_path))
+    assert caught.value.code == "prior-broken"
+    assert named in caught.value.message
+    assert caught.value.hint
 
 
 def test_half_precision_weights_are_found_under_their_variant(folder: Path) -> None:
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     weights.rename(weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
-    assert read_folder(folder).variants == {"unet": "fp16", "vae": None, "text_encoder": None}
+    assert find_model(str(folder)).variants == {"unet": "fp16", "vae": None, "text_encoder": None}
 
 
 def test_looking_at_a_folder_loads_no_torch(folder: Path) -> None:
     code = (
-        "import sys; from server.priors.folder import check_folder; check_folder(sys.argv[1]);"
+        "import sys; from server.priors.pretrained.finding import check_model; check_model(sys.argv[1]);"
         "print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"
     )
     ran = subprocess.run(

@@ -14,7 +14,8 @@ from torch.nn import functional
 from server.errors import BadRequest
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Guided, Prior
-from server.priors.latent_diffusion import LatentDiffusion
+from server.priors.pretrained.finding import find_model
+from server.priors.pretrained.latent_diffusion import LatentDiffusion
 from tests.priors.tiny_pipeline import LENGTH, write_pipeline
 
 SHAPE = (4, 8, 8)
@@ -32,7 +33,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prior(folder: Path) -> LatentDiffusion:
-    return LatentDiffusion(folder)
+    return load(folder)
+
+
+def load(folder: Path, low_vram: bool = False) -> LatentDiffusion:
+    return LatentDiffusion(find_model(str(folder)), low_vram=low_vram)
 
 
 def latents(count: int, seed: int = 0) -> torch.Tensor:
@@ -50,7 +55,7 @@ def test_the_card_is_read_from_the_configuration(prior: Prior) -> None:
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 def test_the_denoiser_is_what_the_schedulers_formulas_say(tmp_path: Path, prediction: str, timestep: int) -> None:
     """At a timestep of the table: z_t = sqrt(a) z, and the clean image from the network's output as in DDIM."""
-    prior = LatentDiffusion(write_pipeline(tmp_path, prediction))
+    prior = load(write_pipeline(tmp_path, prediction))
     a = DDIMScheduler.from_pretrained(tmp_path / "scheduler").alphas_cumprod[timestep].double()
     unet = UNet2DConditionModel.from_pretrained(tmp_path / "unet")
     condition = prior.condition("duck")
@@ -76,21 +81,23 @@ def test_each_image_of_a_batch_has_its_own_noise_level(prior: LatentDiffusion) -
     torch.testing.assert_close(together, torch.cat(apart), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("low_vram", [False, True])
 def test_branches_answer_in_one_pass_as_they_do_one_by_one(
-    prior: LatentDiffusion, monkeypatch: pytest.MonkeyPatch
+    folder: Path, low_vram: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    prior = load(folder, low_vram)
     noisy, sigma = latents(2), torch.tensor([0.5, 2.0])
     conditions = [prior.condition(text) for text in ("duck", "", "cat")]
     apart = [prior.denoise(noisy, sigma, [condition])[0] for condition in conditions]
     batches = []
-    forward = prior._unet.forward
+    forward = prior._denoiser.forward
     monkeypatch.setattr(
-        prior._unet,
+        prior._denoiser,
         "forward",
         lambda scaled, *rest, **named: batches.append(len(scaled)) or forward(scaled, *rest, **named),
     )
     together = prior.denoise(noisy, sigma, conditions)
-    assert batches == [6]
+    assert batches == ([2, 2, 2] if low_vram else [6])
     for one, other in zip(together, apart, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     assert (together[0] - together[1]).abs().max() > 1e-6
@@ -113,7 +120,7 @@ def test_noise_levels_beyond_the_table_stay_finite(prior: LatentDiffusion) -> No
 
 
 def test_a_schedule_that_ends_without_signal_has_a_finite_range(tmp_path: Path) -> None:
-    prior = LatentDiffusion(write_pipeline(tmp_path, "v_prediction", rescale_betas_zero_snr=True))
+    prior = load(write_pipeline(tmp_path, "v_prediction", rescale_betas_zero_snr=True))
     assert math.isfinite(prior.levels.sigma_max)
     (clean,) = prior.denoise(latents(1) * 1000, torch.tensor([1000.0]), [prior.condition("duck")])
     assert torch.isfinite(clean).all()
@@ -145,7 +152,7 @@ def test_gradients_reach_the_image_and_not_the_weights(prior: LatentDiffusion) -
     with torch.no_grad():
         up, down = (float((prior.encode(image + sign * step) * direction).sum()) for sign in (1, -1))
     assert (up - down) / 2 == pytest.approx(1e-2 * float(image.grad.norm()), rel=0.02)
-    assert all(weight.grad is None and not weight.requires_grad for weight in prior._vae.parameters())
+    assert all(weight.grad is None and not weight.requires_grad for weight in prior._autoencoder._vae.parameters())
 
 
 @pytest.mark.parametrize("size", [8, 40])
@@ -161,10 +168,9 @@ def test_images_of_another_size_are_resized_with_gradients(prior: LatentDiffusio
 
 def test_a_prompt_is_encoded_once(prior: LatentDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
-    forward = prior._text_encoder.forward
-    monkeypatch.setattr(
-        prior._text_encoder, "forward", lambda *rest, **named: runs.append(1) or forward(*rest, **named)
-    )
+    encoder = prior._texts._encoders["text_encoder"]
+    forward = encoder.forward
+    monkeypatch.setattr(encoder, "forward", lambda *rest, **named: runs.append(1) or forward(*rest, **named))
     first = prior.condition("a new prompt")
     assert prior.condition("a new prompt").states is first.states
     assert len(runs) == 1
@@ -173,7 +179,8 @@ def test_a_prompt_is_encoded_once(prior: LatentDiffusion, monkeypatch: pytest.Mo
 
 
 def test_a_prompt_becomes_the_byte_pairs_of_the_folders_vocabulary(prior: LatentDiffusion) -> None:
-    tokens = prior._tokenizer.convert_ids_to_tokens(prior._tokenizer("A Duck").input_ids)
+    tokenizer = prior._texts._tokenizers["tokenizer"]
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer("A Duck").input_ids)
     assert tokens == ["<|startoftext|>", "a</w>", "du", "ck</w>", "<|endoftext|>"]
 
 
@@ -189,7 +196,7 @@ def test_weights_of_a_variant_are_loaded(folder: Path, prior: LatentDiffusion, t
     copy = shutil.copytree(folder, tmp_path / "copy")
     for file in copy.glob("*/*.safetensors"):
         file.rename(file.with_suffix(".fp16.safetensors"))
-    same = LatentDiffusion(copy)
+    same = load(copy)
     assert torch.equal(same.encode(torch.zeros(1, 3, 16, 16)), prior.encode(torch.zeros(1, 3, 16, 16)))
     assert torch.equal(same.condition("duck").states, prior.condition("duck").states)
 

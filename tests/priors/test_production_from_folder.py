@@ -1,7 +1,8 @@
-"""A model from disk drives both kinds of jobs through the same production as the priors that ship."""
+"""A model from disk, of every family, drives both kinds of jobs through the same production as the priors that ship."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,26 @@ from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio.events import Event, Progress
 from server.studio.production import produce
+from tests.priors.tiny_families import write_model
 from tests.priors.tiny_pipeline import write_pipeline
+from tests.priors.tiny_single_file import write_single_file
 
 STEPS = 4
+MODELS: dict[str, Callable[[Path], Path]] = {
+    "SD 2, v": lambda path: write_model(path, "sd2", "v_prediction"),
+    "SD 1, sample": lambda path: write_model(path, "sd1", "sample"),
+    "SD 1, single file": lambda path: write_single_file(path / "art.safetensors", "sd1"),
+    "SDXL": lambda path: write_model(path, "sdxl"),
+    "SDXL, v, single file": lambda path: write_single_file(path / "art.safetensors", "sdxl", prediction_type="v"),
+    "SD 3": lambda path: write_model(path, "sd3"),
+    "SD 3.5 with T5, single file": lambda path: write_single_file(path / "art.safetensors", "sd3 with T5"),
+}
 
 
-@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
-def prior(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prior:
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory: pytest.TempPathFactory) -> Prior:
     torch.set_num_threads(1)
-    return load_prior(str(write_pipeline(tmp_path_factory.mktemp("model"), request.param)))
+    return load_prior(str(write_pipeline(tmp_path_factory.mktemp("model"))))
 
 
 def recipe(kind: str, prior: Prior, **more: object) -> Recipe:
@@ -51,6 +63,43 @@ def test_a_texture_is_made(prior: Prior, method: str, tmp_path: Path) -> None:
     assert (report["width"], report["height"], report["steps"]) == (64, 32, STEPS)
     with Image.open(tmp_path / "texture.png") as picture:
         assert picture.size == (64, 32)
+
+
+@pytest.mark.parametrize(("name", "low_vram"), [*((name, False) for name in MODELS), ("SDXL", True)])
+def test_every_family_makes_a_mesh_and_a_texture(name: str, low_vram: bool, tmp_path: Path) -> None:
+    prior = load_prior(str(MODELS[name](tmp_path / "model")), low_vram=low_vram)
+    for kind in ("mesh", "texture"):
+        job = recipe(kind, prior, guidance={"sampler_steps": 2}, steps=2, views_per_step=2)
+        report = produce(job, prior, tmp_path / kind, lambda event: None, lambda: None)
+        assert (report["steps"], report["skipped_steps"]) == (2, 0)
+    assert len(read_npz(tmp_path / "mesh" / "mesh.npz").triangle) > 0
+    with Image.open(tmp_path / "texture" / "texture.png") as picture:
+        assert picture.size == (64, 32)
+
+
+@pytest.mark.parametrize("perpendicular", [False, True])
+def test_a_negative_prompt_changes_the_picture_and_perpendicular_costs_a_third_evaluation(
+    prior: Prior, perpendicular: bool, tmp_path: Path
+) -> None:
+    pictures, calls = [], []
+    for negative in ("", "zebra 9"):
+        guidance = {"method": "sds", "perpendicular_negative": perpendicular}
+        job = recipe("texture", prior, negative_prompt=negative, guidance=guidance)
+        calls.append(produce(job, prior, tmp_path / negative, lambda event: None, lambda: None)["denoiser_calls"])
+        with Image.open(tmp_path / negative / "texture.png") as picture:
+            pictures.append(np.asarray(picture).astype(int))
+    assert np.abs(pictures[0] - pictures[1]).max() > 0
+    assert calls == [2 * STEPS, (3 if perpendicular else 2) * STEPS]
+
+
+def test_what_to_avoid_takes_no_words_for_views(prior: Prior, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = []
+    condition = prior.condition
+    monkeypatch.setattr(
+        prior, "condition", lambda text, views=None: asked.append((text, views is None)) or condition(text, views)
+    )
+    produce(recipe("mesh", prior, negative_prompt="blurry"), prior, tmp_path, lambda event: None, lambda: None)
+    assert {*asked} == {("a duck", False), ("blurry", True)}
 
 
 def test_the_prompt_reaches_the_picture(prior: Prior, tmp_path: Path) -> None:

@@ -73,12 +73,17 @@ def write_pipeline(folder: Path, prediction: str = "epsilon", **scheduler: Any) 
     return folder
 
 
-def write_tokenizer(folder: Path) -> int:
-    """Byte pairs over lower-case letters with two merges; returns the size of the vocabulary."""
+def write_tokenizer(folder: Path, filler: str | None = None) -> int:
+    """Byte pairs over lower-case letters with two merges; returns the size of the vocabulary.
+
+    Args:
+        filler: the word that short texts are filled up with; the end of the text where None.
+    """
     folder.mkdir(parents=True)
     letters = string.ascii_lowercase + string.digits
     merges = [("d", "u"), ("c", "k</w>")]
-    words = [*letters, *[letter + "</w>" for letter in letters], *["".join(pair) for pair in merges], *SPECIAL]
+    # The first word of CLIP's own vocabulary, with which OpenCLIP fills up short texts.
+    words = ["!", *letters, *[letter + "</w>" for letter in letters], *["".join(pair) for pair in merges], *SPECIAL]
     (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(pair) for pair in merges) + "\n")
     settings = {
@@ -87,7 +92,7 @@ def write_tokenizer(folder: Path) -> int:
         "bos_token": SPECIAL[0],
         "eos_token": SPECIAL[1],
         "unk_token": SPECIAL[1],
-        "pad_token": SPECIAL[1],
+        "pad_token": filler or SPECIAL[1],
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     return len(words)

@@ -48,23 +48,24 @@ class CaptionTable:
         )
 
 
-def object_captions() -> list[Caption]:
-    """Every object, colour and part colour that training may see."""
+def object_captions(held_out: bool = False) -> list[Caption]:
+    """Every object, colour and part colour that training may see, or those that it may not."""
     found = []
     for name, kind in KINDS.items():
         seconds: list[str | None] = [None, *COLOURS] if kind.part else [None]
         found += [Caption("mesh", name, colour, second) for colour in COLOURS for second in seconds]
-    return [caption for caption in found if not is_held_out(caption)]
+    return [caption for caption in found if is_held_out(caption) == held_out]
 
 
-def surface_captions() -> list[Caption]:
-    """Every surface and pair of different colours that training may see."""
+def surface_captions(held_out: bool = False) -> list[Caption]:
+    """Every surface and pair of different colours that training may see, or those that it may not."""
     found = [Caption("texture", name, a, b) for name in PATTERNS for a in COLOURS for b in [None, *COLOURS] if a != b]
-    return [caption for caption in found if not is_held_out(caption)]
+    return [caption for caption in found if is_held_out(caption) == held_out]
 
 
-def object_table(tokenizer: CLIPTokenizer) -> CaptionTable:
-    captions = object_captions()
+def object_table(tokenizer: CLIPTokenizer, captions: list[Caption] | None = None) -> CaptionTable:
+    """The table of some captions of objects; None: of all that training may see."""
+    captions = object_captions() if captions is None else captions
     colours = torch.zeros(len(captions), PARTS, 3)
     for i, caption in enumerate(captions):
         own = palette(caption, materials_of(caption.name))
@@ -72,8 +73,9 @@ def object_table(tokenizer: CLIPTokenizer) -> CaptionTable:
     return _table(captions, colours, tokenizer)
 
 
-def surface_table(tokenizer: CLIPTokenizer) -> CaptionTable:
-    captions = surface_captions()
+def surface_table(tokenizer: CLIPTokenizer, captions: list[Caption] | None = None) -> CaptionTable:
+    """The table of some captions of surfaces; None: of all that training may see."""
+    captions = surface_captions() if captions is None else captions
     return _table(captions, torch.stack([two_colours(caption) for caption in captions]), tokenizer)
 
 

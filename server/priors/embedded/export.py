@@ -1,6 +1,6 @@
 """From a training run to a diffusers folder: half-precision safetensors, one folder a component.
 
-    python -m server.priors.embedded.export RUN_FOLDER WEIGHTS_FOLDER
+    python -m server.priors.embedded.export RUN_FOLDER WEIGHTS_FOLDER [--gates JSON]
 
 The averaged weights are exported. The folder reads like a Stable Diffusion one (tokenizer, text_encoder, unet, vae,
 scheduler) with a `light_field` beside them; every component opens with its own `from_pretrained`.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 import torch
 
 from server.errors import BadRequest
+from server.priors.embedded.model_card import model_card
 from server.priors.embedded.networks import Networks, build_networks, build_scheduler
 from server.priors.embedded.plan import Size
-from server.priors.embedded.state import read_checkpoint
+from server.priors.embedded.state import CHECKPOINT, LOG, read_checkpoint
 
 MOST_BYTES = 16 * 1024 * 1024
 
@@ -34,8 +36,15 @@ INDEX = {
 }
 
 
-def export(run: Path, folder: Path) -> int:
-    """Write the run's averaged weights to `folder`, replacing what is there; returns the bytes written.
+def export(run: Path, folder: Path, hardware: str = "an unnamed machine", gates: Path | None = None) -> int:
+    """Write the run's averaged weights and their model card to `folder`, replacing what is there.
+
+    Args:
+        hardware: what the run was trained on, in words.
+        gates: what `python -m server evaluate prior --json` printed for these weights.
+
+    Returns:
+        The bytes written.
 
     Raises:
         BadRequest: no checkpoint, one that has not reached the diffusion network, or a result above 16 MiB.
@@ -50,6 +59,10 @@ def export(run: Path, folder: Path) -> int:
     networks.tokenizer.save_pretrained(partial / "tokenizer")
     build_scheduler().save_pretrained(partial / "scheduler")
     (partial / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+    state = read_checkpoint(run / CHECKPOINT, torch.device("cpu"))
+    found = json.loads(gates.read_text()) if gates else None
+    card = model_card(state["plan"], state["step"], run / LOG, hardware, found)
+    (partial / "README.md").write_text(card)
     size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
     if size > MOST_BYTES:
         raise BadRequest("weights-too-large", f"{size} bytes are more than {MOST_BYTES}.", f"They are in {partial}.")
@@ -60,7 +73,7 @@ def export(run: Path, folder: Path) -> int:
 
 def load_networks(run: Path, device: torch.device) -> Networks:
     """The averaged networks of a run's last checkpoint, in full precision."""
-    path = run / "checkpoint.pt"
+    path = run / CHECKPOINT
     if not path.exists():
         raise BadRequest("checkpoint-missing", f"{path} does not exist.", "Train first: python -m server train-prior.")
     state = read_checkpoint(path, device)
@@ -86,8 +99,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m server.priors.embedded.export", description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--hardware", default=f"{os.cpu_count()} processor cores", help="for the model card, in words")
+    parser.add_argument("--gates", type=Path, help="what `evaluate prior --json` printed, for the model card")
     args = parser.parse_args()
-    print(f"{export(args.run, args.folder)} bytes in {args.folder}")
+    print(f"{export(args.run, args.folder, args.hardware, args.gates)} bytes in {args.folder}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,16 +46,21 @@ class Batch:
 
 
 class PictureBank:
-    """Layers of every kind from the same `views` views, and `windows` windows onto every pattern."""
+    """Layers of every kind from the same `views` views, and `windows` windows onto every pattern.
 
-    def __init__(self, cache: Path, size: int, views: int, windows: int, device: torch.device) -> None:
-        law = CameraLaw()
-        self.views = bank.spread_views(law, views)
+    Two banks share no view when they have different `start`s and the views of the first end before the second's start;
+    they share no window when they have different starts.
+    """
+
+    def __init__(self, cache: Path, size: int, views: int, windows: int, device: torch.device, start: int = 0) -> None:
+        self.views = bank.spread_views(CameraLaw(), views, start)
         self.size = size
         self._device = device
         cache.mkdir(parents=True, exist_ok=True)
-        objects = _cached(cache / f"objects-{size}-{views}-{_version()}.npy", lambda: self._render_objects(law))
-        surfaces = _cached(cache / f"surfaces-{size}-{windows}-{_version()}.npy", lambda: _cut_windows(size, windows))
+        self.version = _version()
+        ending = f"{self.version}-{start}.npy" if start else f"{self.version}.npy"
+        objects = _cached(cache / f"objects-{size}-{views}-{ending}", self._render_objects)
+        surfaces = _cached(cache / f"surfaces-{size}-{windows}-{ending}", lambda: _cut_windows(size, windows, start))
         self.layers = torch.from_numpy(objects)  # uint8 [kinds, views, 2, PARTS, S, S]
         self.windows = torch.from_numpy(surfaces)  # uint8 [patterns, windows, S, S]
         if device.type == "cuda":
@@ -65,7 +71,7 @@ class PictureBank:
         self.views = self.views.to(device)
         self.sides = self.sides.argmax(0).to(device)
 
-    def _render_objects(self, law: CameraLaw) -> np.ndarray:
+    def _render_objects(self) -> np.ndarray:
         views = self.views.to(self._device)
         found = np.zeros((len(KINDS), len(views), 2, PARTS, self.size, self.size), np.uint8)
         for k, kind in enumerate(tqdm(KINDS, desc="Rendering objects")):
@@ -112,10 +118,10 @@ class PictureBank:
         )
 
 
-def _cut_windows(size: int, windows: int) -> np.ndarray:
+def _cut_windows(size: int, windows: int, start: int) -> np.ndarray:
     found = np.zeros((len(PATTERNS), windows, size, size), np.uint8)
     for k, name in enumerate(tqdm(PATTERNS, desc="Rendering surfaces")):
-        fields = patterns.random_fields(name, windows, torch.Generator().manual_seed(k), size)
+        fields = patterns.random_fields(name, windows, torch.Generator().manual_seed(k + 1000 * start), size)
         found[k] = (fields * 255).round().clamp(0, 255).byte().numpy()
     return found
 
@@ -131,7 +137,10 @@ def _cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def _version() -> str:
-    """Changes with the code that makes the pictures, but not with its formatting."""
-    made_by = (shapes, gbuffers, shading, patterns, bank.spread_views, bank.law_views)
-    meaning = "".join(ast.dump(ast.parse(inspect.getsource(thing))) for thing in made_by)
+    return fingerprint(shapes, gbuffers, shading, patterns, bank.spread_views, bank.law_views)
+
+
+def fingerprint(*code: Any) -> str:
+    """Ten characters that change with what modules, classes and functions say, but not with their formatting."""
+    meaning = "".join(ast.dump(ast.parse(inspect.getsource(thing))) for thing in code)
     return hashlib.sha256(meaning.encode()).hexdigest()[:10]

@@ -9,6 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+LOG_EVERY = 50  # steps
+
 
 class RunningAverage:
     """Exponential moving average of trained weights; quicker at the start, when the average knows nothing yet."""

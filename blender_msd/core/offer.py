@@ -1,0 +1,145 @@
+"""What a server offers: its models, what each makes and needs, and which words it understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .client import Client
+from .errors import Interrupted, Problem
+from .interrupt import Interrupt
+
+# Seconds until a server must know its devices.
+DEVICE_PATIENCE = 60
+
+_THINGS = {"mesh": "objects", "texture": "textures"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """One diffusion model (a prior, in the server's words).
+
+    Attributes:
+        name: what a recipe calls it.
+        title: what people call it.
+        path: where it lies on the server's computer; empty when it is part of the server.
+        makes: "mesh", "texture" or both.
+        takes_camera, view_prompts: whether it is told the view exactly, or by words in the prompt.
+        needs: a sentence on the hardware.
+        why_not: why it cannot be used; empty when it can.
+        understood: every spelling it understands, in lower case; None when it reads any text.
+        refuses: whether a prompt with other words is refused; else those words are left out.
+        known_things: per kind, in words, what can be asked for.
+    """
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    path: str
+    makes: tuple[str, ...]
+    takes_camera: bool
+    view_prompts: bool
+    needs: str
+    needs_cuda: bool
+    why_not: str
+    understood: frozenset[str] | None
+    refuses: bool
+    known_things: Mapping[str, str]
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """The words of a prompt that it does not understand, each once; the server finds the same ones."""
+        if self.understood is None:
+            return []
+        words = re.findall(r"[^\W_]+", prompt.lower())
+        return [word for word in dict.fromkeys(words) if word not in self.understood]
+
+    def cannot_make(self, kind: str) -> str:
+        """Why it cannot make a "mesh" or a "texture", in a sentence; empty when it can."""
+        if self.why_not:
+            return f"This model cannot be used. {self.why_not}"
+        if kind not in self.makes:
+            made = " and ".join(_THINGS[other] for other in self.makes if other in _THINGS) or "neither"
+            return f"This model makes {made}, no {_THINGS[kind]}."
+        return ""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Attributes:
+    models: in the server's order; empty while no server was asked.
+    default: name of the model that is used when none is chosen.
+    has_cuda: whether the server has an NVIDIA graphics card; None while it does not know yet.
+    """
+
+    models: tuple[Model, ...] = field(default=())
+    default: str = ""
+    has_cuda: bool | None = None
+
+    def find(self, name: str) -> Model | None:
+        """The model that a recipe with this name gets; an empty name is the default."""
+        wanted = name.strip() or self.default
+        return next((model for model in self.models if model.name == wanted), None)
+
+    def is_too_slow(self, model: Model) -> bool:
+        """Whether the model wants a graphics card that the server certainly does not have."""
+        return model.needs_cuda and self.has_cuda is False
+
+
+def read_offer(capabilities: Mapping[str, Any]) -> Offer:
+    """What the answer to /v1/capabilities says; whatever a server leaves out counts as unproblematic."""
+    recipe = capabilities.get("recipe", {}).get("properties", {})
+    return Offer(
+        tuple(_read_model(said) for said in capabilities.get("priors", [])),
+        str(recipe.get("prior", {}).get("default", "")),
+        _has_cuda(capabilities.get("devices", [])),
+    )
+
+
+def follow_offer(client: Client, stop: Interrupt) -> Iterator[Offer]:
+    """What the server says, asked again until it knows its devices, which takes it some seconds after its start.
+
+    Raises:
+        Interrupted: `stop` was set.
+        Problem: the server does not answer.
+    """
+    for _ in range(DEVICE_PATIENCE):
+        try:
+            offer = read_offer(client.capabilities())
+        except Problem:
+            if stop.is_set():  # it was stopped meanwhile
+                raise Interrupted from None
+            raise
+        yield offer
+        if offer.has_cuda is not None or not offer.models:
+            return
+        stop.wait(1.0)
+
+
+def _read_model(said: Mapping[str, Any]) -> Model:
+    language = said.get("language") or {}
+    return Model(
+        name=str(said["name"]),
+        title=str(said.get("title") or said["name"]),
+        description=str(said.get("description", "")),
+        licence=str(said.get("licence", "")),
+        path=str(said.get("path") or ""),
+        makes=tuple(said.get("makes", _THINGS)),
+        takes_camera=bool(said.get("takes_camera")),
+        view_prompts=bool(said.get("view_prompts")),
+        needs=str(said.get("needs", "")),
+        needs_cuda=bool(said.get("needs_cuda")),
+        why_not="" if said.get("usable", True) else str(said.get("why_not") or "The server does not say why."),
+        understood=frozenset(language["understood"]) if "understood" in language else None,
+        refuses=language.get("unknown_words") == "refused",
+        known_things=dict(language.get("known_things", {})),
+    )
+
+
+def _has_cuda(devices: list[dict[str, Any]]) -> bool | None:
+    if any(str(device.get("device", "")).startswith("cuda") for device in devices):
+        return True
+    waits = any("device" not in device and device.get("state") != "down" for device in devices)
+    return None if waits or not devices else False

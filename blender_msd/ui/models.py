@@ -1,0 +1,120 @@
+"""Choosing a model: the menu, what is said about the chosen one, and the words that it does not know."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import bridge
+from ..core.offer import Model
+from .writing import draw_text
+
+
+def chosen_model(settings: bpy.types.PropertyGroup) -> Model | None:
+    """The model that these settings ask for; None while it is not known (no server yet, or one typed by hand)."""
+    return bridge.current().offer.find(settings.prior)
+
+
+def why_off(settings: bpy.types.PropertyGroup, kind: str) -> str:
+    """Why the big button is off, in a sentence; empty when it is on."""
+    if not settings.prompt.strip():
+        return "Type what to make first"
+    model = chosen_model(settings)
+    return "" if model is None else model.cannot_make(kind)
+
+
+def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, kind: str) -> None:
+    """One row with the menu; below it the field for a model of one's own."""
+    offer = bridge.current().offer
+    row = layout.row(align=True)
+    if not offer.models:
+        row.prop(settings, "prior", text="", placeholder="Model: the server's choice", icon="FILE_3D")
+        row.operator("msd.browse_model", text="", icon="FILE_FOLDER").kind = kind
+        return
+    model = offer.find(settings.prior)
+    typed = settings.type_prior or model is None
+    row.menu(f"MSD_MT_{kind}_model", text="Other" if typed or model is None else model.title)
+    row.operator("msd.refresh_models", text="", icon="FILE_REFRESH")
+    if typed:
+        row = layout.row(align=True)
+        row.prop(settings, "prior", text="", placeholder="Folder, file or hub:owner/name")
+        row.operator("msd.browse_model", text="", icon="FILE_FOLDER").kind = kind
+    elif model is not None and offer.is_too_slow(model):
+        draw_text(layout.box(), f"The server has no NVIDIA graphics card. {model.needs}", "ERROR")
+
+
+def draw_unknown_words(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str) -> None:
+    """A box that names the words of the text `settings.name` that the chosen model does not know."""
+    model = chosen_model(settings)
+    unknown = [] if model is None else model.unknown_words(getattr(settings, name))
+    if model is None or not unknown:
+        return
+    box = layout.box()
+    what = "This model refuses words that it does not know" if model.refuses else "Not known, will be left out"
+    draw_text(box, f"{what}: {', '.join(unknown)}", "ERROR")
+    draw_text(box, "What it knows is in About the Model", "BLANK1")
+
+
+class AboutModel:
+    """A sub-panel on the chosen model."""
+
+    bl_label = "About the Model"
+    bl_options = {"DEFAULT_CLOSED"}
+    settings = ""
+
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+        layout = self.layout
+        model = chosen_model(getattr(context.scene.msd, self.settings))
+        if model is None:
+            draw_text(layout, "Not known before the server has looked at it.", "INFO")
+            return
+        if model.why_not:
+            draw_text(layout, model.cannot_make(self.settings), "ERROR")
+        else:
+            _draw_abilities(layout, model, self.settings)
+        draw_text(layout, f"Licence: {model.licence}", "TEXT")
+        if model.path:
+            draw_text(layout, model.path, "FILE_FOLDER")
+
+
+def _draw_abilities(layout: bpy.types.UILayout, model: Model, kind: str) -> None:
+    draw_text(layout, model.description)
+    if known := model.known_things.get(kind, ""):
+        draw_text(layout, f"It knows: {known}")
+    draw_text(layout, model.needs, "MEMORY")
+    if kind == "mesh":
+        draw_text(layout, _how_it_is_told_the_view(model), "CAMERA_DATA")
+
+
+def _how_it_is_told_the_view(model: Model) -> str:
+    if model.takes_camera:
+        return "It is told the camera of each picture."
+    told = "It is told the side in words only" if model.view_prompts else "It is not told which side it sees"
+    return f"{told}, so objects may come out with several faces."
+
+
+class _ModelMenu:
+    bl_label = "Model"
+    kind = ""
+
+    def draw(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+        settings = getattr(context.scene.msd, self.kind)
+        offer = bridge.current().offer
+        chosen = None if settings.type_prior else offer.find(settings.prior)
+        for model in offer.models:
+            icon = "CHECKMARK" if model is chosen else ("ERROR" if model.cannot_make(self.kind) else "BLANK1")
+            choice = self.layout.operator("msd.choose_model", text=model.title, icon=icon)
+            choice.kind, choice.name = self.kind, model.name
+        self.layout.separator()
+        other = self.layout.operator("msd.choose_model", text="Other...", icon="BLANK1" if chosen else "CHECKMARK")
+        other.kind, other.name = self.kind, ""
+
+
+class MSD_MT_mesh_model(_ModelMenu, bpy.types.Menu):
+    kind = "mesh"
+
+
+class MSD_MT_texture_model(_ModelMenu, bpy.types.Menu):
+    kind = "texture"
+
+
+CLASSES = (MSD_MT_mesh_model, MSD_MT_texture_model)

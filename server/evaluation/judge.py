@@ -1,0 +1,171 @@
+"""An independent eye: a small classifier that says what a picture shows and in which colours.
+
+It is trained on procedural renders alone, of every combination of words, and never sees what a prior draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+from torch.nn import functional
+
+from server.priors.captions import COLOURS, KINDS, PATTERNS, Caption, usual_second
+from server.priors.embedded.captions_table import (
+    CaptionTable,
+    object_captions,
+    object_table,
+    surface_captions,
+    surface_table,
+)
+from server.priors.embedded.pictures import PictureBank, fingerprint
+from server.priors.embedded.wording import build_tokenizer
+
+NAMES = (*KINDS, *PATTERNS)
+HUES = tuple(COLOURS)
+STEPS = 2500
+BATCH = 64
+VIEWS, WINDOWS = 300, 500
+SURFACES = 0.4
+IGNORED = -100
+# Their two colours take up the same room: "red stripes on white" are white stripes on red.
+EVEN = ("stripes", "checks", "waves")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What it sees in B pictures: numbers of NAMES and of HUES, int [B] each. `second` is a surface's second colour."""
+
+    name: Tensor
+    colour: Tensor
+    second: Tensor
+
+
+class Judge(nn.Module):
+    """Pictures [B, 3, 64, 64] in [0, 1] to the logits of names, first and second colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 24, 48, 96, 128)
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(8, b), nn.ReLU())
+                for a, b in pairwise(widths)
+            ),
+            nn.Conv2d(128, 128, 3, padding=1),
+            nn.ReLU(),
+        )
+        self.heads = nn.ModuleList([nn.Linear(128 * 8, n) for n in (len(NAMES), len(HUES), len(HUES))])
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        seen = self.stages(2 * pictures - 1)
+        # Where something is tells an object's kind; the largest and the mean answer tell a surface's.
+        pooled = torch.cat(
+            [functional.adaptive_avg_pool2d(seen, 2).flatten(1), functional.adaptive_max_pool2d(seen, 2).flatten(1)], 1
+        )
+        return [head(pooled) for head in self.heads]
+
+    @torch.no_grad()
+    def look(self, pictures: Tensor) -> Verdict:
+        return Verdict(*(logits.argmax(1) for logits in self(pictures)))
+
+
+def trained_judge(cache: Path, steps: int = STEPS, on_step: Callable[[], object] = lambda: None) -> Judge:
+    """The judge kept in `cache`, trained first if it is not there.
+
+    Args:
+        cache: folder for the rendered layers, shared with training, and for the judge itself.
+        on_step: called once for each training step, also for those of a judge that is there already.
+    """
+    bank = PictureBank(cache, 64, VIEWS, WINDOWS, torch.device("cpu"))
+    path = cache / f"judge-{steps}-{bank.version}-{fingerprint(Judge, train_judge, answer_of)}.safetensors"
+    if path.exists():
+        judge = Judge()
+        load_model(judge, path)
+        for _ in range(steps):
+            on_step()
+    else:
+        judge = train_judge(bank, steps, on_step=on_step)
+        save_model(judge, str(path))
+    return judge.eval().requires_grad_(False)
+
+
+def train_judge(
+    bank: PictureBank, steps: int = STEPS, seed: int = 0, on_step: Callable[[], object] = lambda: None
+) -> Judge:
+    """Train on fresh batches of renders, some blurred, some noisy, as a prior's pictures may be."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        judge = Judge()
+    tokenizer = build_tokenizer()
+    objects = object_table(tokenizer, object_captions() + object_captions(held_out=True))
+    surfaces = surface_table(tokenizer, surface_captions() + surface_captions(held_out=True))
+    answers = torch.cat([_answers(objects), _answers(surfaces)])
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    of_surfaces = round(SURFACES * BATCH)
+    for _ in range(steps):
+        one = bank.draw_objects(objects, BATCH - of_surfaces, generator)
+        other = bank.draw_surfaces(surfaces, of_surfaces, generator)
+        pictures = _spoil(torch.cat([one.pictures, other.pictures]), generator)
+        wanted = answers[torch.cat([one.row, other.row + len(objects.captions)])]
+        losses = [
+            functional.cross_entropy(logits, wanted[:, i], ignore_index=IGNORED)
+            for i, logits in enumerate(judge(pictures))
+        ]
+        optimiser.zero_grad(set_to_none=True)
+        torch.stack(losses).sum().backward()
+        optimiser.step()
+        schedule.step()
+        on_step()
+    return judge
+
+
+def answer_of(caption: Caption) -> tuple[int, int, int]:
+    """Numbers of the name, the first colour and, for surfaces, the second colour of a caption; where nobody can tell
+    the first from the second, in the order of HUES."""
+    name, colour = NAMES.index(caption.name), HUES.index(caption.colour)
+    if caption.makes == "mesh":
+        return name, colour, IGNORED
+    second = HUES.index(caption.second or usual_second(caption))
+    if caption.name in EVEN:
+        colour, second = sorted((colour, second))
+    return name, colour, second
+
+
+def _answers(table: CaptionTable) -> Tensor:
+    return torch.tensor([answer_of(caption) for caption in table.captions])
+
+
+def _spoil(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """A third stay sharp, a third are blurred, a third get noise."""
+    which = torch.randint(3, (len(pictures), 1, 1, 1), generator=generator)
+    blurred = functional.avg_pool2d(pictures, 3, stride=1, padding=1, count_include_pad=False)
+    amount = 0.08 * torch.rand(len(pictures), 1, 1, 1, generator=generator)
+    noisy = pictures + amount * torch.randn(pictures.shape, generator=generator)
+    return torch.where(which == 0, pictures, torch.where(which == 1, blurred, noisy)).clamp(0, 1)
+
+
+def examine_judge(judge: Judge, cache: Path, count: int = 2000) -> dict[str, float]:
+    """{"kind_accuracy", "colour_accuracy"} on renders from views, and of windows, that it was not trained on."""
+    generator = torch.Generator().manual_seed(1)
+    bank = PictureBank(cache, 64, VIEWS, WINDOWS, torch.device("cpu"), start=VIEWS)
+    tokenizer = build_tokenizer()
+    right_name = right_colour = total = 0
+    for table, draw in (
+        (object_table(tokenizer, object_captions()), bank.draw_objects),
+        (surface_table(tokenizer, surface_captions()), bank.draw_surfaces),
+    ):
+        batch = draw(table, count, generator)
+        verdict, wanted = judge.look(batch.pictures), _answers(table)[batch.row]
+        right_name += int((verdict.name == wanted[:, 0]).sum())
+        second = (verdict.second == wanted[:, 2]) | (wanted[:, 2] == IGNORED)
+        right_colour += int(((verdict.colour == wanted[:, 1]) & second).sum())
+        total += count
+    return {"kind_accuracy": round(right_name / total, 4), "colour_accuracy": round(right_colour / total, 4)}

@@ -1,0 +1,223 @@
+"""Which priors there are on this machine, where they lie and what they need; without torch, without network."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from server.errors import BadRequest
+from server.priors.captions import EXACT_CARD, known_things, understood_words
+from server.priors.card import PriorCard
+from server.priors.catalogue import read_card
+from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
+from server.priors.pretrained.header import read_header
+from server.priors.pretrained.hub import HubModel
+
+# Networks up to this size take seconds a step on a processor; Stable Diffusion, ten times larger, takes minutes.
+CPU_PARAMETERS = 100_000_000
+# Beside the weights: activations of the encoder's gradient and the renderer at 512 x 512. A rough figure.
+WORKING_GB_AT_512 = 2.0
+MODEL_FILES = (".safetensors", ".ckpt")
+MODEL_PARTS = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "light_field")
+_SHARD = re.compile(r"-\d{5}-of-\d{5}")
+_LICENCE = re.compile(r"^license(?:_name)?:\s*(\S+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class ListedPrior:
+    """One prior, usable or not.
+
+    Attributes:
+        name: what a recipe calls it.
+        title: what people call it.
+        path: where it lies; None when it is part of the program's code.
+        card: None when it cannot be read.
+        parameters: numbers in its networks; 0 when it has none or they cannot be counted.
+        licence: the card's, or the one that the model's own README names.
+        why_not: why it is not usable; empty when it is.
+    """
+
+    name: str
+    title: str
+    path: Path | None
+    card: PriorCard | None
+    parameters: int
+    licence: str
+    why_not: str = ""
+
+    @property
+    def usable(self) -> bool:
+        return not self.why_not
+
+    @property
+    def needs_cuda(self) -> bool:
+        """Whether it is too large for a processor: it would run there, for hours."""
+        return self.parameters > CPU_PARAMETERS
+
+    @property
+    def gpu_memory_gb(self) -> float | None:
+        """Rough estimate: weights in half precision, and working memory that grows with the picture."""
+        if self.card is None or not self.needs_cuda:
+            return None
+        return round(2e-9 * self.parameters + WORKING_GB_AT_512 * (self.card.image_size / 512) ** 2, 1)
+
+    @property
+    def needs(self) -> str:
+        """What it needs, in a sentence."""
+        if self.card is None:
+            return "Unknown."
+        if not self.needs_cuda:
+            return "Runs on the CPU."
+        return (
+            f"Needs an NVIDIA graphics card with about {self.gpu_memory_gb:.0f} GB of memory (estimated from the size "
+            "of its files). On the CPU it takes hours."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The card's fields and these attributes; of a prior with a language of its own also what it understands."""
+        card: dict[str, Any] = {"description": "", "makes": [], "takes_camera": False, "words": None}
+        card |= self.card.as_json() if self.card else {}
+        return {
+            **card,
+            "name": self.name,
+            "title": self.title,
+            "path": None if self.path is None else str(self.path),
+            "licence": self.licence,
+            "usable": self.usable,
+            "why_not": self.why_not,
+            "needs": self.needs,
+            "needs_cuda": self.needs_cuda,
+            "gpu_memory_gb": self.gpu_memory_gb,
+            "language": _language(self.card),
+        }
+
+
+def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
+    """The priors that ship, then the diffusers models in the local hub cache, then those in `folders`.
+
+    Args:
+        folders: models, or folders of models: diffusers folders and single files. One that does not exist is listed as
+            not usable.
+    """
+    found = [*_built_in(), *_in_hub_cache()]
+    for folder in folders:
+        found += _in_folder(Path(folder).expanduser())
+    return found
+
+
+def describe(priors: Sequence[ListedPrior]) -> str:
+    """The list for people to read."""
+    blocks = []
+    for prior in priors:
+        lines = [f"{prior.title}: {'usable' if prior.usable else 'NOT USABLE. ' + prior.why_not}"]
+        if prior.card is not None:
+            camera = "takes a camera" if prior.card.takes_camera else "takes no camera"
+            lines += [prior.card.description, f"Makes {' and '.join(prior.card.makes)}; {camera}. {prior.needs}"]
+        lines.append(f"Licence: {prior.licence}")
+        if prior.path is not None and prior.path.exists():
+            lines.append(f"Lies in {prior.path}")
+        if prior.usable:
+            lines.append(f"Use it with --prior {prior.name}")
+        blocks.append("\n    ".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _language(card: PriorCard | None) -> dict[str, Any] | None:
+    """What a program needs to check a prompt as the prior does: its words are runs of letters and digits, in lower
+    case, and each must be among `understood`."""
+    if card is None or card.words is None:
+        return None
+    return {
+        "understood": understood_words(),
+        "unknown_words": "refused" if card.name == EXACT_CARD.name else "left out",
+        "known_things": {kind: known_things(kind) for kind in card.makes},
+    }
+
+
+def _built_in() -> Iterator[ListedPrior]:
+    missing = "" if (WEIGHTS / "model_index.json").is_file() else f"Its weights are not in {WEIGHTS}."
+    yield ListedPrior(
+        EMBEDDED_CARD.name,
+        "Embedded (built in)",
+        WEIGHTS,
+        EMBEDDED_CARD,
+        0 if missing else _count_parameters(WEIGHTS),
+        EMBEDDED_CARD.licence,
+        missing,
+    )
+    yield ListedPrior(EXACT_CARD.name, "Exact (reference for tests)", None, EXACT_CARD, 0, EXACT_CARD.licence)
+
+
+def _in_hub_cache() -> Iterator[ListedPrior]:
+    # Takes a quarter of a second to import.
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repositories = scan_cache_dir().repos
+    except (CacheNotFound, OSError, ValueError):
+        return
+    for repository in sorted(repositories, key=lambda repository: repository.repo_id):
+        for revision in sorted(repository.revisions, key=lambda revision: revision.commit_hash):
+            if repository.repo_type != "model" or not (revision.snapshot_path / "model_index.json").is_file():
+                continue
+            reference = "main" if "main" in revision.refs else revision.commit_hash
+            title = repository.repo_id + (f" ({reference[:7]})" if len(repository.revisions) > 1 else "")
+            # Looked at by its path, because by its name a model that is not complete would be asked for at the hub.
+            prior = _look_at(revision.snapshot_path, title)
+            name = str(HubModel(repository.repo_id, reference))
+            yield replace(prior, name=name, card=prior.card and replace(prior.card, name=name))
+
+
+def _in_folder(folder: Path) -> Iterator[ListedPrior]:
+    inside = sorted(folder.iterdir()) if folder.is_dir() and not (folder / "model_index.json").is_file() else []
+    models = [path for path in inside if path.suffix in MODEL_FILES or (path / "model_index.json").is_file()]
+    for path in models or [folder]:
+        yield _look_at(path, path.stem if path.suffix in MODEL_FILES else path.name)
+
+
+def _look_at(path: Path, title: str) -> ListedPrior:
+    path = path.absolute()
+    licence = _licence_in(path)
+    try:
+        card = read_card(str(path))
+    except BadRequest as problem:
+        reason = f"{problem.message} {problem.hint}".strip()
+        return ListedPrior(str(path), title, path, None, 0, licence or "unknown", reason)
+    return ListedPrior(str(path), title, path, card, _count_parameters(path), licence or card.licence)
+
+
+def _licence_in(path: Path) -> str:
+    """What the front matter of a model's README says."""
+    try:
+        with (path / "README.md").open(encoding="utf-8", errors="replace") as file:
+            said = _LICENCE.findall(file.read(4096))
+    except OSError:
+        return ""
+    return said[-1] if said else ""
+
+
+def _count_parameters(path: Path) -> int:
+    if path.is_file():
+        return _count_in_file(path)
+    return sum(_count_in_part(path / part) for part in MODEL_PARTS)
+
+
+def _count_in_part(folder: Path) -> int:
+    """The same weights often lie there twice, in two precisions: the largest set of shards counts."""
+    sets: dict[str, int] = {}
+    for file in folder.glob("*.safetensors"):
+        name = _SHARD.sub("", file.name)
+        sets[name] = sets.get(name, 0) + _count_in_file(file)
+    return max(sets.values(), default=0)
+
+
+def _count_in_file(file: Path) -> int:
+    try:
+        return sum(math.prod(shape) for shape in read_header(file).shapes.values())
+    except BadRequest:
+        return 0

@@ -1,0 +1,72 @@
+"""From what the user calls a model to the model's files: a folder, a single file, or a model on the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from server.errors import BadRequest
+from server.priors.pretrained import hub
+from server.priors.pretrained.families import FAMILIES, PretrainedModel
+from server.priors.pretrained.folder import read_folder
+from server.priors.pretrained.single_file import read_single_file
+
+
+def check_model(name: str) -> PretrainedModel:
+    """`find_model` without waiting for gigabytes: of a model on the hub that is not here, only the small files are
+    fetched and looked at.
+
+    Raises:
+        BadRequest: as `find_model`.
+    """
+    if not name.startswith(hub.PREFIX):
+        return _find_on_disk(name)
+    model = hub.parse_hub_model(name)
+    return _find_whole_in_cache(model, name) or _read_configuration(model, name)
+
+
+def find_model(name: str) -> PretrainedModel:
+    """The model's description; its files are complete. Network only for "hub:..." that is not in the cache.
+
+    Args:
+        name: path of a diffusers folder or of a single .safetensors file, or hub:owner/name@revision.
+
+    Raises:
+        BadRequest: "prior-unknown": there is no such thing; "prior-broken": something else, unsupported or incomplete;
+            "vocabulary-missing" (vocabularies.py); "prior-offline", "prior-gated" (hub.py).
+    """
+    if not name.startswith(hub.PREFIX):
+        return _find_on_disk(name)
+    model = hub.parse_hub_model(name)
+    whole = _find_whole_in_cache(model, name)
+    if whole is not None:
+        return whole
+    family = _read_configuration(model, name).family
+    return read_folder(hub.fetch_weights(model, FAMILIES[family]), name)
+
+
+def _find_on_disk(name: str) -> PretrainedModel:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return read_folder(path, name)
+    if path.is_file():
+        return read_single_file(path, name)
+    raise BadRequest(
+        "prior-unknown",
+        f"There is no prior called {name!r}, and no such folder or file.",
+        "Name a prior that ships with the server, or give a diffusers folder, a .safetensors file, or hub:owner/name.",
+    )
+
+
+def _find_whole_in_cache(model: hub.HubModel, name: str) -> PretrainedModel | None:
+    folder = hub.find_in_cache(model)
+    if folder is None:
+        return None
+    try:
+        return read_folder(folder, name)
+    except BadRequest:
+        # Perhaps only files are missing. If it is unusable, its small files tell so again after they were refreshed.
+        return None
+
+
+def _read_configuration(model: hub.HubModel, name: str) -> PretrainedModel:
+    return read_folder(hub.fetch_configuration(model), name, weights=False)

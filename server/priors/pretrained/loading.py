@@ -1,0 +1,101 @@
+"""A model's networks and tokenizers from its files, one by one, each in the precision it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from server.priors.parametrisation import NoiseTable
+from server.priors.pretrained.conversion import open_from_file
+from server.priors.pretrained.families import FAMILIES, PretrainedModel
+from server.priors.quiet import without_progress_bars
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Attributes: frozen networks, on the CPU; text encoders and tokenizers by their names in a diffusers folder."""
+
+    denoiser: Any
+    vae: Any
+    text_encoders: dict[str, nn.Module]
+    tokenizers: dict[str, Any]
+
+
+def load_networks(model: PretrainedModel, half: torch.dtype, spare_memory: bool = False) -> Networks:
+    """Open all of a model's files.
+
+    Args:
+        half: precision of everything that bears it; float32 for none.
+        spare_memory: whether the autoencoder, too, may be in half precision where its range is that of float32.
+    """
+    family = FAMILIES[model.family]
+    networks = {}
+    with without_progress_bars():
+        for part in model.configs:
+            dtype = half
+            # Some autoencoders overflow in float16, and say so; bfloat16 has the range, but is coarse.
+            if part == "vae" and _overflows(model) and not (spare_memory and half == torch.bfloat16):
+                dtype = torch.float32
+            network = _open_from_folder(model, part, dtype) if model.variants else open_from_file(model, part, dtype)
+            if part == "text_encoder_3" and half == torch.float16:
+                _keep_range(network)
+            networks[part] = network.requires_grad_(False).eval()
+    return Networks(
+        denoiser=networks.pop(family.denoiser),
+        vae=networks.pop("vae"),
+        text_encoders=networks,
+        tokenizers={part: _open_tokenizer(model, part) for part in model.tokenizers},
+    )
+
+
+def noise_table(model: PretrainedModel) -> NoiseTable | None:
+    """The noise level of every timestep; None for flow matching, where levels and times are formulas of each other."""
+    if model.prediction == "flow":
+        return None
+    from diffusers import DDIMScheduler
+
+    # The betas and their corrections are the same in every scheduler of this family; this is the plainest of them.
+    scheduler: Any = DDIMScheduler.from_config(model.scheduler)
+    return NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod)
+
+
+def _open_from_folder(model: PretrainedModel, part: str, dtype: torch.dtype) -> Any:
+    import diffusers
+    import transformers
+
+    name = FAMILIES[model.family].parts[part][0]
+    options: dict[str, Any] = {
+        "local_files_only": True,
+        "use_safetensors": True,
+        "low_cpu_mem_usage": False,
+        "variant": model.variants[part],
+    }
+    if part.startswith("text_encoder"):
+        return getattr(transformers, name).from_pretrained(model.path / part, dtype=dtype, **options)
+    return getattr(diffusers, name).from_pretrained(model.path / part, torch_dtype=dtype, **options)
+
+
+def _open_tokenizer(model: PretrainedModel, part: str) -> Any:
+    from transformers import CLIPTokenizer, T5Tokenizer
+
+    options: dict[str, Any] = {"local_files_only": True}
+    if part == "tokenizer_3":
+        return T5Tokenizer.from_pretrained(model.tokenizers[part], **options)
+    if not model.variants and model.configs[part.replace("tokenizer", "text_encoder")]["hidden_act"] == "gelu":
+        # A vocabulary that was found elsewhere knows only the filler of the original CLIP; OpenCLIP's is the word 0.
+        options["pad_token"] = "!"
+    return CLIPTokenizer.from_pretrained(model.tokenizers[part], **options)
+
+
+def _overflows(model: PretrainedModel) -> bool:
+    return bool(model.configs["vae"].get("force_upcast", True))
+
+
+def _keep_range(t5: Any) -> None:
+    """The last matrix of each feed-forward layer of T5 overflows in float16."""
+    for name, parameter in t5.named_parameters():
+        if name.endswith(".wo.weight"):
+            parameter.data = parameter.data.float()

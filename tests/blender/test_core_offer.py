@@ -1,0 +1,102 @@
+"""What a server says it can do, as the panel needs it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from fake_server import FakeServer, make_home
+from offers import capabilities
+
+from blender_msd.core.client import Client
+from blender_msd.core.errors import Interrupted, Problem
+from blender_msd.core.interrupt import Interrupt
+from blender_msd.core.offer import Offer, follow_offer, read_offer
+from blender_msd.core.server_process import LocalServer
+
+
+@pytest.fixture
+def offer() -> Offer:
+    return read_offer(capabilities())
+
+
+def test_models_keep_the_servers_order_and_an_empty_name_is_its_default(offer):
+    assert [model.title for model in offer.models][:2] == ["Embedded", "Exact (reference for tests)"]
+    assert offer.find("").name == "embedded"
+    assert offer.find(" exact ").name == "exact"
+    assert offer.find("/somewhere/else") is None
+    assert Offer().find("") is None
+
+
+def test_unknown_words_are_found_in_any_spelling_each_once(offer):
+    model = offer.find("embedded")
+    assert model.unknown_words("A yellow duck, with RED sphere") == []
+    assert model.unknown_words("Dragon! a dragon_fly (duck)") == ["dragon", "fly"]
+    assert model.unknown_words("") == []
+    assert not model.refuses
+    assert offer.find("exact").refuses
+
+
+def test_a_model_that_reads_any_text_knows_every_word(offer):
+    assert offer.find("surfaces").unknown_words("a shiny dragon") == []
+
+
+def test_what_a_model_cannot_make_is_said_with_the_reason(offer):
+    surfaces, broken = offer.find("surfaces"), offer.find("/models/broken")
+    assert surfaces.cannot_make("texture") == ""
+    assert surfaces.cannot_make("mesh") == "This model makes textures, no objects."
+    assert broken.cannot_make("mesh") == "This model cannot be used. unet is missing."
+
+
+@pytest.mark.parametrize(
+    ("devices", "known"),
+    [
+        ([{"state": "idle", "device": "cuda:0"}], True),
+        ([{"state": "idle", "device": "cpu"}], False),
+        ([{"state": "starting"}], None),
+        ([{"state": "starting"}, {"state": "busy", "device": "cuda"}], True),
+        ([{"state": "down"}], False),
+        ([], None),
+    ],
+)
+def test_a_missing_graphics_card_is_only_claimed_when_every_device_is_known(devices, known):
+    offer = read_offer(capabilities() | {"devices": devices})
+    large = offer.find("hub:somebody/large@main")
+    assert offer.has_cuda is known
+    assert offer.is_too_slow(large) == (known is False)
+    assert not offer.is_too_slow(offer.find("embedded"))
+
+
+def test_a_server_that_says_little_is_taken_at_its_word():
+    offer = read_offer({"priors": [{"name": "exact"}]})
+    (model,) = offer.models
+    assert (model.title, model.cannot_make("mesh"), model.unknown_words("xyzzy")) == ("exact", "", [])
+    assert read_offer({}) == Offer()
+
+
+def test_the_server_is_asked_again_until_it_knows_its_devices():
+    fake = FakeServer()
+    fake.capabilities = capabilities() | {"devices": [{"state": "starting"}]}
+    offers = follow_offer(Client(fake.url, fake.token), Interrupt())
+    assert next(offers).has_cuda is None
+    fake.capabilities = capabilities()
+    assert [offer.has_cuda for offer in offers] == [False]
+    fake.close()
+
+
+def test_a_server_that_was_stopped_while_it_was_asked_is_no_problem():
+    fake = FakeServer()
+    client, stop = Client(fake.url, fake.token), Interrupt()
+    fake.close()
+    with pytest.raises(Problem):
+        next(follow_offer(client, stop))
+    stop.set()
+    with pytest.raises(Interrupted):
+        next(follow_offer(client, stop))
+
+
+def test_a_server_that_is_started_is_told_where_the_models_lie(tmp_path):
+    local = LocalServer(make_home(tmp_path / "home", "make_cube"), tmp_path / "data")
+    client = local.connect(sys.executable, Interrupt(), tmp_path / "my models")
+    assert client.capabilities()["folders"] == [str(tmp_path / "my models")]
+    local.stop()

@@ -1,0 +1,99 @@
+"""The embedded prior: a folder of weights behind the protocol of every prior."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from server.errors import BadRequest
+from server.priors.captions import read_known_words, unknown_words
+from server.priors.catalogue import built_in_cards, check_prompt, load_prior
+from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
+from server.priors.embedded.prior import EmbeddedPrior
+from server.priors.views import Views
+
+
+@pytest.fixture(scope="module")
+def prior() -> EmbeddedPrior:
+    return EmbeddedPrior()
+
+
+def test_it_is_the_first_prior_that_is_offered_and_loads_by_its_name() -> None:
+    assert built_in_cards()[0] is EMBEDDED_CARD
+    assert load_prior("embedded").card is EMBEDDED_CARD
+
+
+def test_its_weights_are_safetensors_of_at_most_sixteen_mebibytes() -> None:
+    files = [path for path in WEIGHTS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 16 * 2**20
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".txt", ".md"}
+
+
+def test_the_network_on_several_threads_answers_as_the_plain_one(prior: EmbeddedPrior) -> None:
+    generator = torch.Generator().manual_seed(0)
+    conditions = [prior.condition(text) for text in ("a yellow duck", "")]
+    for count in (1, 2, 3, 5):
+        noisy = torch.randn(count, *EMBEDDED_CARD.latent_shape, generator=generator)
+        sigma = torch.rand(count, generator=generator) * 3 + 0.1
+        together = prior.denoise(noisy, sigma, conditions)
+        time = prior.levels.time_of(sigma)
+        scale = (1 + sigma**2).rsqrt()[:, None, None, None]
+        for condition, answer in zip(conditions, together, strict=True):
+            network_input = torch.cat([noisy * scale, torch.zeros_like(noisy)], 1)
+            velocity = prior._unet(network_input, time, condition.states.expand(count, -1, -1)).sample
+            wide = sigma[:, None, None, None]
+            expected = noisy / (1 + wide**2) - velocity * wide * scale
+            torch.testing.assert_close(answer, expected.detach(), atol=2e-4, rtol=1e-4)
+
+
+def test_a_camera_changes_what_it_believes_about_an_object_but_not_about_a_surface(prior: EmbeddedPrior) -> None:
+    noisy = torch.randn(1, *EMBEDDED_CARD.latent_shape, generator=torch.Generator().manual_seed(0)) * 5
+    sigma = torch.tensor([5.0])
+    answers = {}
+    for prompt in ("a yellow duck", "red bricks"):
+        left, right = (prior.condition(prompt, Views.orbit([azimuth])) for azimuth in (90.0, 270.0))
+        one, other = prior.denoise(noisy, sigma, [left, right])
+        answers[prompt] = float((one - other).square().mean().sqrt())
+    assert answers["a yellow duck"] > 0.1
+    assert answers["red bricks"] == 0.0
+
+
+def test_codes_keep_the_pictures_of_its_world(prior: EmbeddedPrior) -> None:
+    """A smooth picture survives; the code is linear, so its gradient is one everywhere."""
+    ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)
+    assert (prior.decode(prior.encode(ramp)) - ramp).abs().max() < 0.02
+    picture = ramp.clone().requires_grad_(True)
+    prior.encode(picture).sum().backward()
+    assert picture.grad is not None
+    assert picture.grad.abs().sum() > 0
+
+
+def test_pictures_of_another_size_are_resized(prior: EmbeddedPrior) -> None:
+    assert prior.encode(torch.zeros(2, 3, 48, 48)).shape == (2, *EMBEDDED_CARD.latent_shape)
+
+
+def test_words_it_does_not_know_are_left_out_and_can_be_named(prior: EmbeddedPrior) -> None:
+    prompt = "a majestic yellow duck with sunglasses"
+    assert unknown_words(prompt) == ["majestic", "sunglasses"]
+    assert read_known_words(prompt).text() == "a yellow duck"
+    torch.testing.assert_close(prior.condition(prompt).states, prior.condition("a yellow duck").states)
+
+
+def test_a_prompt_without_anything_it_knows_is_refused_with_what_it_knows() -> None:
+    with pytest.raises(BadRequest) as caught:
+        check_prompt("embedded", "a dragon", "mesh")
+    assert caught.value.code == "prompt-unreadable"
+    assert "dragon" in caught.value.message
+    assert "duck" in caught.value.hint
+
+
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    broken = tmp_path / "weights"
+    shutil.copytree(WEIGHTS, broken)
+    (broken / "model_index.json").unlink()
+    with pytest.raises(BadRequest) as caught:
+        EmbeddedPrior(broken)
+    assert caught.value.code == "prior-broken"

@@ -1,0 +1,55 @@
+"""Words that a prior does not know are named before anything starts."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from server.errors import BadRequest
+from server.priors.captions import COLOURS, KINDS, PATTERNS, understood_words, unknown_words
+from server.priors.catalogue import check_prompt
+
+
+def test_a_prompt_of_known_words_gives_no_warning() -> None:
+    assert check_prompt("embedded", "a red mug with a blue handle", "mesh", "a yellow duck") == []
+    assert check_prompt("exact", "red bricks", "texture", "blue dots") == []
+
+
+def test_unknown_words_are_named_each_once_with_what_is_known_instead() -> None:
+    (warning,) = check_prompt("embedded", "a dragon and a DRAGON, shiny, on a yellow duck", "mesh")
+    assert warning.startswith('The embedded prior does not know "dragon" and "shiny" and will leave them out.')
+    assert all(word in warning for word in (*KINDS, *COLOURS))
+    assert not any(word in warning for word in PATTERNS)
+
+
+def test_unknown_words_in_what_to_avoid_are_named_too() -> None:
+    (warning,) = check_prompt("embedded", "a yellow duck", "mesh", "a spooky ball")
+    assert '"spooky" in what to avoid' in warning
+
+
+@pytest.mark.parametrize(
+    ("prior", "prompt", "negative"),
+    [
+        ("exact", "a shiny yellow duck", ""),
+        ("exact", "a yellow duck", "shiny"),
+        ("embedded", "a dragon", ""),
+        ("embedded", "a yellow duck", "blurry"),
+    ],
+)
+def test_what_cannot_be_made_is_still_refused(prior: str, prompt: str, negative: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        check_prompt(prior, prompt, "mesh", negative)
+    assert refused.value.code == "prompt-unreadable"
+    assert ("avoid" in refused.value.message) == bool(negative)
+
+
+def test_the_list_of_understood_words_agrees_with_the_language_on_every_spelling() -> None:
+    understood = set(understood_words())
+    draw = random.Random(0)
+    letters = "abcdefghijklmnopqrstuvwxyz3"
+    words = [*understood, *("".join(draw.choices(letters, k=draw.randint(1, 6))) for _ in range(2000))]
+    for word in understood:
+        words += [word + "s", word + "es", word + "ss", word[:-1], word[:-2], word + "x"]
+    for word in filter(None, words):
+        assert (word in understood) == (unknown_words(word) == []), word
