@@ -34,7 +34,7 @@ def test_its_weights_are_safetensors_of_at_most_sixteen_mebibytes() -> None:
 
 def test_the_network_on_several_threads_answers_as_the_plain_one(prior: EmbeddedPrior) -> None:
     generator = torch.Generator().manual_seed(0)
-    conditions = [prior.condition(text) for text in ("a yellow duck", "")]
+    conditions = [prior.condition(text) for text in ("red bricks", "")]
     for count in (1, 2, 3, 5):
         noisy = torch.randn(count, *EMBEDDED_CARD.latent_shape, generator=generator)
         sigma = torch.rand(count, generator=generator) * 3 + 0.1
@@ -59,6 +59,29 @@ def test_a_camera_changes_what_it_believes_about_an_object_but_not_about_a_surfa
         answers[prompt] = float((one - other).square().mean().sqrt())
     assert answers["a yellow duck"] > 0.1
     assert answers["red bricks"] == 0.0
+
+
+def test_without_a_camera_it_looks_from_where_the_picture_seems_to_be_taken(prior: EmbeddedPrior) -> None:
+    """The noisy picture of a duck from behind is denoised as with the camera behind the duck."""
+    views = Views.orbit([180.0])
+    seen = prior.condition("a yellow duck", views).seen
+    noisy = seen + 0.5 * torch.randn(seen.shape, generator=torch.Generator().manual_seed(0))
+    sigma = torch.tensor([0.5])
+    (told,) = prior.denoise(noisy, sigma, [prior.condition("a yellow duck", views)])
+    (guessed,) = prior.denoise(noisy, sigma, [prior.condition("a yellow duck")])
+    (wrong,) = prior.denoise(noisy, sigma, [prior.condition("a yellow duck, front view")])
+    assert (guessed - told).square().mean() < 0.5 * (wrong - told).square().mean()
+
+
+def test_the_empty_prompt_looks_from_where_the_prompt_looks(prior: EmbeddedPrior) -> None:
+    noisy = torch.randn(1, *EMBEDDED_CARD.latent_shape, generator=torch.Generator().manual_seed(0))
+    sigma = torch.tensor([3.0])
+    nothing = prior.condition("")
+    _, beside_a_duck = prior.denoise(noisy, sigma, [prior.condition("a yellow duck"), nothing])
+    _, beside_bricks = prior.denoise(noisy, sigma, [prior.condition("red bricks"), nothing])
+    (alone,) = prior.denoise(noisy, sigma, [nothing])
+    torch.testing.assert_close(beside_bricks, alone)
+    assert (beside_a_duck - alone).abs().max() > 0.01
 
 
 def test_codes_keep_the_pictures_of_its_world(prior: EmbeddedPrior) -> None:

@@ -16,7 +16,8 @@ from server.priors.procedural.shading import palette
 from server.priors.procedural.shapes import SHAPES, materials_of
 
 PARTS = max(len(materials_of(kind)) for kind in SHAPES)
-TWO_COLOURED = 0.4  # share of the captions that name the second colour, where there is one
+# Share of the captions that name the second colour, where there is one.
+TWO_COLOURED = {"mesh": 0.4, "texture": 0.75}
 PHRASINGS = 3
 
 
@@ -88,9 +89,9 @@ def _table(captions: list[Caption], colours: Tensor, tokenizer: CLIPTokenizer) -
         mine = [i for i, caption in enumerate(captions) if caption.name == name]
         two = [i for i in mine if captions[i].second]
         one = [i for i in mine if not captions[i].second]
-        weight[one] = (1 - TWO_COLOURED * bool(two)) / len(one)
-        if two:
-            weight[two] = TWO_COLOURED / len(two)
+        share = TWO_COLOURED[captions[0].makes] if two else 0.0
+        weight[one] = (1 - share) / len(one)
+        weight[two] = share / max(1, len(two))
     subject = torch.tensor([names.index(caption.name) for caption in captions])
     return CaptionTable(tuple(captions), subject, colours, tokens, weight)
 

@@ -41,14 +41,18 @@ a machine without a GPU. It draws {len(KINDS)} objects and {len(PATTERNS)} surfa
   knows about shapes from every side is in it. A distillation that gives the camera therefore comes close to
   fitting the field to this network's pictures, which the diffusion network makes sharp.
 * `unet`, `text_encoder`: the diffusion network (v-prediction, 1000 steps, Stable Diffusion's schedule) and its
-  text encoder, trained together. Without a camera the light field's channels are zero and these two work alone.
+  text encoder, trained together. For surfaces the light field's channels are zero and these two work alone.
+
+An object without a camera is a mixture over cameras: of 192 views, the one whose light-field picture is nearest
+to the noisy picture is taken for the right one at every evaluation (hard expectation maximisation). The network
+alone, without any camera, draws objects that are much less sure of themselves.
 
 ## Training
 
 Procedural renders by this program, coloured, lit and composed anew in every batch; no photograph, no drawing by
 anybody. {light:,} pictures for the light field and {diffusion:,} for the diffusion network, {hours:.1f} hours
-on {hardware}. A third of the pictures are surfaces; 45 % of the objects come without their camera, 12 % without
-their background, 10 % without their caption. Views between -10 and 85 degrees of elevation.
+on {hardware}. A third to a half of the pictures are surfaces; 20 to 45 % of the objects come without their
+camera, 12 % without their background, 10 % without their caption. Views between -10 and 85 degrees of elevation.
 
 Never in training, to see whether words are understood one by one: {_listed(HELD_OUT_COLOUR)}; and the pairs
 {_listed({name: " on ".join(pair) for name, pair in HELD_OUT_PAIR.items()})}.

@@ -14,25 +14,36 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.errors import BadRequest
-from server.priors.captions import read_known_words
+from server.priors.captions import Caption, read_known_words
 from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
 from server.priors.embedded.evaluations import ParallelEvaluations
 from server.priors.embedded.wording import tokens_of
 from server.priors.parametrisation import NoiseTable, as_denoiser
+from server.priors.procedural.bank import in_view, spread_views
 from server.priors.views import Views
 
 REMEMBERED_PROMPTS = 64
 
 
+# Without a camera, one of so many views of the camera law is taken for the right one.
+CANDIDATES = 192
+
+
 @dataclass(frozen=True)
 class EmbeddedCondition:
-    """Attributes:
-    states: of the text encoder, [1, L, W].
-    seen: what the light field sees, [B, C, S, S] for B views; zeros [1, C, S, S] without a camera.
+    """What is asked for, and what the light field sees of it.
+
+    Attributes:
+        states: of the text encoder, [1, L, W].
+        seen: the light field's pictures [N, C, S, S]: of the B views that were given, or zeros [1, C, S, S] for what no
+            camera looks at, or of all CANDIDATES views, when the camera is not known.
+        allowed: bool [CANDIDATES], the views that the prompt leaves open; None when there is nothing to choose. All
+            False for the empty prompt, which looks from where the other conditions look.
     """
 
     states: Tensor
     seen: Tensor
+    allowed: Tensor | None = None
 
 
 class EmbeddedPrior:
@@ -74,6 +85,7 @@ class EmbeddedPrior:
         self.levels = NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod)
         self._evaluate = ParallelEvaluations(self._unet) if self.device.type == "cpu" else self._evaluate_whole
         self._read = lru_cache(maxsize=REMEMBERED_PROMPTS)(self._read_prompt)
+        self._from_anywhere = lru_cache(maxsize=REMEMBERED_PROMPTS)(self._condition_from_anywhere)
 
     def condition(self, prompt: str, views: Views | None = None) -> EmbeddedCondition:
         """Words that it does not know are left out: `captions.unknown_words` names them.
@@ -81,20 +93,25 @@ class EmbeddedPrior:
         Raises:
             BadRequest: "prompt-unreadable" when what is left names nothing it can draw, or several things.
         """
-        tokens, states, is_surface = self._read(prompt)
-        if views is None or is_surface:
-            side = self._unet.config.sample_size
-            return EmbeddedCondition(states, torch.zeros(1, self.card.latent_shape[0], side, side, device=self.device))
-        with torch.no_grad():
-            seen = self._light_field(tokens.expand(len(views), -1), views.to(self.device))
-        return EmbeddedCondition(states, seen)
+        if views is None:
+            return self._from_anywhere(prompt)
+        tokens, states, caption = self._read(prompt)
+        if caption is not None and caption.makes == "texture":
+            return EmbeddedCondition(states, self._nothing_seen)
+        return EmbeddedCondition(states, self._look(tokens, views))
 
     @torch.no_grad()
     def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[EmbeddedCondition]) -> list[Tensor]:
-        """See Prior.denoise: all conditions in one batch."""
+        """See Prior.denoise: all conditions in one batch.
+
+        An object without a camera is a mixture over the cameras that it may have been seen by. The light field tells
+        them apart: each noisy picture is taken to be seen from the candidate view whose light-field picture is nearest
+        to it, as in hard expectation maximisation, and all conditions look from there.
+        """
         count, batch = len(conditions), len(noisy)
         states = torch.cat([condition.states.expand(batch, -1, -1) for condition in conditions])
-        seen = torch.cat([condition.seen.expand(batch, -1, -1, -1) for condition in conditions])
+        view = _nearest_view(noisy, conditions)
+        seen = torch.cat([self._seen_from(view, condition, batch) for condition in conditions])
 
         def network(scaled: Tensor, time: Tensor) -> Tensor:
             return self._evaluate(torch.cat([scaled, seen], 1), time, states)
@@ -119,15 +136,36 @@ class EmbeddedPrior:
     def _evaluate_whole(self, noisy: Tensor, time: Tensor, states: Tensor) -> Tensor:
         return cast(Tensor, self._unet(noisy, time, encoder_hidden_states=states, return_dict=False)[0])
 
+    def _seen_from(self, view: Tensor | None, condition: EmbeddedCondition, batch: int) -> Tensor:
+        if condition.allowed is None:
+            return condition.seen.expand(batch, -1, -1, -1)
+        return self._nothing_seen.expand(batch, -1, -1, -1) if view is None else condition.seen[view]
+
+    @property
+    def _nothing_seen(self) -> Tensor:
+        return torch.zeros(1, *self.card.latent_shape, device=self.device)
+
     @torch.no_grad()
-    def _read_prompt(self, prompt: str) -> tuple[Tensor, Tensor, bool]:
-        """Tokens [1, L], the text encoder's states [1, L, W], and whether it is a surface, which no camera looks at."""
-        text, is_surface = "", False
-        if prompt.strip():
-            caption = read_known_words(prompt)
-            text, is_surface = caption.text(), caption.makes == "texture"
-        tokens = tokens_of(self._tokenizer, [text]).to(self.device)
-        return tokens, self._text_encoder(input_ids=tokens).last_hidden_state, is_surface
+    def _look(self, tokens: Tensor, views: Views) -> Tensor:
+        seen: Tensor = self._light_field(tokens.expand(len(views), -1), views.to(self.device))
+        return seen
+
+    def _condition_from_anywhere(self, prompt: str) -> EmbeddedCondition:
+        tokens, states, caption = self._read(prompt)
+        if caption is not None and caption.makes == "texture":
+            return EmbeddedCondition(states, self._nothing_seen)
+        views = spread_views(self.card.cameras, CANDIDATES)
+        allowed = torch.full((CANDIDATES,), caption is not None)
+        if caption is not None and caption.view is not None:
+            allowed = in_view(views, caption.view)
+        return EmbeddedCondition(states, self._look(tokens, views), allowed.to(self.device))
+
+    @torch.no_grad()
+    def _read_prompt(self, prompt: str) -> tuple[Tensor, Tensor, Caption | None]:
+        """Tokens [1, L], the text encoder's states [1, L, W], and the caption; None for an empty prompt."""
+        caption = read_known_words(prompt) if prompt.strip() else None
+        tokens = tokens_of(self._tokenizer, [caption.text() if caption else ""]).to(self.device)
+        return tokens, self._text_encoder(input_ids=tokens).last_hidden_state, caption
 
     @staticmethod
     def _check(folder: Path) -> None:
@@ -139,3 +177,13 @@ class EmbeddedPrior:
                 f"The weights of the embedded prior cannot be read ({error}).",
                 "Install the program again: they are part of it.",
             ) from None
+
+
+def _nearest_view(noisy: Tensor, conditions: Sequence[EmbeddedCondition]) -> Tensor | None:
+    """For each noisy latent the number [B] of the candidate view that the first undecided condition sees nearest to
+    it; None when no condition has to choose."""
+    for condition in conditions:
+        if condition.allowed is not None and bool(condition.allowed.any()):
+            distance = torch.cdist(noisy.float().flatten(1), condition.seen.flatten(1))
+            return distance.masked_fill(~condition.allowed, float("inf")).argmin(1)
+    return None
