@@ -77,9 +77,9 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
                 read_known_words(negative_prompt)
             warnings += _warn_of_unknown_words(prior, negative_prompt, None, " in what to avoid")
         return warnings
-    from server.priors.pretrained.finding import check_model
+    from server.priors.pretrained.finding import check_model_here
 
-    check_model(prior)
+    check_model_here(prior)
     return []
 
 
