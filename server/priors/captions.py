@@ -126,6 +126,7 @@ EXACT_CARD = PriorCard(
     takes_camera=True,
     takes_background=True,
     guidance_scale=1.0,
+    estimator="tweedie",
     bandwidth_start=2.0,
     bandwidth_end=0.15,
     words=(*COLOURS, *KINDS, *PATTERNS),

@@ -31,7 +31,8 @@ class PriorCard:
         takes_background: whether `condition` uses the background colour of the views.
         view_prompts: whether `condition` makes a prompt depend on the view by words ("…, back view").
         guidance_scale: default classifier-free guidance scale; 1 means no guidance.
-        estimator: default estimator of the mean shift, a name of the recipe's.
+        estimator: default estimator of the mean shift, a name of the recipe's. Trained networks are asked about inputs
+            as noisy as they were trained on ("noised"); the closed form is right about clean ones, too ("tweedie").
         bandwidth_start, bandwidth_end: default kernel bandwidths, in latent units.
         words: every word it knows, or None when it has a tokenizer of its own.
     """
@@ -46,7 +47,7 @@ class PriorCard:
     takes_background: bool = False
     view_prompts: bool = False
     guidance_scale: float = 7.5
-    estimator: str = "tweedie"
+    estimator: str = "noised"
     bandwidth_start: float = 1.2
     bandwidth_end: float = 0.15
     cameras: CameraLaw = CameraLaw()
