@@ -23,7 +23,16 @@ MODE = torch.tensor([0.2, 0.7, 0.4]).view(1, 3, 1, 1)
 class OneColour:
     """A prior that believes in one plain colour, N(MODE, 0.1^2): its denoiser is the closed form for a Gaussian."""
 
-    card = PriorCard("one colour", "", "", image_size=4, latent_shape=(3, 4, 4), guidance_scale=1.0, bandwidth_end=0.1)
+    card = PriorCard(
+        "one colour",
+        "",
+        "",
+        image_size=4,
+        latent_shape=(3, 4, 4),
+        guidance_scale=1.0,
+        estimator="tweedie",
+        bandwidth_end=0.1,
+    )
 
     def condition(self, prompt: str, views: Views | None = None) -> str:
         return prompt
