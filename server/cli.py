@@ -8,11 +8,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from server.errors import BadRequest, Cancelled, Problem
+from server.finish_cli import FORMATS as MESH_FORMATS
+from server.finish_cli import add_arguments as add_finish
+from server.finish_cli import add_mesh_arguments, mesh_wishes
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,9 +51,10 @@ def _build_parser() -> argparse.ArgumentParser:
 
     mesh = commands.add_parser("mesh", help="make a mesh from a prompt")
     _add_making(mesh, out="mesh.glb")
-    mesh.add_argument("--faces", type=int, help="face budget; 0 keeps every face")
-    mesh.add_argument("--resolution", type=int, help="marching-cubes cells per side")
+    add_mesh_arguments(mesh)
+    mesh.add_argument("--field", type=Path, metavar="FILE", help="keep the field here (.safetensors), for `finish`")
     mesh.set_defaults(run=_mesh)
+    add_finish(commands)
 
     texture = commands.add_parser("texture", help="make a texture from a prompt")
     _add_making(texture, out="texture.png")
@@ -110,10 +116,12 @@ def _build_parser() -> argparse.ArgumentParser:
     judged.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     judged.set_defaults(run=_evaluate_prior)
 
+    from server.bench.cli import add_arguments as add_bench
     from server.lab.cli import add_arguments as add_lab
     from server.priors.embedded.plan import add_arguments
 
     add_lab(commands)
+    add_bench(commands)
     training = commands.add_parser("train-prior", help="train the small prior on procedural pictures; resumable")
     add_arguments(training)
     training.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -211,16 +219,25 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mesh(args: argparse.Namespace) -> dict[str, Any]:
-    _check_suffix(args.out, (".glb", ".npz"))
-    recipe = _recipe_of(args, "mesh", mesh={"faces": args.faces, "resolution": args.resolution})
-    return _make(recipe, args, {".glb": "mesh.glb", ".npz": "mesh.npz"})
+    _check_suffix(args.out, MESH_FORMATS)
+
+    def keep(folder: Path) -> None:
+        from server.studio.checkpoint import NAME
+        from server.studio.finishing import deliver
+
+        deliver(folder, args.out)
+        if args.field is not None:
+            shutil.copyfile(folder / NAME, args.field)
+
+    return _make(_recipe_of(args, "mesh", mesh=mesh_wishes(args)), args, keep)
 
 
 def _texture(args: argparse.Namespace) -> dict[str, Any]:
     _check_suffix(args.out, (".png",))
     width, height = args.size or (None, None)
     texture = {"width": width, "height": height, "tile_x": args.tile, "tile_y": args.tile}
-    return _make(_recipe_of(args, "texture", texture=texture), args, {".png": "texture.png"})
+    recipe = _recipe_of(args, "texture", texture=texture)
+    return _make(recipe, args, lambda folder: shutil.copyfile(folder / "texture.png", args.out))
 
 
 def _check_suffix(path: Path, known: tuple[str, ...]) -> None:
@@ -228,9 +245,8 @@ def _check_suffix(path: Path, known: tuple[str, ...]) -> None:
         raise BadRequest("format-unknown", f"Cannot write {path.name}: the file must end in {' or '.join(known)}.")
 
 
-def _make(recipe_data: dict[str, Any], args: argparse.Namespace, artifact_of: dict[str, str]) -> dict[str, Any]:
-    """Make it in this process, showing a progress bar on stderr, and move the asked-for artifact to --out."""
-    import shutil
+def _make(recipe_data: dict[str, Any], args: argparse.Namespace, keep: Callable[[Path], object]) -> dict[str, Any]:
+    """Make it in this process, showing a progress bar on stderr; `keep` takes what was asked for out of the folder."""
     import tempfile
 
     from server.priors.catalogue import check_prompt, load_prior
@@ -247,7 +263,7 @@ def _make(recipe_data: dict[str, Any], args: argparse.Namespace, artifact_of: di
         use_half_of_the_cores()
         prior = load_prior(recipe.prior, args.device, args.low_vram)
         report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device)
-        shutil.copyfile(Path(folder) / artifact_of[args.out.suffix.lower()], args.out)
+        keep(Path(folder))
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}
 

@@ -23,6 +23,7 @@ PACKAGES = (
     "safetensors",
     "numpy",
     "scipy",
+    "numba",
     "pillow",
     "pydantic",
     "fastapi",
@@ -107,7 +108,7 @@ def _version(package: str) -> str | None:
 def _look_at_torch() -> dict[str, Any]:
     import torch
 
-    from server.generators.radiance_field.hash_grid import fused_kernel_state
+    from server.generators.radiance_field.hash_grid import choose_backend
 
     devices: list[dict[str, Any]] = [
         {"device": "cpu", "name": platform.processor() or platform.machine(), "memory_gb": None, "free_gb": None}
@@ -120,8 +121,8 @@ def _look_at_torch() -> dict[str, Any]:
         )
     grids = []
     for device in devices:
-        fused, why = fused_kernel_state(device["device"])
-        grids.append({"device": device["device"], "backend": "tinycudann" if fused else "torch", "why": why})
+        backend = choose_backend(device["device"])
+        grids.append({"device": device["device"], "backend": backend.name, "why": backend.why})
     threads = {
         "cores": _usable_cores(),
         "torch": torch.get_num_threads(),

@@ -55,6 +55,18 @@ class GuidanceRecipe(_Part):
 class MeshRecipe(_Part):
     resolution: int = Field(default=112, ge=16, le=512, description="marching-cubes cells along the longest axis")
     faces: int = Field(default=20_000, ge=0, le=2_000_000, description="face budget after reduction; 0 keeps all")
+    texture_size: int = Field(
+        default=1024, ge=0, le=4096, description="side of the baked maps in pixels; 0 leaves colours at the vertices"
+    )
+    level: float | None = Field(
+        default=None, gt=0.0, le=1000.0, description="density of the surface; None: where cameras see the outline"
+    )
+
+    @model_validator(mode="after")
+    def _texture_has_room(self) -> MeshRecipe:
+        if 0 < self.texture_size < 64:
+            raise ValueError("texture_size must be 0, or at least 64")
+        return self
 
 
 class TextureRecipe(_Part):
@@ -97,9 +109,9 @@ class Recipe(_Part):
 # Steps and sizes per preset, measured with the prior that ships (see README, "How long it takes").
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "mesh": {
-        "sketch": {"steps": 300, "mesh": {"resolution": 96, "faces": 10_000}},
-        "standard": {"steps": 800, "mesh": {"resolution": 112, "faces": 20_000}},
-        "fine": {"steps": 2000, "mesh": {"resolution": 160, "faces": 60_000}},
+        "sketch": {"steps": 300, "mesh": {"resolution": 96, "faces": 10_000, "texture_size": 512}},
+        "standard": {"steps": 800, "mesh": {"resolution": 112, "faces": 20_000, "texture_size": 1024}},
+        "fine": {"steps": 2000, "mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
     },
     "texture": {
         "sketch": {"steps": 150},

@@ -36,6 +36,8 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
         (["mesh", "a purple unicorn"], "duck"),
         (["mesh", "a yellow duck", "--preset", "grand"], "preset"),
         (["mesh", "a yellow duck", "--out", "duck.stl"], ".glb"),
+        (["mesh", "a yellow duck", "--texture-size", "7"], "texture_size"),
+        (["finish", "no-such-job"], "no-such-job"),
         (["mesh", "a yellow duck", "--prior", "/no/such/folder"], "/no/such/folder"),
         (["mesh", "red bricks"], "surface"),
         (["mesh", "a yellow duck", "--bandwidth-start", "-1"], "bandwidth_start"),
@@ -78,7 +80,19 @@ def two_meshes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str,
     made = []
     for name in ("first", "second"):
         out = folder / f"{name}.npz"
-        cheap = ["--steps", "60", "--render-size", "24", "--resolution", "32", "--faces", "2000"]
+        cheap = [
+            "--steps",
+            "60",
+            "--render-size",
+            "24",
+            "--resolution",
+            "32",
+            "--faces",
+            "2000",
+            "--texture-size",
+            "128",
+        ]
+        cheap += ["--field", str(folder / f"{name}.safetensors")]
         made.append((document(run("mesh", "a red ball", *cheap, "--seed", "5", "--out", str(out), "--json")), out))
     return made
 
@@ -96,9 +110,17 @@ def test_a_mesh_is_written_and_described(two_meshes: list[tuple[dict[str, Any], 
 
 def test_the_same_recipe_gives_the_same_mesh_in_another_process(two_meshes: list[tuple[dict[str, Any], Path]]) -> None:
     (_, first), (_, second) = two_meshes
-    with np.load(first) as a, np.load(second) as b:
-        for name in ("position", "triangle", "colour"):
-            np.testing.assert_array_equal(a[name], b[name])
+    assert first.read_bytes() == second.read_bytes()
+    fields = [path.with_suffix(".safetensors").read_bytes() for path in (first, second)]
+    assert fields[0] == fields[1]
+
+
+def test_a_kept_field_is_meshed_again_into_the_same_mesh(two_meshes: list[tuple[dict[str, Any], Path]]) -> None:
+    report, first = two_meshes[0]
+    again = first.with_name("again.npz")
+    finished = document(run("finish", str(first.with_suffix(".safetensors")), "--out", str(again), "--json"))
+    assert again.read_bytes() == first.read_bytes()
+    assert (finished["faces"], finished["prompt"]) == (report["faces"], "a red ball")
 
 
 def test_a_sample_is_drawn_from_the_prior(tmp_path: Path) -> None:

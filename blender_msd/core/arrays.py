@@ -32,11 +32,15 @@ class Mesh:
         position: float32 [V, 3], finite.
         triangle: int32 [F, 3], in [0, V), three different corners each.
         colour: uint8 [V, 4], sRGB.
+        uv: float32 [F, 3, 2] of the faces' corners, finite, v upward; None when the mesh has no texture.
+        maps: the texture's pictures, when they came with it.
     """
 
     position: NDArray[np.float32]
     triangle: NDArray[np.int32]
     colour: NDArray[np.uint8]
+    uv: NDArray[np.float32] | None = None
+    maps: Maps | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,16 @@ class Png:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Maps:
+    """What a texture consists of: colours in sRGB, and a tangent-space normal map."""
+
+    albedo: Png
+    normal: Png
+
+
 def read_mesh(data: bytes) -> Mesh:
-    """Mesh from an uncompressed `.npz` with `position`, `triangle` and `colour`.
+    """Mesh from an uncompressed `.npz` with `position`, `triangle`, `colour` and perhaps `uv`.
 
     Triangles that name a corner twice have no area and are left out.
 
@@ -80,11 +92,15 @@ def read_mesh(data: bytes) -> Mesh:
             "mesh-damaged",
             f"faces use vertices {triangle.min()} to {triangle.max()}, but there are {len(position)}",
         )
+    uv = arrays.get("uv")
+    if uv is not None and (uv.dtype != np.float32 or uv.shape != (len(triangle), 3, 2) or not np.isfinite(uv).all()):
+        raise _damaged("mesh-damaged", f"'uv' is {uv.dtype} {list(uv.shape)}, or not finite")
     a, b, c = triangle.T
-    triangle = np.ascontiguousarray(triangle[(a != b) & (b != c) & (c != a)])
+    whole = (a != b) & (b != c) & (c != a)
+    triangle = np.ascontiguousarray(triangle[whole])
     if not len(triangle):
         raise _damaged("mesh-damaged", "no face has an area")
-    return Mesh(position, triangle, colour)
+    return Mesh(position, triangle, colour, None if uv is None else np.ascontiguousarray(uv[whole]))
 
 
 def read_pixels(data: bytes) -> Pixels:

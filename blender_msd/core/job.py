@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .arrays import Mesh, Pixels, Png, read_mesh, read_pixels, read_png
+from .arrays import Maps, Mesh, Pixels, Png, read_mesh, read_pixels, read_png
 from .client import Client
 from .connection import Connection
 from .errors import Interrupted, Problem
@@ -17,6 +17,9 @@ from .events import Event, follow
 from .interrupt import Interrupt
 from .offer import Offer, read_offer
 from .results import ResultFolder
+
+# The texture of a mesh, in the order of `Maps`.
+MAPS = ("albedo.png", "normal.png")
 
 
 @dataclass(frozen=True)
@@ -212,9 +215,15 @@ def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: 
     data = client.artifact(job_id, wanted)
     result = read_mesh(data) if is_mesh else read_png(data)
     folder.save(wanted, data)
+    pictures = {}
     for name in names:
         if name not in (wanted, "recipe.json", "report.json"):
-            folder.save(name, client.artifact(job_id, name))
+            data = client.artifact(job_id, name)
+            folder.save(name, data)
+            if name in MAPS:
+                pictures[name] = read_png(data)
+    if isinstance(result, Mesh) and result.uv is not None and len(pictures) == len(MAPS):
+        result = replace(result, maps=Maps(*(pictures[name] for name in MAPS)))
     folder.save_json("recipe.json", recipe)
     folder.save_json("report.json", report)
     return Finished(result, report, recipe, folder.path)

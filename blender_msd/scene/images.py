@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..core.arrays import Pixels, Png
-from . import materials, provenance
+from . import materials, meshes, provenance
 
 PREVIEW_NAME = "MSD preview"
 
@@ -44,10 +44,7 @@ def place(
         The image and the material. When the object is gone by now, the material is kept with a fake user.
     """
     name = f"{recipe['prompt'][:40]} {recipe['seed']}"
-    image = bpy.data.images.new(name, png.width, png.height)
-    # The file itself is packed: nothing is encoded again, and nothing is decoded before it is first seen.
-    image.pack(data=png.data, data_len=len(png.data))
-    image.source = "FILE"
+    image = packed(name, png)
     provenance.write(image, recipe, job_id, version)
     _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))
     remove_preview()
@@ -55,7 +52,8 @@ def place(
         image.use_fake_user = True
         return image, None
     target = find_surface(target_uid)
-    has_uv = target is not None and target.type == "MESH" and target.data.uv_layers.active is not None
+    uv = target.data.uv_layers.active if target is not None and target.type == "MESH" else None
+    has_uv = uv is not None and uv.name != meshes.UV
     material = materials.image_material(name, image, has_uv, repeat)
     provenance.write(material, recipe, job_id, version)
     if target is None:
@@ -65,6 +63,15 @@ def place(
     else:
         target.data.materials.append(material)
     return image, material
+
+
+def packed(name: str, png: Png) -> bpy.types.Image:
+    """An image datablock that carries its own file."""
+    image = bpy.data.images.new(name, png.width, png.height)
+    # The file itself is packed: nothing is encoded again, and nothing is decoded before it is first seen.
+    image.pack(data=png.data, data_len=len(png.data))
+    image.source = "FILE"
+    return image
 
 
 def find_surface(session_uid: int) -> bpy.types.Object | None:

@@ -20,6 +20,26 @@ def colour_attribute_material(name: str) -> bpy.types.Material:
     return material
 
 
+def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) -> bpy.types.Material:
+    """Principled BSDF with a colour map and a tangent-space normal map on the mesh's UV map."""
+    material, shader = _principled(name)
+    tree = material.node_tree
+    coordinates = tree.nodes.new("ShaderNodeUVMap")
+    relief = tree.nodes.new("ShaderNodeNormalMap")
+    colours, bumps = (tree.nodes.new("ShaderNodeTexImage") for _ in range(2))
+    coordinates.uv_map = relief.uv_map = meshes.UV
+    normal.colorspace_settings.name = "Non-Color"
+    colours.image, bumps.image = albedo, normal
+    for node, left, down in ((colours, 550, 0), (relief, 220, 300), (bumps, 550, 300), (coordinates, 750, 150)):
+        node.location = (shader.location.x - left, shader.location.y - down)
+    for texture in (colours, bumps):
+        tree.links.new(coordinates.outputs["UV"], texture.inputs["Vector"])
+    tree.links.new(colours.outputs["Color"], shader.inputs["Base Color"])
+    tree.links.new(bumps.outputs["Color"], relief.inputs["Color"])
+    tree.links.new(relief.outputs["Normal"], shader.inputs["Normal"])
+    return material
+
+
 def image_material(name: str, image: bpy.types.Image, has_uv: bool, repeat: float) -> bpy.types.Material:
     """Principled BSDF coloured by an image: Texture Coordinate -> Mapping -> Image Texture.
 

@@ -8,10 +8,12 @@ import numpy as np
 from ..core.arrays import Mesh
 
 COLOUR = "Col"
+# Where the baked maps lie; many small charts, of no use to a picture that repeats.
+UV = "Baked"
 
 
 def new_mesh(name: str, arrays: Mesh, size: float) -> bpy.types.Mesh:
-    """A new, smooth-shaded mesh with a colour attribute.
+    """A new, smooth-shaded mesh with a colour attribute, and with a UV map when the arrays have one.
 
     Args:
         arrays: checked; an index out of range would end Blender.
@@ -32,6 +34,9 @@ def new_mesh(name: str, arrays: Mesh, size: float) -> bpy.types.Mesh:
     colours = mesh.color_attributes.new(COLOUR, "BYTE_COLOR", "POINT")
     colours.data.foreach_set("color_srgb", (arrays.colour.astype(np.float32) / 255.0).ravel())
     mesh.color_attributes.active_color = colours
+    if arrays.uv is not None:
+        mesh.attributes.new(UV, "FLOAT2", "CORNER").data.foreach_set("vector", arrays.uv.ravel())
+        mesh.uv_layers.active = mesh.uv_layers[UV]
     # Marching cubes rounds every edge over several faces; sharp edges by angle would mark noise, and show as facets.
     mesh.shade_smooth()
     return mesh

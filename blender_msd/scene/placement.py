@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..core.arrays import Mesh
-from . import materials, meshes, provenance
+from . import images, materials, meshes, provenance
 
 COLLECTION = "Generated"
 PREVIEW_COLLECTION = "Generated (preview)"
@@ -86,7 +86,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
         transform = preview.matrix_world.copy()
     remove_preview(scene)
     mesh = meshes.new_mesh(title, arrays, place.size)
-    mesh.materials.append(materials.colour_attribute_material(title))
+    mesh.materials.append(_material(title, arrays))
     obj = bpy.data.objects.new(title, mesh)
     provenance.write(obj, recipe, job_id, version)
     _collection(scene, COLLECTION).objects.link(obj)
@@ -118,6 +118,14 @@ def _give_to_user(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
         block.is_runtime_data = False
         if provenance.PREVIEW in block:
             del block[provenance.PREVIEW]
+
+
+def _material(title: str, arrays: Mesh) -> bpy.types.Material:
+    if arrays.maps is None:
+        return materials.colour_attribute_material(title)
+    albedo = images.packed(f"{title} albedo", arrays.maps.albedo)
+    normal = images.packed(f"{title} normal", arrays.maps.normal)
+    return materials.baked_material(title, albedo, normal)
 
 
 def _preview_material() -> bpy.types.Material:

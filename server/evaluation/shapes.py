@@ -133,9 +133,10 @@ def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: S
 
 def _recipe(prompt: str, seed: int, method: str, prior: str, settings: dict[str, Any]) -> Recipe:
     guidance = {**settings.get("guidance", {}), **METHODS[method]}
-    return read_recipe(
-        {**settings, "kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance}
-    )
+    # Shapes are compared, not colours: what a texture costs would only be waited for.
+    mesh = {"texture_size": 0, **settings.get("mesh", {})}
+    asked = {"kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance, "mesh": mesh}
+    return read_recipe({**settings, **asked})
 
 
 def _means(rows: list[dict[str, Any]], method: str) -> dict[str, float]:

@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
+from PIL import Image
 
+from server.meshing.baking import Texture
 from server.meshing.fields import Floats, Triangles
+from server.meshing.tangents import smooth_normals, split_at_seams
 from server.studio.events import MeshArrays
+
+ROUGHNESS = 0.7
 
 
 @dataclass(frozen=True)
@@ -63,34 +68,78 @@ def as_arrays(vertices: Floats, triangles: Triangles, colours: Floats, placement
     return MeshArrays(placement.apply(vertices), np.ascontiguousarray(triangles, np.int32), rgba)
 
 
-def write_npz(mesh: MeshArrays, path: Path) -> None:
-    """Uncompressed arrays `position`, `triangle`, `colour`, readable with allow_pickle=False."""
+def write_npz(mesh: MeshArrays, path: Path, texture: Texture | None = None) -> None:
+    """Uncompressed arrays `position`, `triangle`, `colour`, with a texture also `uv`; read with allow_pickle=False."""
+    arrays: dict[str, Any] = {"position": mesh.position, "triangle": mesh.triangle, "colour": mesh.colour}
+    if texture is not None:
+        arrays["uv"] = texture.uv
     with open(path, "wb") as file:
-        np.savez(file, position=mesh.position, triangle=mesh.triangle, colour=mesh.colour)
+        np.savez(file, **arrays)
 
 
 def read_npz(path: Path) -> MeshArrays:
-    """What `write_npz` wrote."""
+    """The mesh that `write_npz` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         return MeshArrays(arrays["position"], arrays["triangle"], arrays["colour"])
 
 
-def write_glb(mesh: MeshArrays, path: Path, name: str = "mesh") -> None:
-    """Binary glTF 2.0: Y up, a rough dielectric material, vertex colours in linear light as the format demands."""
-    x, y, z = mesh.position.T
+def read_texture(npz: Path, albedo: Path, normal: Path) -> Texture | None:
+    """The texture that `write_npz` and `write_maps` wrote; None when the mesh had none."""
+    with np.load(npz, allow_pickle=False) as arrays:
+        if "uv" not in arrays:
+            return None
+        uv = arrays["uv"]
+    return Texture(uv, np.asarray(Image.open(albedo)), np.asarray(Image.open(normal)))
+
+
+def write_maps(texture: Texture, albedo: Path, normal: Path) -> None:
+    """The two pictures as PNG files."""
+    Image.fromarray(texture.albedo).save(albedo)
+    Image.fromarray(texture.normal).save(normal)
+
+
+def write_glb(mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture | None = None) -> None:
+    """Binary glTF 2.0: Y up, a rough dielectric material.
+
+    With a texture, its maps are embedded, and vertices are split where it has seams; without one, colours are at the
+    vertices, in linear light as the format demands.
+    """
     material = trimesh.visual.material.PBRMaterial(
-        name=name, baseColorFactor=[255, 255, 255, 255], metallicFactor=0.0, roughnessFactor=0.7
+        name=name, baseColorFactor=[255, 255, 255, 255], metallicFactor=0.0, roughnessFactor=ROUGHNESS
     )
-    body = trimesh.Trimesh(
-        np.stack([x, z, -y], -1),
-        mesh.triangle,
-        visual=trimesh.visual.TextureVisuals(material=material),
-        vertex_attributes={"_LINEAR": linear_from_srgb(mesh.colour)},
-        process=False,
-    )
+    normals = smooth_normals(mesh.position, mesh.triangle)
+    if texture is None:
+        body = trimesh.Trimesh(
+            y_up(mesh.position),
+            mesh.triangle,
+            vertex_normals=y_up(normals),
+            visual=trimesh.visual.TextureVisuals(material=material),
+            vertex_attributes={"_LINEAR": linear_from_srgb(mesh.colour)},
+            process=False,
+        )
+        rename = _name_colours
+    else:
+        material.baseColorTexture = Image.fromarray(texture.albedo)
+        material.normalTexture = Image.fromarray(texture.normal)
+        corner, triangles = split_at_seams(mesh.triangle, texture.uv)
+        vertex = mesh.triangle.reshape(-1)[corner]
+        body = trimesh.Trimesh(
+            y_up(mesh.position[vertex]),
+            triangles,
+            vertex_normals=y_up(normals[vertex]),
+            visual=trimesh.visual.TextureVisuals(uv=texture.uv.reshape(-1, 2)[corner], material=material),
+            process=False,
+        )
+        rename = None
     scene = trimesh.Scene()
     scene.add_geometry(body, node_name=name, geom_name=name)
-    path.write_bytes(trimesh.exchange.gltf.export_glb(scene, include_normals=True, tree_postprocessor=_name_colours))
+    path.write_bytes(trimesh.exchange.gltf.export_glb(scene, include_normals=True, tree_postprocessor=rename))
+
+
+def y_up(vectors: Floats) -> Floats:
+    """Blender's axes [N, 3] to those of glTF and OBJ: Y up, front towards +Z."""
+    x, y, z = vectors.T
+    return np.stack([x, z, -y], -1)
 
 
 def linear_from_srgb(colour: NDArray[np.uint8]) -> Floats:

@@ -6,18 +6,23 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from server.errors import JobFailed
+from server.meshing.baking import Texture, bake
 from server.meshing.cleaning import clean, is_watertight
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, as_arrays, place
-from server.meshing.fields import Bools, Colour, Density
+from server.meshing.fields import Bools, Colour, Density, Floats, Triangles
 from server.meshing.overview import choose_level, survey
 from server.meshing.reduction import reduce
 from server.meshing.surface import fill_hollows, sample_grid, soften, triangulate
+from server.meshing.unwrapping import ShouldStop, unwrap
 from server.recipe import MeshRecipe
 from server.studio.events import MeshArrays, OnEvent, Progress
 
-# Share of the finishing time each phase takes, measured on a field of 112^3 cells reduced to 20 000 faces.
-SHARES = {"Surface": 0.65, "Clean-up": 0.08, "Reduce": 0.17, "Colour": 0.10}
+# Share of the finishing time each phase takes, measured on a field of 112^3 cells, for 20 000 faces and 1024^2 texels.
+SHARES = {"Surface": 0.30, "Clean-up": 0.03, "Reduce": 0.05, "Colour": 0.02, "Unwrap": 0.20, "Bake": 0.40}
+# A texture with fewer texels a face shows less than colours at the vertices do.
+LEAST_TEXELS = 8
 
 
 @dataclass(frozen=True)
@@ -26,13 +31,15 @@ class FinishedMesh:
 
     Attributes:
         mesh: in Blender's axes.
+        texture: its pictures, or None when the recipe asks for none, or there were too many faces or pieces for one.
         placement: how it got there from field coordinates.
-        report: "faces", "vertices", "watertight", "raw_faces" (before reduction), "level" (density of the surface),
-            "note" (why the face budget was not met, whether most was dust; or empty), "phases" (seconds of each) and
-            "placement" (scale and offset).
+        report: "faces", "vertices", "watertight" (the surface, before seams split it), "raw_faces" (before reduction),
+            "level" (density of the surface), "texture_size" (0 without a texture), "note" (why something asked for was
+            not met, whether most was dust; or empty), "phases" (seconds of each) and "placement" (scale and offset).
     """
 
     mesh: MeshArrays
+    texture: Texture | None
     placement: Placement
     report: dict[str, Any]
 
@@ -44,51 +51,80 @@ def finish(
     on_event: OnEvent,
     fractions: tuple[float, float] = (0.0, 1.0),
     occupied: Bools | None = None,
+    should_stop: ShouldStop = lambda: None,
 ) -> FinishedMesh:
-    """Cut, clean, reduce, colour and place the mesh of a field.
+    """Cut, clean, reduce, colour, unwrap, bake and place the mesh of a field.
 
     Args:
         density, colour, occupied: see fields.py and overview.py.
         on_event: receives one Progress at the start of every phase and one at the end.
         fractions: the part of the job's progress bar that is ours.
+        should_stop: asked at the start of every phase, and while unwrapping; may raise Cancelled.
 
     Raises:
-        JobFailed: "nothing-solid" or "field-broken".
+        JobFailed: "nothing-solid", "field-broken" or "surface-too-noisy".
     """
-    clock = _Phases(on_event, fractions)
+    clock = _Phases(on_event, fractions, should_stop)
     clock.enter("Surface")
     overview = survey(density, occupied)
-    level = choose_level(density, overview)
+    level = recipe.level or choose_level(density, overview)
     grid = fill_hollows(sample_grid(density, overview, recipe.resolution, level))
     # Filled again: the blur closes cracks around hollows that were open before.
-    vertices, triangles = triangulate(fill_hollows(soften(grid)))
-    raw_faces = len(triangles)
+    raw = triangulate(fill_hollows(soften(grid)))
     clock.enter("Clean-up")
-    vertices, triangles = clean(vertices, triangles)
-    dust = "" if 2 * len(triangles) >= raw_faces else f"Most of the surface was dust: {len(triangles)} faces are left."
+    fine = clean(*raw)
     clock.enter("Reduce")
-    vertices, triangles, note = reduce(vertices, triangles, recipe.faces)
+    vertices, triangles, reduced = reduce(*fine, recipe.faces)
     clock.enter("Colour")
     colours = vertex_colours(density, colour, vertices, triangles)
     placement = place(vertices)
-    mesh = as_arrays(vertices, triangles, colours, placement)
+    texture, untextured = None, ""
+    if recipe.texture_size:
+        texture, untextured = _texture(density, colour, (vertices, triangles), fine, recipe.texture_size, clock)
+    raw_faces, left = len(raw[1]), len(fine[1])
+    dust = "" if 2 * left >= raw_faces else f"Most of the surface was dust: {left} faces are left."
     report = {
         "faces": len(triangles),
         "vertices": len(vertices),
         "level": level,
         "watertight": is_watertight(triangles),
         "raw_faces": raw_faces,
-        "note": " ".join(filter(None, [dust, note])),
+        "texture_size": recipe.texture_size if texture else 0,
+        "note": " ".join(filter(None, [dust, reduced, untextured])),
         "phases": clock.leave(),
         "placement": asdict(placement),
     }
-    return FinishedMesh(mesh, placement, report)
+    return FinishedMesh(as_arrays(vertices, triangles, colours, placement), texture, placement, report)
+
+
+def _texture(
+    density: Density,
+    colour: Colour,
+    mesh: tuple[Floats, Triangles],
+    fine: tuple[Floats, Triangles],
+    size: int,
+    clock: _Phases,
+) -> tuple[Texture | None, str]:
+    """The texture, and a note: how it differs from what was asked for, or why there is none."""
+    faces = len(mesh[1])
+    if faces * LEAST_TEXELS > size * size:
+        return None, f"Coloured by vertices: {faces} faces are too many for a texture of {size} pixels."
+    clock.enter("Unwrap")
+    try:
+        uv, note = unwrap(*mesh, size, clock.should_stop)
+        clock.enter("Bake")
+        return bake(density, colour, *mesh, uv, fine, size), note
+    except JobFailed as problem:
+        if problem.code not in ("charts-do-not-fit", "texture-empty"):
+            raise
+        return None, f"Coloured by vertices: {problem.message}"
 
 
 class _Phases:
-    """Announces phases and times them."""
+    """Announces phases, times them, and asks before each whether to go on."""
 
-    def __init__(self, on_event: OnEvent, fractions: tuple[float, float]) -> None:
+    def __init__(self, on_event: OnEvent, fractions: tuple[float, float], should_stop: ShouldStop) -> None:
+        self.should_stop = should_stop
         self._on_event = on_event
         self._start, end = fractions
         self._span = end - self._start
@@ -99,6 +135,7 @@ class _Phases:
 
     def enter(self, phase: str) -> None:
         self._close()
+        self.should_stop()
         self._current, self._since = phase, time.perf_counter()
         self._on_event(Progress(phase, self._start + self._span * self._done))
 

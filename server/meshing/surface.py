@@ -8,6 +8,7 @@ import mcubes
 import numpy as np
 from scipy import ndimage
 
+from server.errors import JobFailed
 from server.meshing.fields import Bools, Density, Floats, Triangles
 from server.meshing.overview import SIDE, Overview, log_density, nothing_solid, survey
 
@@ -18,6 +19,11 @@ LOG_RANGE = 2.5
 
 # How fast log-density falls per unit length beyond the unit ball: clips the field by a smooth sphere, not by voxels.
 BALL_SLOPE = 100.0
+
+# More than a smooth object has at the finest resolution (512), and what 4 GB and a minute can hold.
+MOST_SAMPLES = 48_000_000
+MOST_FACES = 3_000_000
+SAMPLES_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ def extract_surface(density: Density, resolution: int, level: float) -> tuple[Fl
         the field is zero outside the unit ball.
 
     Raises:
-        JobFailed: "nothing-solid" when the density is nowhere above the level; "field-broken" when it is not a number.
+        JobFailed: "nothing-solid" when the density is nowhere above the level; "field-broken" when it is not a number;
+            "surface-too-noisy" when there would be more of it than memory and patience allow.
     """
     return triangulate(fill_hollows(sample_grid(density, survey(density), resolution, level)))
 
@@ -78,9 +85,14 @@ def sample_grid(density: Density, overview: Overview, resolution: int, level: fl
     wanted = near[np.ix_(*cell_of)] & ~rim
     surely_inside = inside[np.ix_(*cell_of)] & ~wanted & ~rim
     values = np.where(surely_inside, np.float32(LOG_RANGE), np.float32(-LOG_RANGE))
-    ix, iy, iz = np.nonzero(wanted)
-    points = np.stack([axes[0][ix], axes[1][iy], axes[2][iz]], -1)
-    values[ix, iy, iz] = relative_log_density(density, points, level)
+    asked = np.flatnonzero(wanted)
+    if len(asked) > MOST_SAMPLES:
+        raise too_noisy(f"a surface in {len(asked) // 10**6} million samples")
+    for start in range(0, len(asked), SAMPLES_AT_ONCE):
+        part = asked[start : start + SAMPLES_AT_ONCE]
+        index = np.unravel_index(part, wanted.shape)
+        points = np.stack([axis[i] for axis, i in zip(axes, index, strict=True)], -1)
+        values.flat[part] = relative_log_density(density, points, level)
     return Grid(values, origin, spacing)
 
 
@@ -118,8 +130,13 @@ def soften(grid: Grid) -> Grid:
 
 def triangulate(grid: Grid) -> tuple[Floats, Triangles]:
     """Marching cubes (Lorensen and Cline 1987) at value 0; results and errors as `extract_surface`."""
-    if not (grid.values > 0).any():
+    solid = grid.values > 0
+    if not solid.any():
         raise nothing_solid()
+    # A vertex for every edge of the grid that the surface crosses, and two faces a vertex.
+    faces_ahead = 2 * sum(int(np.count_nonzero(np.diff(solid, axis=axis))) for axis in range(3))
+    if faces_ahead > MOST_FACES:
+        raise too_noisy(f"a surface of {faces_ahead / 1e6:.1f} million faces")
     # Values next to zero would put several vertices of a triangle on one grid point.
     tiny = np.float32(0.01 * LOG_RANGE)
     values = np.where(np.abs(grid.values) < tiny, np.where(grid.values > 0, tiny, -tiny), grid.values)
@@ -129,6 +146,14 @@ def triangulate(grid: Grid) -> tuple[Floats, Triangles]:
     if signed_volume(positions, faces) < 0:
         faces = np.ascontiguousarray(faces[:, ::-1])
     return positions, faces
+
+
+def too_noisy(what: str) -> JobFailed:
+    return JobFailed(
+        "surface-too-noisy",
+        f"The field holds noise: {what} at this resolution.",
+        "Use a lower resolution, or run the job with more steps or another seed.",
+    )
 
 
 def signed_volume(vertices: Floats, triangles: Triangles) -> float:

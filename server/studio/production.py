@@ -16,15 +16,17 @@ from PIL import Image, PngImagePlugin
 
 from server import __version__
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
+from server.generators.radiance_field.hash_grid import choose_backend
 from server.generators.radiance_field.subject import RadianceSubject
-from server.meshing.export import write_glb, write_npz
 from server.meshing.fields import from_torch
-from server.meshing.finish import finish
 from server.meshing.preview import preview_mesh
 from server.priors.denoiser import Prior
 from server.priors.views import Views
 from server.recipe import Recipe
+from server.studio import checkpoint
+from server.studio.checkpoint import save_field
 from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
+from server.studio.finishing import finish_field
 from server.studio.optimisation import Outcome, Step, StopRequest, optimise, step_generator
 
 # Shares of a job's progress bar, from measured durations with the prior that ships.
@@ -71,6 +73,9 @@ def _make_mesh(
 ) -> dict[str, Any]:
     card = prior.card
     size = recipe.render_size or min(card.image_size, 64)
+    backend = choose_backend(device)
+    if backend.name == "torch":
+        on_event(Log("warning", backend.why))
     subject = RadianceSubject(card.cameras, recipe.views_per_step, size, step_generator(recipe.seed, 0), device)
 
     density, colour = from_torch(subject.field.density, device), from_torch(subject.field.colour, device)
@@ -90,13 +95,13 @@ def _make_mesh(
             event = replace(event, step=outcome.steps, steps=recipe.steps, denoiser_calls=outcome.denoiser_calls)
         on_event(event)
 
-    finished = finish(density, colour, recipe.mesh, with_account, (OPTIMISED, 0.99), occupied)
-    if finished.report["note"]:
-        on_event(Log("warning", finished.report["note"]))
-    on_event(Progress("Saving", 0.99, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
-    write_npz(finished.mesh, folder / "mesh.npz")
-    write_glb(finished.mesh, folder / "mesh.glb")
-    return {**finished.report, **_account(outcome), "artifacts": ["mesh.npz", "mesh.glb"]}
+    # Before meshing, which may fail where another budget or level would not.
+    save_field(folder / checkpoint.NAME, subject.field, subject.occupancy, recipe)
+    report = finish_field(
+        subject.field, occupied, recipe.mesh, folder, with_account, should_stop, (OPTIMISED, 0.99), device
+    )
+    report["artifacts"].append(checkpoint.NAME)
+    return {**report, **_account(outcome)}
 
 
 def _make_texture(

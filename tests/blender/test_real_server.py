@@ -30,6 +30,8 @@ def test_an_object_and_a_texture_from_one_server(real, start):
     assert max(duck.dimensions) == pytest.approx(2.0, rel=1e-3)
     assert min(vertex.co.z for vertex in duck.data.vertices) == pytest.approx(0.0, abs=1e-4)
     assert not duck.data.validate()
+    assert duck.data.uv_layers.active is not None
+    assert any(node.type == "NORMAL_MAP" for node in duck.active_material.node_tree.nodes)
     assert real.job.report["stopped_by"] == "finish"
 
     recipe = inside("core.recipes").texture_recipe("red bricks", width=64, height=64, preset="sketch")

@@ -22,7 +22,7 @@ def finished(kind: str, turn: bool = False):
         return 4 * torch.exp((-1000 * signed_distance(kind, points)).clamp(-20, 5.5))
 
     grey = from_torch(lambda points: torch.full((len(points), 3), 0.5))
-    return finish(from_torch(density), grey, MeshRecipe(resolution=112, faces=8000), lambda event: None)
+    return finish(from_torch(density), grey, MeshRecipe(resolution=112, faces=8000, texture_size=0), lambda event: None)
 
 
 # The chair's legs and planks are four voxels thick, so that a quarter of a voxel is a tenth of its volume.
@@ -66,7 +66,7 @@ def test_every_prompt_method_and_seed_is_a_row(tmp_path: Path) -> None:
         ["a red cube"],
         seeds=(0, 1),
         methods=("sds",),
-        settings={"steps": 2, "mesh": {"resolution": 32, "faces": 1000}},
+        settings={"steps": 2, "mesh": {"resolution": 32, "faces": 1000, "texture_size": 0}},
         pictures=tmp_path,
         on_row=seen.append,
     )

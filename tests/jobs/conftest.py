@@ -26,7 +26,7 @@ CUBE = {
     "prompt": "a red cube",
     "steps": 3,
     "render_size": 16,
-    "mesh": {"resolution": 16, "faces": 200},
+    "mesh": {"resolution": 16, "faces": 200, "texture_size": 64},
 }
 ENDLESS = {**BRICKS, "steps": 100_000}
 

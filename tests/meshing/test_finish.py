@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from server.errors import JobFailed
+from server.errors import Cancelled, JobFailed
 from server.meshing.export import LIVE_PLACEMENT
 from server.meshing.fields import from_torch
 from server.meshing.finish import finish
@@ -19,7 +19,8 @@ from tests.meshing.fields import ball, box, one_colour, position_as_colour, shel
 
 sharp = partial(solid, sharpness=250)
 
-RECIPE = MeshRecipe(resolution=48, faces=3000)
+RECIPE = MeshRecipe(resolution=48, faces=3000, texture_size=0)
+PAINTED = MeshRecipe(resolution=48, faces=1500, texture_size=128)
 
 
 def test_the_finished_mesh_keeps_the_contract() -> None:
@@ -49,20 +50,66 @@ def test_the_placement_leads_back_to_the_field() -> None:
 
 def test_progress_names_the_phases_and_never_falls() -> None:
     events: list[Event] = []
-    finish(sharp(ball(0.5)), position_as_colour, RECIPE, events.append, fractions=(0.9, 0.98))
+    finish(sharp(ball(0.5)), position_as_colour, PAINTED, events.append, fractions=(0.9, 0.98))
     phases = [event.phase for event in events if isinstance(event, Progress)]
     fractions = [event.fraction for event in events if isinstance(event, Progress)]
-    assert list(dict.fromkeys(phases)) == ["Surface", "Clean-up", "Reduce", "Colour"]
+    assert list(dict.fromkeys(phases)) == ["Surface", "Clean-up", "Reduce", "Colour", "Unwrap", "Bake"]
     assert fractions == sorted(fractions)
     assert fractions[0] == pytest.approx(0.9)
     assert fractions[-1] == pytest.approx(0.98)
 
 
-def test_the_same_field_gives_the_same_mesh() -> None:
-    first, second = (finish(shell(ball(0.5), 0.1), position_as_colour, RECIPE, lambda event: None) for _ in range(2))
+def test_the_same_field_gives_the_same_mesh_and_the_same_texture() -> None:
+    first, second = (finish(shell(ball(0.5), 0.1), position_as_colour, PAINTED, lambda event: None) for _ in range(2))
     assert np.array_equal(first.mesh.position, second.mesh.position)
     assert np.array_equal(first.mesh.triangle, second.mesh.triangle)
     assert np.array_equal(first.mesh.colour, second.mesh.colour)
+    assert first.texture is not None
+    assert second.texture is not None
+    assert np.array_equal(first.texture.uv, second.texture.uv)
+    assert np.array_equal(first.texture.albedo, second.texture.albedo)
+    assert np.array_equal(first.texture.normal, second.texture.normal)
+
+
+def test_seams_do_not_open_the_mesh() -> None:
+    result = finish(sharp(ball(0.5)), position_as_colour, PAINTED, lambda event: None)
+    assert result.texture is not None
+    assert result.texture.uv.shape == (*result.mesh.triangle.shape, 2)
+    assert result.report["watertight"]
+    assert result.report["texture_size"] == 128
+    assert result.report["note"] == ""
+
+
+def test_too_many_faces_for_the_texture_keep_their_vertex_colours_and_the_report_says_so() -> None:
+    recipe = MeshRecipe(resolution=48, faces=0, texture_size=64)
+    result = finish(sharp(ball(0.5)), position_as_colour, recipe, lambda event: None)
+    assert result.texture is None
+    assert result.report["texture_size"] == 0
+    assert "too many" in result.report["note"]
+    assert np.ptp(result.mesh.colour[:, :3]) > 100
+
+
+def test_the_level_can_be_chosen() -> None:
+    loose, tight = (
+        finish(solid(ball(0.5), 20), position_as_colour, RECIPE.model_copy(update={"level": level}), lambda event: None)
+        for level in (1.0, 16.0)
+    )
+    spans = [np.ptp(result.placement.invert(result.mesh.position), 0)[2] for result in (loose, tight)]
+    # The density falls by e every 1 / 20.
+    assert spans[0] - spans[1] == pytest.approx(2 * np.log(16) / 20, abs=0.03)
+    assert loose.report["level"] == 1.0
+
+
+def test_a_cancelled_job_ends_at_the_next_phase() -> None:
+    events: list[Event] = []
+
+    def stop() -> None:
+        if len(events) == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        finish(sharp(ball(0.5)), position_as_colour, PAINTED, events.append, should_stop=stop)
+    assert len(events) == 2
 
 
 def test_a_field_of_tensors_is_finished_like_a_field_of_arrays() -> None:
@@ -84,7 +131,9 @@ def test_noise_becomes_a_closed_mesh_and_is_called_dust() -> None:
     def density(points: np.ndarray) -> np.ndarray:
         return rng.exponential(6, len(points)).astype(np.float32)
 
-    report = finish(density, position_as_colour, MeshRecipe(resolution=64, faces=5000), lambda event: None).report
+    report = finish(
+        density, position_as_colour, MeshRecipe(resolution=64, faces=5000, texture_size=0), lambda event: None
+    ).report
     assert report["watertight"]
     assert 0 < report["faces"] <= 5000
     assert "dust" in report["note"]

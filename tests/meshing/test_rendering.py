@@ -9,11 +9,14 @@ import pytest
 from PIL import Image
 
 from server.meshing import coverage
+from server.meshing.baking import Texture
+from server.meshing.box_projection import box_project
 from server.meshing.coverage import cover
 from server.meshing.export import as_arrays, place
 from server.meshing.rasterise import rasterise
 from server.meshing.surface import extract_surface
-from server.meshing.turntable import render, turntable
+from server.meshing.texels import find_texels, paint
+from server.meshing.turntable import render, sample, turntable
 from server.priors.views import Views
 from server.studio.events import MeshArrays
 from tests.meshing.fields import LEVEL, ball, box, solid, union
@@ -112,3 +115,24 @@ def test_the_turntable_is_a_contact_sheet_of_four_a_row(traffic_light: MeshArray
         for column in range(4):
             tile = pixels[row * 64 : row * 64 + 64, column * 64 : column * 64 + 64]
             assert 100 < (np.abs(tile.astype(int) - tile[0, 0]).max(-1) > 30).sum() < 3000
+
+
+def test_the_turntable_shows_a_texture_where_its_faces_lie(traffic_light: MeshArrays) -> None:
+    """The same colours, painted: the picture stays the same though the vertices are grey now."""
+    uv = box_project(traffic_light.position, traffic_light.triangle, 512)
+    texels = find_texels(uv, 512)
+    colours = texels.interpolate(traffic_light.colour[traffic_light.triangle, :3].astype(np.float32))
+    albedo = paint(colours.round().astype(np.uint8), texels.nearest())
+    flat = np.full((512, 512, 3), (128, 128, 255), np.uint8)
+    grey = MeshArrays(traffic_light.position, traffic_light.triangle, np.full_like(traffic_light.colour, 128))
+    for views in (FRONT, Views.orbit([120.0], 30.0)):
+        before = render(traffic_light, views, 64)[0].astype(int)
+        after = render(grey, views, 64, texture=Texture(uv, albedo, flat))[0].astype(int)
+        assert np.abs(before - after).mean() < 2
+        assert np.abs(before - render(grey, views, 64)[0]).mean() > 5
+
+
+def test_sampling_is_exact_at_texel_centres_and_linear_between() -> None:
+    picture = np.array([[[0], [100]], [[200], [50]]], np.uint8)
+    places = np.float32([[0.25, 0.75], [0.75, 0.75], [0.25, 0.25], [0.5, 0.75], [0, 1]])
+    assert sample(picture, places)[:, 0] * 255 == pytest.approx([0, 100, 200, 50, 0], abs=1e-3)

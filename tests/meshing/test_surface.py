@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from server.errors import JobFailed
+from server.meshing import surface
 from server.meshing.cleaning import is_watertight
 from server.meshing.fields import Density
 from server.meshing.overview import survey
@@ -142,3 +143,23 @@ def test_softening_keeps_walls_two_samples_thick() -> None:
     vertices, triangles = triangulate(soften(grid))
     assert is_watertight(triangles)
     assert np.ptp(vertices, 0)[:2] == pytest.approx([1.2, 1.2], abs=0.05)
+
+
+@pytest.mark.parametrize("limit", ["MOST_SAMPLES", "MOST_FACES"])
+def test_more_surface_than_memory_can_hold_is_refused_before_it_is_made(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surface, limit, 3000)
+    monkeypatch.setattr(surface.mcubes, "marching_cubes", None)
+    with pytest.raises(JobFailed) as caught:
+        extract_surface(solid(ball(0.6)), 64, LEVEL)
+    assert caught.value.code == "surface-too-noisy"
+    assert "lower resolution" in caught.value.hint
+
+
+def test_samples_taken_in_parts_give_the_same_surface(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = extract_surface(solid(mug), 32, LEVEL)
+    monkeypatch.setattr(surface, "SAMPLES_AT_ONCE", 1000)
+    parts = extract_surface(solid(mug), 32, LEVEL)
+    assert np.array_equal(whole[0], parts[0])
+    assert np.array_equal(whole[1], parts[1])

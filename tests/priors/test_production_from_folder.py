@@ -39,7 +39,7 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Prior:
 
 
 def recipe(kind: str, prior: Prior, **more: object) -> Recipe:
-    size = {"mesh": {"resolution": 32, "faces": 1000}, "texture": {"width": 64, "height": 32}}[kind]
+    size = {"mesh": {"resolution": 32, "faces": 1000, "texture_size": 0}, "texture": {"width": 64, "height": 32}}[kind]
     return read_recipe({"kind": kind, "prompt": "a duck", "prior": prior.card.name, "steps": STEPS, kind: size} | more)
 
 

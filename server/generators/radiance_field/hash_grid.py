@@ -1,7 +1,8 @@
 """Multiresolution hash encoding (Mueller et al. 2022, "Instant Neural Graphics Primitives", section 3).
 
-Two implementations with the same parameters and the same numbers: `HashGrid`, plain torch on any device, and the fused
-kernel of tiny-cuda-nn, used when it can be imported on a CUDA device. Both index one flat table, level after level.
+Three implementations with the same parameters and the same numbers: `HashGrid`, plain torch on any device; kernels that
+numba compiles for the CPU (compiled_grid.py); and the fused kernel of tiny-cuda-nn, used when it can be imported on a
+CUDA device. All index one table, level after level.
 """
 
 from __future__ import annotations
@@ -140,13 +141,14 @@ class _WeightedRows(torch.autograd.Function):
 
 
 class FusedHashGrid(nn.Module):
-    """The same encoding by tiny-cuda-nn's kernel. Its parameters are exchangeable with `HashGrid.table`."""
+    """The same encoding by tiny-cuda-nn's kernel, for CUDA. It reads the same `table` as `HashGrid`."""
 
     def __init__(self, shape: HashGridShape, generator: torch.Generator, spread: float = 1e-4) -> None:
         super().__init__()
         tinycudann = importlib.import_module("tinycudann")
         self.shape = shape
-        self.encoding = tinycudann.Encoding(
+        self.table = nn.Parameter(HashGrid(shape, generator, spread).table.detach().clone())
+        encoding = tinycudann.Encoding(
             3,
             {
                 "otype": "HashGrid",
@@ -158,28 +160,50 @@ class FusedHashGrid(nn.Module):
             },
             dtype=torch.float32,
         )
-        twin = HashGrid(shape, generator, spread)
-        with torch.no_grad():
-            self.encoding.params.copy_(twin.table.flatten())
+        # In a tuple, so that its own parameters are not taken for ours: checkpoints are the same for every backend.
+        self._encoding = (encoding,)
 
     def forward(self, points: Tensor) -> Tensor:
-        encoded: Tensor = self.encoding(points)
+        encoded: Tensor = torch.func.functional_call(self._encoding[0], {"params": self.table.flatten()}, (points,))
         return encoded
 
 
-def fused_kernel_state(device: str) -> tuple[bool, str]:
-    """Whether tiny-cuda-nn can run on `device` ("cpu" or "cuda"), and why or why not, in one sentence."""
-    if not device.startswith("cuda"):
-        return False, "plain torch hash grid: tiny-cuda-nn runs on CUDA devices only"
+@dataclass(frozen=True)
+class Backend:
+    """What computes the encoding: "tinycudann", "numba" or "torch", and in one sentence why."""
+
+    name: str
+    why: str
+
+
+def choose_backend(device: str) -> Backend:
+    """The fastest backend that runs on `device` ("cpu", "cuda:1"). On a CPU this compiles it, once a machine."""
+    if device.startswith("cuda"):
+        try:
+            importlib.import_module("tinycudann")
+        except (ImportError, OSError) as error:
+            return Backend("torch", f"plain torch hash grid: tiny-cuda-nn cannot be imported ({error})")
+        return Backend("tinycudann", "tiny-cuda-nn hash grid")
     try:
-        importlib.import_module("tinycudann")
-    except (ImportError, OSError) as error:
-        return False, f"plain torch hash grid: tiny-cuda-nn cannot be imported ({error})"
-    return True, "tiny-cuda-nn hash grid"
+        kernels = _compiled_grid().load_kernels(HashGridShape.features)
+    except Exception as error:  # A compiler has many ways not to work; all of them leave the plain grid, and a reason.
+        return Backend("torch", f"plain torch hash grid, several times slower: numba does not work here ({error})")
+    if kernels.cache is None:
+        return Backend("numba", "hash grid compiled by numba, anew in every process: no cache folder can be written")
+    return Backend("numba", f"hash grid compiled by numba, kept in {kernels.cache}")
 
 
-def make_hash_grid(shape: HashGridShape, generator: torch.Generator, device: str, spread: float = 1e-4) -> nn.Module:
-    """The fastest of the two implementations that runs on `device`."""
-    fused, _ = fused_kernel_state(device)
-    grid = FusedHashGrid(shape, generator, spread) if fused else HashGrid(shape, generator, spread)
+def make_hash_grid(
+    shape: HashGridShape, generator: torch.Generator, device: str, spread: float = 1e-4, backend: str | None = None
+) -> nn.Module:
+    """The encoding by `backend`, or by the fastest that runs on `device`. All have one parameter, `table` [V, F]."""
+    backend = backend or choose_backend(device).name
+    makers = {"torch": HashGrid, "tinycudann": FusedHashGrid}
+    make = makers[backend] if backend in makers else _compiled_grid().CompiledHashGrid
+    grid: nn.Module = make(shape, generator, spread)
     return grid.to(device)
+
+
+def _compiled_grid() -> Any:
+    """The module that needs numba; imported here, so that its absence is a reason and not an accident."""
+    return importlib.import_module("server.generators.radiance_field.compiled_grid")

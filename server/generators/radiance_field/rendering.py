@@ -88,15 +88,18 @@ def _visible(field: RadianceField, points: Tensor, occupied: Tensor, step: Tenso
         Which samples [M] were evaluated, their density [M] and colour [M, 3]. Skipped ones are empty, or hidden behind
         an optical depth of OPAQUE.
     """
-    rank = occupied.cumsum(-1)
+    samples = occupied.shape[1]
+    candidates = occupied.view(-1).nonzero(as_tuple=True)[0]
+    ray = torch.div(candidates, samples, rounding_mode="floor")
+    of_ray = occupied.sum(-1)
+    rank = torch.arange(len(ray), device=ray.device) - (of_ray.cumsum(0) - of_ray)[ray]
     depth = torch.zeros_like(step)
     parts = []
     for first, last in BATCHES:
-        wanted = occupied & (rank > first) & (rank <= last) & (depth < OPAQUE)[:, None]
-        index = wanted.view(-1).nonzero(as_tuple=True)[0]
+        wanted = (rank >= first) & (rank < last) & (depth < OPAQUE)[ray]
+        index, its_ray = candidates[wanted], ray[wanted]
         density, colour = field(points[index])
-        ray = torch.div(index, occupied.shape[1], rounding_mode="floor")
-        depth = depth.index_add(0, ray, density.detach() * step[ray])
+        depth = depth.index_add(0, its_ray, density.detach() * step[its_ray])
         parts.append((index, density, colour))
     index, density, colour = (torch.cat(part) for part in zip(*parts, strict=True))
     return index, density, colour

@@ -1,0 +1,95 @@
+"""`python -m server bench ...`: seconds of each part, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_arguments(commands: Any) -> None:
+    """Add the `bench` command to the sub-parsers of the main command line; `args.run(args)` runs what was chosen."""
+    bench = commands.add_parser("bench", help="how long the parts of a job take on this machine")
+    subjects = bench.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=type(bench))
+    mesh = subjects.add_parser("mesh", help="from a field to files, phase by phase, without evaluating the field")
+    mesh.add_argument("--shape", default="duck", help="a known object (default: duck)")
+    mesh.add_argument("--faces", type=int, default=20_000, help="face budget (default: 20000)")
+    mesh.add_argument("--texture-size", type=int, default=1024, metavar="N", help="side of the maps (default: 1024)")
+    mesh.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    mesh.set_defaults(run=_mesh)
+
+    field = subjects.add_parser("field", help="points a second of the radiance field, and the parts of a training step")
+    _add_prior(field)
+    field.add_argument("--steps", type=int, default=100, help="of the timed optimisation (default: 100)")
+    field.set_defaults(run=_field)
+
+    prior = subjects.add_parser("prior", help="evaluations a second of a prior's network, by batch size")
+    _add_prior(prior)
+    prior.set_defaults(run=_prior)
+
+
+def _add_prior(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
+    parser.add_argument("--prompt", default="a yellow duck")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+
+
+def _mesh(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.bench.mesh import bench_mesh
+
+    result = bench_mesh(args.shape, args.faces, args.texture_size)
+    if args.json:
+        return result
+    for phase, seconds in {**result["phases"], "total": result["total"]}.items():
+        print(f"{phase:10s} {seconds:6.2f} s")
+    return None
+
+
+def _field(args: argparse.Namespace) -> dict[str, Any] | None:
+    from tqdm import tqdm
+
+    from server.bench.field import POINTS, backends, bench_rates, bench_step
+    from server.priors.catalogue import load_prior
+    from server.recipe import read_recipe
+    from server.studio.threads import use_half_of_the_cores
+
+    asked = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior, "preset": "sketch", "steps": args.steps}
+    recipe = read_recipe(asked)
+    threads = use_half_of_the_cores()
+    prior = load_prior(args.prior, args.device)
+    chosen = backends(args.device)
+    rates = bench_rates(args.device)
+    with tqdm(total=args.steps * len(chosen), desc="Steps") as bar:
+        steps = {name: bench_step(recipe, prior, name, args.device, bar.update) for name in chosen}
+    result = {
+        "device": args.device,
+        "threads": threads,
+        "points": POINTS,
+        "backends": {name: {"why": chosen[name].why, "mpoints_per_s": rates[name]} for name in chosen},
+        "step": steps,
+    }
+    if args.json:
+        return result
+    for name in chosen:
+        print(f"{name}: {chosen[name].why}")
+        print(
+            "  million points/s:  "
+            + "  ".join(f"{key.replace('_', ' ')} {value}" for key, value in rates[name].items())
+        )
+        parts = {key: value for key, value in steps[name].items() if key != "steps"}
+        print("  ms a training step:  " + "  ".join(f"{key} {value * 1000:.1f}" for key, value in parts.items()))
+    return None
+
+
+def _prior(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.bench.prior import bench_prior
+    from server.priors.catalogue import load_prior
+    from server.studio.threads import use_half_of_the_cores
+
+    threads = use_half_of_the_cores()
+    rates = bench_prior(load_prior(args.prior, args.device), args.prompt, args.device)
+    if args.json:
+        return {"prior": args.prior, "device": args.device, "threads": threads, "evaluations_per_s": rates}
+    for batch, rate in rates.items():
+        print(f"batch {batch:>3s} {rate:8.1f} evaluations/s")
+    return None

@@ -1,0 +1,104 @@
+"""Seconds of each meshing phase on a field made from a known shape; the time its evaluation takes is left out."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from server.errors import BadRequest
+from server.meshing.export import write_glb, write_maps, write_npz
+from server.meshing.fields import Floats, from_torch
+from server.meshing.finish import finish
+from server.priors.captions import KINDS
+from server.priors.procedural.shapes import signed_distance
+from server.recipe import MeshRecipe
+from server.studio.events import Event, Progress
+
+# Density falls by e every 1 / SHARPNESS across the surface, and its logarithm carries noise of GRAIN, as in a trained
+# field: a perfectly smooth one would be reduced and unwrapped faster.
+SHARPNESS = 60.0
+GRAIN = 0.4
+
+
+class TimedField:
+    """A field that knows how long it was asked.
+
+    Attributes:
+        seconds: spent in `density` and `colour` so far.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.seconds = 0.0
+        grain = torch.randn(1, 1, 48, 48, 48, generator=torch.Generator().manual_seed(0)) * GRAIN
+
+        def density(points: Tensor) -> Tensor:
+            noise = torch.nn.functional.grid_sample(grain, points.view(1, 1, 1, -1, 3), align_corners=True).view(-1)
+            return torch.exp((1 + noise - SHARPNESS * signed_distance(kind, points)).clamp(-20, 5))
+
+        self._density = from_torch(density)
+
+    def density(self, points: Floats) -> Floats:
+        since = time.perf_counter()
+        values = self._density(points)
+        self.seconds += time.perf_counter() - since
+        return values
+
+    def colour(self, points: Floats) -> Floats:
+        since = time.perf_counter()
+        values = (np.sin(points * 25) * np.float32(0.4) + np.float32(0.5)).astype(np.float32)
+        self.seconds += time.perf_counter() - since
+        return values
+
+
+def bench_mesh(
+    kind: str = "duck", faces: int = 20_000, texture_size: int = 1024, resolution: int = 112
+) -> dict[str, Any]:
+    """Finish a field of a known shape, and write its files.
+
+    Args:
+        kind: a key of priors.captions.KINDS.
+
+    Returns:
+        {"phases": {name: seconds without field evaluation}, "total": their sum, "field": seconds of field evaluation,
+         "report": of server.meshing.finish}
+
+    Raises:
+        BadRequest: "shape-unknown".
+    """
+    if kind not in KINDS:
+        raise BadRequest("shape-unknown", f"There is no shape {kind!r}.", f"Known: {', '.join(KINDS)}.")
+    field = TimedField(kind)
+    phases: dict[str, float] = {}
+    entered = ("", 0.0, 0.0)
+
+    def on_event(event: Event) -> None:
+        nonlocal entered
+        if isinstance(event, Progress):
+            now = time.perf_counter()
+            name, since, asked = entered
+            if name:
+                phases[name] = phases.get(name, 0.0) + now - since - (field.seconds - asked)
+            entered = (event.phase, now, field.seconds)
+
+    recipe = MeshRecipe(resolution=resolution, faces=faces, texture_size=texture_size)
+    finished = finish(field.density, field.colour, recipe, on_event)
+    with tempfile.TemporaryDirectory() as name:
+        on_event(Progress("Saving", 1.0))
+        folder = Path(name)
+        write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
+        write_glb(finished.mesh, folder / "mesh.glb", texture=finished.texture)
+        if finished.texture is not None:
+            write_maps(finished.texture, folder / "albedo.png", folder / "normal.png")
+        on_event(Progress("Done", 1.0))
+    return {
+        "phases": {name: round(seconds, 3) for name, seconds in phases.items()},
+        "total": round(sum(phases.values()), 3),
+        "field": round(field.seconds, 3),
+        "report": finished.report,
+    }

@@ -1,0 +1,74 @@
+"""`python -m server finish ...`: mesh a kept field again, with other wishes, without optimising."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from server.errors import BadRequest
+
+FORMATS = (".glb", ".obj", ".npz")
+
+
+def add_arguments(commands: Any) -> None:
+    """Add the `finish` command to the sub-parsers of the main command line."""
+    finish = commands.add_parser("finish", help="mesh the field that a job kept again, without optimising")
+    finish.add_argument(
+        "field", metavar="JOB|CHECKPOINT", help="a job's id (with --data-dir), its folder, or a field.safetensors"
+    )
+    finish.add_argument("--data-dir", type=Path, help="the server's folder, to find jobs by their id")
+    finish.add_argument("--out", type=Path, default=Path("mesh.glb"), help=".glb, .obj or .npz (default: mesh.glb)")
+    add_mesh_arguments(finish)
+    finish.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    finish.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    finish.set_defaults(run=_finish)
+
+
+def add_mesh_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is asked of a mesh; see `mesh_wishes`."""
+    parser.add_argument("--faces", type=int, help="face budget; 0 keeps every face")
+    parser.add_argument("--resolution", type=int, help="marching-cubes cells per side")
+    parser.add_argument("--texture-size", type=int, metavar="N", help="side of the baked maps; 0: vertex colours only")
+    parser.add_argument("--level", type=float, help="density of the surface (default: where cameras see the outline)")
+
+
+def mesh_wishes(args: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a mesh recipe that were given."""
+    names = ("faces", "resolution", "texture_size", "level")
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def _finish(args: argparse.Namespace) -> dict[str, Any]:
+    import tempfile
+
+    from server.progress_bar import ProgressBar
+    from server.recipe import read_recipe
+
+    if args.out.suffix.lower() not in FORMATS:
+        raise BadRequest("format-unknown", f"Cannot write {args.out.name}: the file must end in {', '.join(FORMATS)}.")
+    from server.studio.checkpoint import load_field
+    from server.studio.finishing import deliver, finish_field
+    from server.studio.threads import use_half_of_the_cores
+
+    use_half_of_the_cores()
+    kept = load_field(_checkpoint(args.field, args.data_dir), args.device)
+    made = kept.recipe.model_dump()
+    recipe = read_recipe({**made, "mesh": {**made["mesh"], **mesh_wishes(args)}})
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
+        occupied = kept.occupied.numpy()
+        report = finish_field(kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device)
+        files = deliver(Path(folder), args.out)
+    del report["artifacts"]
+    return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), "files": files, **report}
+
+
+def _checkpoint(wanted: str, data_dir: Path | None) -> Path:
+    from server.jobs.artifacts import job_folder
+    from server.studio.checkpoint import NAME
+
+    path = Path(wanted)
+    if data_dir is not None and not path.exists():
+        path = job_folder(data_dir, path.name)
+    return path / NAME if path.is_dir() or not path.suffix else path

@@ -1,0 +1,67 @@
+"""From a trained field to the files of a mesh; after a job, or again later with other wishes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from server.generators.radiance_field.field import RadianceField
+from server.meshing.export import read_npz, read_texture, write_glb, write_maps, write_npz
+from server.meshing.fields import Bools, from_torch
+from server.meshing.finish import finish
+from server.meshing.obj import write_obj
+from server.meshing.unwrapping import ShouldStop
+from server.recipe import MeshRecipe
+from server.studio.events import Log, OnEvent, Progress
+
+MAPS = ("albedo.png", "normal.png")
+
+
+def finish_field(
+    field: RadianceField,
+    occupied: Bools,
+    recipe: MeshRecipe,
+    folder: Path,
+    on_event: OnEvent,
+    should_stop: ShouldStop,
+    fractions: tuple[float, float] = (0.0, 1.0),
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Mesh the field and write mesh.npz, mesh.glb and, with a texture, albedo.png and normal.png into `folder`.
+
+    Args:
+        occupied, fractions, should_stop: as server.meshing.finish.
+
+    Returns:
+        The report of server.meshing.finish, with "artifacts".
+
+    Raises:
+        JobFailed, Cancelled: as server.meshing.finish.
+    """
+    density, colour = from_torch(field.density, device), from_torch(field.colour, device)
+    finished = finish(density, colour, recipe, on_event, fractions, occupied, should_stop)
+    if finished.report["note"]:
+        on_event(Log("warning", finished.report["note"]))
+    on_event(Progress("Saving", fractions[1]))
+    write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
+    write_glb(finished.mesh, folder / "mesh.glb", texture=finished.texture)
+    artifacts = ["mesh.npz", "mesh.glb"]
+    if finished.texture is not None:
+        write_maps(finished.texture, *(folder / name for name in MAPS))
+        artifacts += MAPS
+    return {**finished.report, "artifacts": artifacts}
+
+
+def deliver(folder: Path, out: Path) -> list[str]:
+    """Write the mesh in `folder`, of `finish_field`, as `out`: .glb, .obj (with material and maps beside it) or .npz.
+
+    Returns:
+        The files written, `out` first.
+    """
+    kind = out.suffix.lower()
+    if kind != ".obj":
+        shutil.copyfile(folder / f"mesh{kind}", out)
+        return [str(out)]
+    texture = read_texture(folder / "mesh.npz", *(folder / name for name in MAPS))
+    return [str(path) for path in write_obj(read_npz(folder / "mesh.npz"), out, out.stem, texture)]

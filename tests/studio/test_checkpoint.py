@@ -1,0 +1,160 @@
+"""A kept field is the field: meshed again, it gives the same mesh, or another one where other wishes are given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from server.cli import main
+from server.errors import BadRequest
+from server.generators.radiance_field.field import RadianceField
+from server.generators.radiance_field.hash_grid import HashGridShape
+from server.generators.radiance_field.occupancy import OccupancyGrid
+from server.recipe import Recipe, read_recipe
+from server.studio.checkpoint import NAME, load_field, save_field
+from server.studio.finishing import deliver, finish_field
+
+SMALL = {"resolution": 32, "faces": 500, "texture_size": 64}
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return read_recipe({"kind": "mesh", "prompt": "a yellow duck", "seed": 5, "mesh": SMALL})
+
+
+@pytest.fixture(scope="module")
+def field() -> RadianceField:
+    """Not trained, but with a shape and colours of its own."""
+    generator = torch.Generator().manual_seed(3)
+    made = RadianceField(HashGridShape(levels=3, log2_table=10, finest=24), generator, hidden=16)
+    with torch.no_grad():
+        made.grid.table.copy_(torch.randn(made.grid.table.shape, generator=generator))
+        made.decoder[2].bias[0] = 1.0
+    return made
+
+
+@pytest.fixture
+def kept(field: RadianceField, recipe: Recipe, tmp_path: Path) -> Path:
+    occupancy = OccupancyGrid(side=16)
+    occupancy.refresh(field.density, torch.Generator().manual_seed(0))
+    save_field(tmp_path / NAME, field, occupancy, recipe)
+    return tmp_path / NAME
+
+
+def test_density_and_colour_come_back_exactly(kept: Path, field: RadianceField, recipe: Recipe) -> None:
+    back = load_field(kept)
+    points = torch.rand(500, 3, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    for before, after in zip(field(points), back.field(points), strict=True):
+        assert torch.equal(before, after)
+    assert back.recipe == recipe
+    assert back.occupied.shape == (16, 16, 16)
+    assert 0 < back.occupied.float().mean() < 1
+
+
+def test_the_same_field_gives_the_same_file_and_nothing_half_written(
+    kept: Path, field: RadianceField, recipe: Recipe
+) -> None:
+    occupancy = OccupancyGrid(side=16)
+    occupancy.refresh(field.density, torch.Generator().manual_seed(0))
+    save_field(kept.with_name("again.safetensors"), field, occupancy, recipe)
+    assert kept.with_name("again.safetensors").read_bytes() == kept.read_bytes()
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["again.safetensors", NAME]
+
+
+def test_other_programs_can_read_what_the_file_is(kept: Path) -> None:
+    with safe_open(kept, "np") as file:
+        about = json.loads(file.metadata()["blender_msd"])
+    assert about["recipe"]["prompt"] == "a yellow duck"
+    assert "front towards +X" in about["axes"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not safetensors at all", None])
+def test_a_damaged_file_is_refused_by_name(kept: Path, damage: bytes | None) -> None:
+    kept.write_bytes(kept.read_bytes()[:-40] if damage is None else damage)
+    with pytest.raises(BadRequest) as caught:
+        load_field(kept)
+    assert caught.value.code == "checkpoint-unreadable"
+    assert NAME in caught.value.message
+
+
+def test_a_file_of_another_kind_is_refused(kept: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"grid": torch.zeros(3)}, kept)
+    with pytest.raises(BadRequest) as caught:
+        load_field(kept)
+    assert caught.value.code == "checkpoint-unreadable"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    code = main([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_finish_gives_the_jobs_own_mesh_when_nothing_else_is_asked(
+    kept: Path, field: RadianceField, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tmp_path / "job"
+    job.mkdir()
+    occupied = load_field(kept).occupied.numpy()
+    report = finish_field(field, occupied, recipe.mesh, job, lambda event: None, lambda: None)
+    assert report["artifacts"] == ["mesh.npz", "mesh.glb", "albedo.png", "normal.png"]
+    code, again = run(capsys, "finish", str(kept), "--out", str(tmp_path / "again.glb"))
+    assert code == 0
+    assert (tmp_path / "again.glb").read_bytes() == (job / "mesh.glb").read_bytes()
+    assert again["placement"] == json.loads(json.dumps(report["placement"]))
+
+
+def test_finish_meets_another_budget_and_texture_size(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "few.obj"
+    code, report = run(capsys, "finish", str(kept.parent), "--faces", "300", "--texture-size", "128", "--out", str(out))
+    assert code == 0
+    assert report["faces"] <= 300
+    names = ["few.obj", "few.mtl", "few-albedo.png", "few-normal.png"]
+    assert [Path(name).name for name in report["files"]] == names
+    assert Image.open(tmp_path / "few-albedo.png").size == (128, 128)
+
+
+def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "data" / "jobs" / "abc123"
+    folder.mkdir(parents=True)
+    kept.rename(folder / NAME)
+    arguments = ["--data-dir", str(tmp_path / "data"), "--texture-size", "0", "--out", str(tmp_path / "m.npz")]
+    code, report = run(capsys, "finish", "abc123", *arguments)
+    assert (code, report["texture_size"]) == (0, 0)
+    with np.load(tmp_path / "m.npz", allow_pickle=False) as arrays:
+        assert sorted(arrays) == ["colour", "position", "triangle"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nowhere"], "checkpoint-missing"),
+        (["nowhere.safetensors"], "checkpoint-missing"),
+        (["nowhere", "--out", "mesh.stl"], "format-unknown"),
+        (["KEPT", "--faces", "-5"], "recipe-invalid"),
+        (["KEPT", "--texture-size", "20"], "recipe-invalid"),
+    ],
+)
+def test_finish_refuses_what_it_cannot_do(
+    arguments: list[str], code: str, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code, said = run(capsys, "finish", *[str(kept) if each == "KEPT" else each for each in arguments])
+    assert (exit_code, said["error"]["code"]) == (2, code)
+
+
+def test_a_mesh_without_texture_is_delivered_as_obj_too(field: RadianceField, recipe: Recipe, tmp_path: Path) -> None:
+    plain = recipe.mesh.model_copy(update={"texture_size": 0})
+    occupied = np.ones((4, 4, 4), bool)
+    report = finish_field(field, occupied, plain, tmp_path, lambda event: None, lambda: None)
+    assert report["artifacts"] == ["mesh.npz", "mesh.glb"]
+    assert [Path(name).name for name in deliver(tmp_path, tmp_path / "x.obj")] == ["x.obj", "x.mtl"]
