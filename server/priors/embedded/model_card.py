@@ -67,7 +67,7 @@ Made again by `python -m server train-prior --out RUN`, `python -m server.priors
 ## Limits
 
 Words outside its vocabulary are left out, with a warning. One object or surface at a time. Small details (eyes,
-windows, mortar) are as coarse as 64 pixels are. Without a camera, objects are far less sure than with one.
+windows, mortar) are as coarse as 64 pixels are.
 """
 
 
