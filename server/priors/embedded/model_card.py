@@ -51,7 +51,7 @@ alone, without any camera, draws objects that are much less sure of themselves.
 
 Procedural renders by this program, coloured, lit and composed anew in every batch; no photograph, no drawing by
 anybody. {light:,} pictures for the light field and {diffusion:,} for the diffusion network, {hours:.1f} hours
-on {hardware}. A third to a half of the pictures are surfaces; 20 to 45 % of the objects come without their
+on {hardware}. A third to two thirds of the pictures are surfaces; 20 to 45 % of the objects come without their
 camera, 12 % without their background, 10 % without their caption. Views between -10 and 85 degrees of elevation.
 
 Never in training, to see whether words are understood one by one: {_listed(HELD_OUT_COLOUR)}; and the pairs

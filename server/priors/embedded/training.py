@@ -37,7 +37,7 @@ from server.priors.embedded.state import (
 from server.priors.embedded.wording import tokens_of, vocabulary
 from server.priors.views import Views
 
-SURFACES = 0.5  # share of the diffusion network's batches
+SURFACES = 0.66  # share of the diffusion network's batches
 NO_TEXT = 0.1
 NO_CAMERA = 0.2
 NO_BACKGROUND = 0.12
