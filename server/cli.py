@@ -18,6 +18,7 @@ from server.errors import BadRequest, Cancelled, Problem
 from server.finish_cli import FORMATS as MESH_FORMATS
 from server.finish_cli import add_arguments as add_finish
 from server.finish_cli import add_mesh_arguments, mesh_wishes
+from server.out_files import check_suffix
 
 
 class _Parser(argparse.ArgumentParser):
@@ -219,7 +220,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mesh(args: argparse.Namespace) -> dict[str, Any]:
-    _check_suffix(args.out, MESH_FORMATS)
+    check_suffix(args.out, MESH_FORMATS)
 
     def keep(folder: Path) -> None:
         from server.studio.checkpoint import NAME
@@ -233,16 +234,11 @@ def _mesh(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _texture(args: argparse.Namespace) -> dict[str, Any]:
-    _check_suffix(args.out, (".png",))
+    check_suffix(args.out, (".png",))
     width, height = args.size or (None, None)
     texture = {"width": width, "height": height, "tile_x": args.tile, "tile_y": args.tile}
     recipe = _recipe_of(args, "texture", texture=texture)
     return _make(recipe, args, lambda folder: shutil.copyfile(folder / "texture.png", args.out))
-
-
-def _check_suffix(path: Path, known: tuple[str, ...]) -> None:
-    if path.suffix.lower() not in known:
-        raise BadRequest("format-unknown", f"Cannot write {path.name}: the file must end in {' or '.join(known)}.")
 
 
 def _make(recipe_data: dict[str, Any], args: argparse.Namespace, keep: Callable[[Path], object]) -> dict[str, Any]:
@@ -282,7 +278,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 
     if args.steps < 1 or args.count < 1:
         raise BadRequest("size-invalid", "--steps and --count must be at least 1.")
-    _check_suffix(args.out, (".png",))
+    check_suffix(args.out, (".png",))
     warnings = _say(check_prompt(args.prior, args.prompt, None))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with tqdm(total=args.steps, desc="Sampling") as bar:

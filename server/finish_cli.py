@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from server.errors import BadRequest
+from server.out_files import check_suffix
 
 FORMATS = (".glb", ".obj", ".npz")
 
@@ -45,8 +45,7 @@ def _finish(args: argparse.Namespace) -> dict[str, Any]:
     from server.progress_bar import ProgressBar
     from server.recipe import read_recipe
 
-    if args.out.suffix.lower() not in FORMATS:
-        raise BadRequest("format-unknown", f"Cannot write {args.out.name}: the file must end in {', '.join(FORMATS)}.")
+    check_suffix(args.out, FORMATS)
     from server.studio.checkpoint import load_field
     from server.studio.finishing import deliver, finish_field
     from server.studio.threads import use_half_of_the_cores

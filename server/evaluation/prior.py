@@ -15,16 +15,16 @@ from torch import Tensor
 
 from server.evaluation.camera_use import camera_use, planned_rows
 from server.evaluation.judge import HUES, IGNORED, NAMES, STEPS, Judge, answer_of, examine_judge, trained_judge
-from server.guidance.sampling import sample
 from server.guidance.schedules import karras_grid
 from server.priors.captions import COLOURS, KINDS, PATTERNS, Caption
 from server.priors.card import CameraLaw
 from server.priors.catalogue import load_prior
-from server.priors.denoiser import Guided, Prior
+from server.priors.denoiser import Prior
 from server.priors.embedded.heldout import HELD_OUT_PAIR, is_held_out
 from server.priors.embedded.sheets import save_grid
 from server.priors.procedural.bank import law_views
 from server.priors.views import Views, draw_backgrounds
+from server.studio.sampling import draw_pictures
 
 DDIM_STEPS = 20
 SIGMAS = (0.05, 14.0)
@@ -170,14 +170,10 @@ def accuracies(hits: Sequence[Hit]) -> dict[str, float]:
 
 def _draw(prior: Prior, question: Question, generator: torch.Generator) -> Tensor:
     """DDIM samples [count, 3, S, S] in [0, 1] at the prior's own guidance scale, from random views."""
-    count, card = question.count, prior.card
+    count = question.count
     views = None
     if question.with_camera:
         seen = law_views(LOW_CAMERAS, torch.rand(count, 4, generator=generator))
         views = Views(seen.azimuth, seen.elevation, seen.distance, seen.fov, draw_backgrounds(count, generator))
-    conditional = prior.condition(question.caption.text(), views)
-    unconditional = None if card.guidance_scale == 1 else prior.condition("", views)
-    denoiser = Guided(prior, conditional, unconditional, card.guidance_scale)
-    latents = sample(denoiser, (count, *card.latent_shape), karras_grid(*SIGMAS, DDIM_STEPS), generator, "ddim")
-    with torch.no_grad():
-        return prior.decode(latents).clamp(0, 1).cpu()
+    sigmas = karras_grid(*SIGMAS, DDIM_STEPS)
+    return draw_pictures(prior, question.caption.text(), count, views, sigmas, generator)[0]

@@ -170,8 +170,7 @@ def usual_second(caption: Caption) -> str:
 
 def unknown_words(prompt: str) -> list[str]:
     """The words of a prompt that mean nothing in this language, as they were written, each once."""
-    raw = re.findall(r"[^\W_]+", prompt.lower())
-    return list(dict.fromkeys(word for word in raw if _canonical(word) not in _KNOWN))
+    return list(dict.fromkeys(word for word in _words_of(prompt) if _canonical(word) not in _KNOWN))
 
 
 def understood_words() -> list[str]:
@@ -194,7 +193,7 @@ def read_known_words(prompt: str, kind: str | None = None) -> Caption:
         BadRequest: code "prompt-unreadable", as `read_caption`.
     """
     strange = set(unknown_words(prompt))
-    known = " ".join(word for word in re.findall(r"[^\W_]+", prompt.lower()) if word not in strange)
+    known = " ".join(word for word in _words_of(prompt) if word not in strange)
     try:
         return read_caption(known, kind)
     except BadRequest as problem:
@@ -223,7 +222,7 @@ def read_caption(prompt: str, kind: str | None = None) -> Caption:
     of_noun: list[str] = []
     of_part: list[str] = []
     part = view = last = None
-    for raw in re.findall(r"[^\W_]+", prompt.lower()):
+    for raw in _words_of(prompt):
         word = _canonical(raw)
         if word in COLOURS:
             waiting.append(word)
@@ -266,6 +265,10 @@ def read_caption(prompt: str, kind: str | None = None) -> Caption:
         raise _unreadable(f"{prompt.strip()!r} has more colours than things to colour: {_listed(left_over)}.", kind)
     usual = KINDS[name].colour if makes == "mesh" else PATTERNS[name].colours[0]
     return Caption(makes, name, of_noun[0] if of_noun else usual, of_part[0] if of_part else None, view)
+
+
+def _words_of(prompt: str) -> list[str]:
+    return re.findall(r"[^\W_]+", prompt.lower())
 
 
 def _parts_of(name: str) -> tuple[str | None, ...]:

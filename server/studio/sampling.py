@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +38,38 @@ def draw_samples(
         azimuth: degrees; None leaves the view to the prior.
         on_step: called after each of the `steps` evaluations.
     """
+    views = None if azimuth is None else Views.orbit([azimuth] * count).to(device)
+    generator = torch.Generator().manual_seed(seed)
+    sigmas = karras_grid(SIGMA_MIN, SIGMA_MAX, steps)
+    images, calls = draw_pictures(prior, prompt, count, views, sigmas, generator, scale, device, on_step)
+    row = torch.cat(list(images), -1)
+    pixels = (row * 255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(out)
+    return calls
+
+
+def draw_pictures(
+    prior: Prior,
+    prompt: str,
+    count: int,
+    views: Views | None,
+    sigmas: Sequence[float],
+    generator: torch.Generator,
+    scale: float | None = None,
+    device: str = "cpu",
+    on_step: Callable[[], object] = lambda: None,
+) -> tuple[Tensor, int]:
+    """DDIM samples [count, 3, S, S] in [0, 1], on the CPU, and the number of network evaluations they took.
+
+    Args:
+        views: `count` of them, or None to leave them to the prior.
+        sigmas: noise levels, falling.
+        scale, on_step: as `draw_samples`.
+    """
     scale = prior.card.guidance_scale if scale is None else scale
-    views = None
-    if azimuth is not None:
-        views = Views.orbit([azimuth] * count).to(device)
     conditional = prior.condition(prompt, views)
     unconditional = None if scale == 1.0 else prior.condition("", views)
     denoiser = Guided(prior, conditional, unconditional, scale)
-    generator = torch.Generator().manual_seed(seed)
-    sigmas = karras_grid(SIGMA_MIN, SIGMA_MAX, steps)
 
     def watched(noisy: Tensor, sigma: Tensor) -> Tensor:
         clean = denoiser(noisy, sigma)
@@ -55,8 +78,4 @@ def draw_samples(
 
     latents = sample(watched, (count, *prior.card.latent_shape), sigmas, generator, "ddim", device=device)
     with torch.no_grad():
-        images = prior.decode(latents)
-    row = torch.cat(list(images), -1)
-    pixels = (row.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(out)
-    return denoiser.calls * count
+        return prior.decode(latents).clamp(0, 1).cpu(), denoiser.calls * count

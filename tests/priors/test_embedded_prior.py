@@ -113,6 +113,17 @@ def test_a_prompt_without_anything_it_knows_is_refused_with_what_it_knows() -> N
     assert "duck" in caught.value.hint
 
 
+def test_weights_that_were_cut_off_are_named(tmp_path: Path) -> None:
+    broken = tmp_path / "weights"
+    shutil.copytree(WEIGHTS, broken)
+    (cut,) = (broken / "unet").glob("*.safetensors")
+    cut.write_bytes(cut.read_bytes()[:-1000])
+    with pytest.raises(BadRequest) as caught:
+        EmbeddedPrior(broken)
+    assert caught.value.code == "prior-broken"
+    assert cut.name in caught.value.message
+
+
 def test_damaged_weights_are_named(tmp_path: Path) -> None:
     broken = tmp_path / "weights"
     shutil.copytree(WEIGHTS, broken)

@@ -11,15 +11,16 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from server.errors import BadRequest
 from server.priors.captions import Caption, read_known_words
 from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
-from server.priors.embedded.evaluations import ParallelEvaluations
+from server.priors.embedded.parallel import ParallelEvaluations
 from server.priors.embedded.wording import tokens_of
 from server.priors.parametrisation import NoiseTable, as_denoiser
+from server.priors.pretrained.header import read_header
 from server.priors.procedural.bank import in_view, spread_views
+from server.priors.resizing import to_side
 from server.priors.views import Views
 
 REMEMBERED_PROMPTS = 64
@@ -122,9 +123,7 @@ class EmbeddedPrior:
 
     def encode(self, image: Tensor) -> Tensor:
         """Images [B, 3, S, S] in [0, 1] to latents [B, C, S / 4, S / 4], resized first if need be."""
-        size = self.card.image_size
-        if image.shape[-1] != size:
-            image = functional.interpolate(image, (size, size), mode="bilinear", antialias=True)
+        image = to_side(image, self.card.image_size)
         mean = self._vae.encode(2 * image - 1).latent_dist.mode()
         return cast(Tensor, mean * self._vae.config.scaling_factor)
 
@@ -171,7 +170,9 @@ class EmbeddedPrior:
     def _check(folder: Path) -> None:
         try:
             json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            for file in folder.rglob("*.safetensors"):
+                read_header(file)
+        except (OSError, ValueError, BadRequest) as error:
             raise BadRequest(
                 "prior-broken",
                 f"The weights of the embedded prior cannot be read ({error}).",

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from server.priors.resizing import to_side
 
 
 class Autoencoder:
@@ -37,8 +38,7 @@ class Autoencoder:
         Args:
             image: [B, 3, S, S] in [0, 1]; resized when S is not `size`.
         """
-        if image.shape[-1] != self._size:
-            image = functional.interpolate(image, (self._size, self._size), mode="bilinear", antialias=True)
+        image = to_side(image, self._size)
         mean = self._vae.encode((image * 2 - 1).to(self._vae.dtype)).latent_dist.mean
         return cast(Tensor, (mean.float() - self._centre) * self._scale)
 
