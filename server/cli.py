@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{problem.message} {problem.hint}".strip(), file=sys.stderr)
         return problem.exit_code
     except (KeyboardInterrupt, Cancelled):
-        print("Interrupted: nothing was saved.", file=sys.stderr)
+        print(getattr(args, "interrupted", "Interrupted: nothing was saved."), file=sys.stderr)
         return 130
     if result is not None:
         print(json.dumps(result) if args.json else _readable(result))
@@ -149,6 +149,7 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.set_defaults(interrupted="Interrupted. The same command goes on from about here.")
     _add_common(parser)
     parser.add_argument("prompt", metavar="PROMPT")
     parser.add_argument("--out", type=Path, default=Path(out))
@@ -258,8 +259,10 @@ def _make(recipe_data: dict[str, Any], args: argparse.Namespace, keep: Callable[
 
         use_half_of_the_cores()
         prior = load_prior(recipe.prior, args.device, args.low_vram)
-        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device)
+        unfinished = args.out.with_name(f".{args.out.name}.unfinished")
+        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished)
         keep(Path(folder))
+        shutil.rmtree(unfinished, ignore_errors=True)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -101,11 +102,16 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
 
     optimising = register_optimizer_step_pre_hook(lambda *_: watch.enter("optimiser"))
     try:
-        outcome: Outcome = optimise(_Watched(subject, watch), _Asked(prior, watch), recipe, after_step, before_step)
+        watched, asked = _Watched(subject, watch), _Asked(prior, watch)
+        outcome: Outcome = optimise(watched, asked, recipe, after_step, before_step, _warn)
     finally:
         optimising.remove()
     parts = {name: round(seconds / outcome.steps, 5) for name, seconds in watch.seconds.items()}
     return {**parts, "total": round(sum(watch.seconds.values()) / outcome.steps, 5), "steps": outcome.steps}
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _watch_field(field: RadianceField, watch: Stopwatch) -> None:
@@ -126,6 +132,8 @@ class _Watched:
     """A subject whose image says when its gradient has arrived."""
 
     def __init__(self, subject: RadianceSubject, watch: Stopwatch) -> None:
+        self.parameter_groups, self.state = subject.parameter_groups, subject.state
+        self.restore, self.lighten = subject.restore, subject.lighten
         self._subject = subject
         self._watch = watch
 
@@ -134,9 +142,6 @@ class _Watched:
         exposure.image.register_hook(lambda gradient: self._watch.enter("compositing"))
         self._watch.enter("guidance")
         return exposure
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        return self._subject.parameter_groups()
 
 
 class _Asked:

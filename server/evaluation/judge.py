@@ -28,7 +28,8 @@ from server.priors.embedded.wording import build_tokenizer
 
 NAMES = (*KINDS, *PATTERNS)
 HUES = tuple(COLOURS)
-STEPS = 2500
+WIDTHS = (3, 32, 64, 96, 128)
+STEPS = 4000
 BATCH = 64
 VIEWS, WINDOWS = 300, 500
 SURFACES = 0.4
@@ -51,28 +52,40 @@ class Judge(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (3, 24, 48, 96, 128)
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(8, b), nn.ReLU())
-                for a, b in pairwise(widths)
-            ),
-            nn.Conv2d(128, 128, 3, padding=1),
-            nn.ReLU(),
+        self.stages = nn.ModuleList([_stage(a, b) for a, b in pairwise(WIDTHS)])
+        # Where something is tells an object's kind, so the last stage is summed up in quarters. Which of two colours is
+        # the dot's is seen in detail, whatever the place, so the others are summed up whole.
+        found = 2 * sum(WIDTHS[1:-1]) + 2 * 4 * WIDTHS[-1]
+        self.heads = nn.ModuleList(
+            [
+                nn.Sequential(nn.Linear(found, 128), nn.ReLU(), nn.Linear(128, n))
+                for n in (len(NAMES), len(HUES), len(HUES))
+            ]
         )
-        self.heads = nn.ModuleList([nn.Linear(128 * 8, n) for n in (len(NAMES), len(HUES), len(HUES))])
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
-        seen = self.stages(2 * pictures - 1)
-        # Where something is tells an object's kind; the largest and the mean answer tell a surface's.
-        pooled = torch.cat(
-            [functional.adaptive_avg_pool2d(seen, 2).flatten(1), functional.adaptive_max_pool2d(seen, 2).flatten(1)], 1
-        )
-        return [head(pooled) for head in self.heads]
+        seen, found = 2 * pictures - 1, []
+        for stage in self.stages:
+            seen = stage(seen)
+            parts = 2 if stage is self.stages[-1] else 1
+            found.append(functional.adaptive_avg_pool2d(seen, parts).flatten(1))
+            found.append(functional.adaptive_max_pool2d(seen, parts).flatten(1))
+        return [head(torch.cat(found, 1)) for head in self.heads]
 
     @torch.no_grad()
     def look(self, pictures: Tensor) -> Verdict:
         return Verdict(*(logits.argmax(1) for logits in self(pictures)))
+
+
+def _stage(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=2, padding=1),
+        nn.GroupNorm(8, after),
+        nn.ReLU(),
+        nn.Conv2d(after, after, 3, padding=1),
+        nn.GroupNorm(8, after),
+        nn.ReLU(),
+    )
 
 
 def trained_judge(cache: Path, steps: int = STEPS, on_step: Callable[[], object] = lambda: None) -> Judge:
@@ -83,7 +96,7 @@ def trained_judge(cache: Path, steps: int = STEPS, on_step: Callable[[], object]
         on_step: called once for each training step, also for those of a judge that is there already.
     """
     bank = PictureBank(cache, 64, VIEWS, WINDOWS, torch.device("cpu"))
-    path = cache / f"judge-{steps}-{bank.version}-{fingerprint(Judge, train_judge, answer_of)}.safetensors"
+    path = cache / f"judge-{steps}-{bank.version}-{fingerprint(Judge, _stage, train_judge, answer_of)}.safetensors"
     if path.exists():
         judge = Judge()
         load_model(judge, path)

@@ -106,6 +106,24 @@ class PictureSubject:
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.picture.network.parameters()), "lr": 5e-3}]
 
+    def state(self) -> dict[str, Tensor]:
+        looks = torch.tensor([self._windows, self._samples])
+        return {"looks": looks, **{f"picture.{name}": value for name, value in self.picture.state_dict().items()}}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self._windows, self._samples = (int(number) for number in state["looks"])
+        prefix = "picture."
+        self.picture.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+
+    def lighten(self) -> str | None:
+        if self._windows > 1:
+            self._windows //= 2
+            return f"{self._windows} of its windows are looked at in every step"
+        if self._samples > 1:
+            self._samples //= 2
+            return "fewer points are averaged for every pixel"
+        return None
+
 
 def cut_where_ordinary(image: Tensor, periodic: tuple[bool, bool]) -> Tensor:
     """Move a tile's origin, along its periodic axes (x, y), to where neighbouring pixels differ as much as on average.

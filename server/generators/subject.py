@@ -19,11 +19,13 @@ class Exposure:
         image: [B, 3, S, S] in [0, 1], to be judged by the prior.
         views: the cameras it was seen from, or None for a flat picture.
         penalty: scalar added to the loss, on the scale of a mean squared latent error.
+        visible: mean opacity of what is seen, in [0, 1]; a flat picture fills its frame.
     """
 
     image: Tensor
     views: Views | None
     penalty: Tensor
+    visible: float = 1.0
 
 
 class Subject(Protocol):
@@ -34,3 +36,15 @@ class Subject(Protocol):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Groups for torch.optim.Adam, each with its peak learning rate."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that steps change, by name; may share memory with the subject."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Be as `state`, from any device, says; parameters keep their identity."""
+
+    def lighten(self) -> str | None:
+        """Look at about half as much in every step from now on, and say so; None when there is nothing left to halve.
+
+        Steps never halve anything by themselves: it is asked for when memory ran out.
+        """

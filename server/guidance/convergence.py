@@ -48,6 +48,17 @@ class Convergence:
         self._below = 0
         self.q = float("inf")
 
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers; nothing before the first update."""
+        if self._mean is None:
+            return {}
+        return {"mean": self._mean, "counts": torch.tensor([self._updates, self._below])}
+
+    def restore(self, state: dict[str, Tensor], device: torch.device) -> None:
+        """Remember what `state` says."""
+        self._mean = state["mean"].to(device) if state else None
+        self._updates, self._below = (int(count) for count in state["counts"]) if state else (0, 0)
+
     def update(self, shift: Tensor, bandwidth: float) -> bool:
         """Take the newest m = target - x [B, ...]; True once converged. `q` holds the current value."""
         scaled = shift.detach() / bandwidth

@@ -17,6 +17,7 @@ from server.jobs.store import Conflict, Job, Store
 
 # A cancelled job is normally left within one step. Loading a model cannot be interrupted, so its worker is replaced.
 CANCEL_GRACE_S = 5.0
+GO_ON = "Submit the recipe again: it goes on from where it was."
 
 
 class _Device:
@@ -187,7 +188,8 @@ class Queue:
                 return
             self._running[job.id] = worker
             folder = str(job_folder(self._data_dir, job.id).absolute())
-            worker.send("make", job=job.id, recipe=job.recipe, folder=folder)
+            unfinished = str((self._data_dir / "unfinished").absolute())
+            worker.send("make", job=job.id, recipe=job.recipe, folder=folder, unfinished=unfinished)
             device.state = "busy"
         try:
             self._see_through(device, worker, job)
@@ -223,7 +225,7 @@ class Queue:
         if job.id in self._cancelled:
             self._store.end(job.id, "cancelled")
         elif self._closing:
-            error = Problem("server-stopped", "The server was stopped while this job ran.", "Submit the recipe again.")
+            error = Problem("server-stopped", "The server was stopped while this job ran.", GO_ON)
             self._store.end(job.id, "failed", error=error.as_json())
         else:
             self._store.end(job.id, "failed", error=_death(ending, device, worker).as_json())
@@ -232,5 +234,5 @@ class Queue:
 def _death(ending: str, device: _Device, worker: WorkerProcess) -> Problem:
     words = worker.last_words()
     last = f" Its last words: {words}" if words else ""
-    hint = f"The server has a new worker for the next job; submit the recipe again. Log: {device.log}"
+    hint = f"{GO_ON} Log: {device.log}"
     return Problem("worker-died", f"The worker {ending} while this job ran.{last}", hint)

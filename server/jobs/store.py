@@ -263,7 +263,7 @@ class Store:
         error = Problem(
             "server-restarted",
             "The server stopped while this job ran.",
-            "Nothing else was lost; the recipe is kept: submit it again.",
+            "Submit its recipe again: it goes on from where it was.",
         )
         with self._lock:
             marks = ", ".join("?" * len(ACTIVE))

@@ -2,7 +2,7 @@
 
 It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
 
-    {"order": "make", "job": id, "recipe": {...}, "folder": path}
+    {"order": "make", "job": id, "recipe": {...}, "folder": path, "unfinished": path}
     {"order": "cancel" | "finish" | "pause" | "resume", "job": id}
 
     {"answer": "ready", "facts": {...}}                                         once
@@ -177,7 +177,8 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         report(Progress("Loading", 0.0))
         prior = priors.get(recipe.prior)
         control.should_stop()
-        result = produce(recipe, prior, folder, report, control.should_stop, priors.device)
+        unfinished = Path(order["unfinished"])
+        result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished)
         answers.send("done", job=job_id, report=result)
     except Cancelled:
         answers.send("cancelled", job=job_id)
@@ -189,13 +190,10 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
 
 
 def _unforeseen(error: Exception) -> dict[str, str]:
-    import torch
+    from server.studio.health import is_out_of_memory, out_of_memory
 
-    # torch's CPU allocator raises a plain RuntimeError.
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
-        first = str(error).split("\n")[0] or "an allocation failed"
-        hint = "Use a smaller preset or resolution, or close other programs."
-        return Problem("out-of-memory", f"There was not enough memory: {first}.", hint).as_json()
+    if is_out_of_memory(error):
+        return out_of_memory(error).as_json()
     said = traceback.format_exception_only(error)[-1].strip()
     return Problem("internal", f"The job failed: {said}", "The worker's log has the details.").as_json()
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from server.errors import JobFailed
-from server.generators.subject import Subject
+from server.generators.subject import Exposure, Subject
 from server.guidance.choosing import choose_estimator
 from server.guidance.convergence import Convergence
 from server.guidance.schedules import Schedule
@@ -21,13 +22,17 @@ from server.priors.branches import PerpendicularNegative
 from server.priors.denoiser import Guided, Prior
 from server.priors.views import Views
 from server.recipe import Recipe
+from server.studio.health import MOST_BAD_STEPS, Pulse, is_out_of_memory, out_of_memory
+from server.studio.snapshot import Snapshot
 
 WARM_UP_STEPS = 20
 DECAY_FROM = 0.7
 FINAL_LEARNING_RATE = 0.1
-MAX_BAD_STEPS = 10
 # The run may end by itself once its bandwidth is within this factor of the last one.
 NARROW = 1.5
+SNAPSHOTS = 20
+# What broken numbers leave behind is finished from this share of the steps on; before, it is a blur.
+LEAST_TO_KEEP = 0.4
 
 StopRequest = Callable[[], Literal["finish"] | None]
 
@@ -48,8 +53,9 @@ class Outcome:
     """How the optimisation ended.
 
     Attributes:
-        stopped_by: "steps" | "converged" | "time" | "finish".
+        steps: steps that made the result.
         denoiser_calls: evaluations of the network, counted per image and per guidance branch.
+        stopped_by: "steps" | "converged" | "time" | "finish" | "not-finite".
         skipped_steps: steps thrown away because a gradient was not finite.
     """
 
@@ -78,81 +84,207 @@ def optimise(
     recipe: Recipe,
     on_step: Callable[[Step], None],
     should_stop: StopRequest,
+    on_warning: Callable[[str], None],
+    on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
+    start: Snapshot | None = None,
 ) -> Outcome:
     """Climb until the recipe's steps are done, the shift has vanished, time is up or the user has seen enough.
 
+    Args:
+        on_warning: told in a sentence what went wrong and was mended: steps skipped, a shape that vanished, memory.
+        on_snapshot: called about SNAPSHOTS times in a run.
+        start: of an earlier run with the same recipe, to go on from; on a CPU it ends in the same bits.
+
     Raises:
-        JobFailed: code "not-finite" when gradients stay non-finite for several steps in a row.
+        JobFailed: "not-finite" when numbers stay broken before there is anything to keep; "nothing-formed" when nothing
+            was left to be seen for the second time; "out-of-memory".
         Cancelled: from `should_stop`.
     """
-    card, guidance = prior.card, recipe.guidance
-    scale = card.guidance_scale if guidance.scale is None else guidance.scale
-    bandwidth_at = Schedule(
-        guidance.bandwidth_schedule,
-        guidance.bandwidth_start or card.bandwidth_start,
-        guidance.bandwidth_end or card.bandwidth_end,
-    )
-    estimate = choose_estimator(guidance, card.estimator)
-    # Every step looks at another view, so norms are averaged, not shifts.
-    convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
-    optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, recipe.steps))
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-
-    clock = _Clock()
-    calls = skipped = skipped_in_a_row = 0
-    stopped_by, done = "steps", 0
-    for step in range(recipe.steps):
-        if clock.excluding(should_stop) == "finish":
+    climb = _Climb(subject, prior, recipe)
+    if start is not None:
+        climb.restore(start)
+    first, good = climb.snapshot(), climb.snapshot()
+    every = max(1, recipe.steps // SNAPSHOTS)
+    lightened = False
+    stopped_by = "steps"
+    while climb.step < recipe.steps:
+        if climb.excluding(should_stop) == "finish":
             stopped_by = "finish"
             break
-        if recipe.time_budget_s is not None and clock.seconds() > recipe.time_budget_s:
+        if recipe.time_budget_s is not None and climb.seconds() > recipe.time_budget_s:
             stopped_by = "time"
             break
-        progress = step / recipe.steps
-        bandwidth = bandwidth_at(progress)
-        generator = step_generator(recipe.seed, step)
-
-        exposure = subject.expose(step, progress, generator)
-        image = exposure.image
-        if image.shape[-1] != card.image_size:
-            image = torch.nn.functional.interpolate(
-                image, size=(card.image_size, card.image_size), mode="bilinear", align_corners=False
-            )
-        latent = prior.encode(image)
-        denoiser = _guided(prior, recipe, scale, exposure.views)
-        with torch.no_grad():
-            target = estimate(denoiser, latent.detach(), bandwidth, generator).target
-        calls += denoiser.calls * len(latent)
-
-        # d loss / d latent = (latent - target) / numel: the mean-shift direction, autograd does the rest.
-        loss = 0.5 * (latent - target).square().mean() + exposure.penalty
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        finite = bool(torch.isfinite(loss)) and all(
-            bool(torch.isfinite(p.grad).all()) for p in parameters if p.grad is not None
-        )
-        if finite:
-            optimiser.step()
-            skipped_in_a_row = 0
-        else:
-            skipped += 1
-            skipped_in_a_row += 1
-            if skipped_in_a_row >= MAX_BAD_STEPS:
+        try:
+            converged = climb.advance()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            less = None if lightened else climb.lighten()
+            if less is None:
+                raise out_of_memory(error) from error
+            lightened = True
+            on_warning(f"Memory ran out at step {climb.step + 1}; {less} from here on.")
+            continue
+        if climb.bad_in_a_row >= MOST_BAD_STEPS:
+            broke_at = climb.step - MOST_BAD_STEPS + 1
+            climb.fall_back(good)
+            if good.step < LEAST_TO_KEEP * recipe.steps:
                 raise JobFailed(
                     "not-finite",
-                    f"The optimisation produced numbers that are not finite at step {step + 1}.",
+                    f"The optimisation produced numbers that are not finite from step {broke_at} on.",
                     "Try another seed, a smaller guidance scale or a larger final bandwidth.",
                 )
-        schedule.step()
-        done = step + 1
-        on_step(Step(done, recipe.steps, bandwidth, clock.seconds(), calls))
-        # Under a wide kernel any picture is near its target, measured in bandwidths; only the narrow end tells.
-        narrow = bandwidth <= NARROW * bandwidth_at(1.0)
-        if narrow and convergence.update(target - latent.detach(), bandwidth):
+            on_warning(f"Numbers were not finite from step {broke_at} on; the result is that of step {good.step}.")
+            stopped_by = "not-finite"
+            break
+        if climb.is_lost():
+            climb.revive(first)
+            on_warning(f"Nothing was left to be seen at step {climb.step}; the shape starts anew.")
+        on_step(climb.last)
+        if converged:
             stopped_by = "converged"
             break
-    return Outcome(done, calls, clock.seconds(), stopped_by, skipped)
+        if climb.step % every == 0 and climb.bad_in_a_row == 0:
+            good = climb.snapshot()
+            on_snapshot(good)
+    if climb.skipped:
+        on_warning(f"{climb.skipped} steps were skipped: their gradients were not finite.")
+    return Outcome(climb.step, climb.calls, climb.seconds(), stopped_by, climb.skipped)
+
+
+class _Climb:
+    """The state of a run, and one step of it."""
+
+    def __init__(self, subject: Subject, prior: Prior, recipe: Recipe) -> None:
+        card, guidance = prior.card, recipe.guidance
+        self._subject = subject
+        self._prior = prior
+        self._recipe = recipe
+        self._scale = card.guidance_scale if guidance.scale is None else guidance.scale
+        self._bandwidth_at = Schedule(
+            guidance.bandwidth_schedule,
+            guidance.bandwidth_start or card.bandwidth_start,
+            guidance.bandwidth_end or card.bandwidth_end,
+        )
+        self._estimate = choose_estimator(guidance, card.estimator)
+        # Every step looks at another view, so norms are averaged, not shifts.
+        self._convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
+        self._optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15)
+        self._peaks = [group["lr"] for group in self._optimiser.param_groups]
+        self._parameters = [p for group in self._optimiser.param_groups for p in group["params"]]
+        self._pulse = Pulse()
+        self._visible = 1.0
+        self._since = time.monotonic()
+        self.step = self.calls = self.skipped = self.bad_in_a_row = 0
+        self.last = Step(0, recipe.steps, 0.0, 0.0, 0)
+
+    def seconds(self) -> float:
+        """Of optimisation; waiting for the user, while paused, does not count."""
+        return time.monotonic() - self._since
+
+    def excluding(self, ask: StopRequest) -> Literal["finish"] | None:
+        before = time.monotonic()
+        answer = ask()
+        self._since += time.monotonic() - before
+        return answer
+
+    def advance(self) -> bool:
+        """Take the next step, or skip it when its numbers are not finite. True once converged."""
+        recipe, progress = self._recipe, self.step / self._recipe.steps
+        bandwidth = self._bandwidth_at(progress)
+        generator = step_generator(recipe.seed, self.step)
+        exposure = self._subject.expose(self.step, progress, generator)
+        latent = self._prior.encode(self._as_seen(exposure))
+        denoiser = _guided(self._prior, recipe, self._scale, exposure.views)
+        with torch.no_grad():
+            target = self._estimate(denoiser, latent.detach(), bandwidth, generator).target
+        self.calls += denoiser.calls * len(latent)
+
+        # d loss / d latent = (latent - target) / numel: the mean-shift direction, autograd does the rest.
+        penalty = self._pulse.penalty_weight * exposure.penalty
+        loss = 0.5 * (latent - target).square().mean() + penalty
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if self._is_finite(loss):
+            factor = learning_rate_factor(self.step, recipe.steps)
+            for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
+                group["lr"] = peak * factor
+            self._optimiser.step()
+            self.bad_in_a_row = 0
+        else:
+            self.skipped += 1
+            self.bad_in_a_row += 1
+        self._visible = exposure.visible
+        self.step += 1
+        self.last = Step(self.step, recipe.steps, bandwidth, self.seconds(), self.calls)
+        # Under a wide kernel any picture is near its target, measured in bandwidths; only the narrow end tells.
+        narrow = bandwidth <= NARROW * self._bandwidth_at(1.0)
+        return narrow and self._convergence.update(target - latent.detach(), bandwidth)
+
+    def is_lost(self) -> bool:
+        """Whether the subject has not been seen for long. Raises JobFailed the second time."""
+        return self._pulse.is_lost(self._visible)
+
+    def revive(self, first: Snapshot) -> None:
+        """Put the subject back to how it was at first; step, schedules and counters go on."""
+        self._subject.restore(_part(first.tensors, "subject."))
+        self._optimiser.state.clear()
+
+    def lighten(self) -> str | None:
+        self._optimiser.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return self._subject.lighten()
+
+    def snapshot(self) -> Snapshot:
+        pulse = self._pulse
+        counters = [self.calls, self.skipped, pulse.unseen, int(pulse.revived)]
+        tensors = {
+            "counters": torch.tensor(counters),
+            **{f"subject.{name}": value for name, value in self._subject.state().items()},
+            **{f"convergence.{name}": value for name, value in self._convergence.state().items()},
+        }
+        for number, parameter in enumerate(self._parameters):
+            for name, value in self._optimiser.state.get(parameter, {}).items():
+                tensors[f"adam.{number}.{name}"] = value
+        copied = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
+        return Snapshot(copied, self.step, self.seconds())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        tensors = snapshot.tensors
+        self._subject.restore(_part(tensors, "subject."))
+        device = self._parameters[0].device
+        self._convergence.restore(_part(tensors, "convergence."), device)
+        self._optimiser.state.clear()
+        for number, parameter in enumerate(self._parameters):
+            moments = _part(tensors, f"adam.{number}.")
+            if moments:
+                # Adam counts its steps on the CPU.
+                self._optimiser.state[parameter] = {
+                    name: value.clone() if name == "step" else value.to(parameter.device, copy=True)
+                    for name, value in moments.items()
+                }
+        self.calls, self.skipped, self._pulse.unseen, revived = (int(number) for number in tensors["counters"])
+        self._pulse.revived = bool(revived)
+        self.step, self.bad_in_a_row = snapshot.step, 0
+        self._since = time.monotonic() - snapshot.seconds
+
+    def fall_back(self, snapshot: Snapshot) -> None:
+        """Be as the snapshot says, without forgetting what was spent since."""
+        calls, skipped, since = self.calls, self.skipped, self._since
+        self.restore(snapshot)
+        self.calls, self.skipped, self._since = calls, skipped, since
+
+    def _as_seen(self, exposure: Exposure) -> Tensor:
+        size = self._prior.card.image_size
+        if exposure.image.shape[-1] == size:
+            return exposure.image
+        return torch.nn.functional.interpolate(exposure.image, size=(size, size), mode="bilinear", align_corners=False)
+
+    def _is_finite(self, loss: Tensor) -> bool:
+        return bool(torch.isfinite(loss)) and all(
+            bool(torch.isfinite(p.grad).all()) for p in self._parameters if p.grad is not None
+        )
 
 
 def _guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> Guided:
@@ -166,17 +298,5 @@ def _guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> 
     return Guided(prior, conditional, unconditional, scale)
 
 
-class _Clock:
-    """Seconds of optimisation; waiting for the user, while paused, does not count."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._since
-
-    def excluding(self, ask: StopRequest) -> Literal["finish"] | None:
-        before = time.monotonic()
-        answer = ask()
-        self._since += time.monotonic() - before
-        return answer
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -17,7 +17,9 @@ from PIL import Image, PngImagePlugin
 from server import __version__
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
+from server.generators.radiance_field.resolution import SMALL
 from server.generators.radiance_field.subject import RadianceSubject
+from server.generators.subject import Subject
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
 from server.priors.denoiser import Prior
@@ -28,20 +30,31 @@ from server.studio.checkpoint import save_field
 from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
 from server.studio.finishing import finish_field
 from server.studio.optimisation import Outcome, Step, StopRequest, optimise, step_generator
+from server.studio.snapshot import Snapshot, Unfinished
 
 # Shares of a job's progress bar, from measured durations with the prior that ships.
 LOADED, OPTIMISED = 0.03, 0.90
 # Previews cost time that the optimisation could use: about this many over a whole job, and never two within a second.
 PREVIEWS = 12
 PREVIEW_INTERVAL_S = 1.0
+# What a crash may cost, at most, beside the steps between two snapshots.
+SAVE_INTERVAL_S = 5.0
 
 
 def produce(
-    recipe: Recipe, prior: Prior, folder: Path, on_event: OnEvent, should_stop: StopRequest, device: str = "cpu"
+    recipe: Recipe,
+    prior: Prior,
+    folder: Path,
+    on_event: OnEvent,
+    should_stop: StopRequest,
+    device: str = "cpu",
+    unfinished: Path | None = None,
 ) -> dict[str, Any]:
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
     Args:
+        unfinished: folder for the state of runs that are under way. The same recipe, asked for again after a crash, a
+            failure or a cancel, goes on from there. None keeps nothing.
         on_event: called from this thread with every event of server/studio/events.py.
         should_stop: polled every step; returns "finish" to stop optimising and keep what exists, may block (pause), and
             may raise `Cancelled`.
@@ -57,22 +70,32 @@ def produce(
     # Reads the prompt once, so that a refusal comes before any work.
     prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.kind == "mesh" else None)
     on_event(Progress("Loading", LOADED))
+    kept = None if unfinished is None else Unfinished(unfinished, recipe, prior.card)
     make = _make_mesh if recipe.kind == "mesh" else _make_texture
     started = time.monotonic()
-    report = make(recipe, prior, folder, on_event, should_stop, device)
+    report = make(recipe, prior, folder, on_event, should_stop, device, kept)
     report["seconds"] = round(time.monotonic() - started, 2)
     report["artifacts"] = sorted([*report["artifacts"], "recipe.json", "report.json"])
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=2))
     (folder / "report.json").write_text(json.dumps(report, indent=2))
+    if kept is not None:
+        kept.discard()
     on_event(Progress("Done", 1.0, report["steps"], recipe.steps, 0.0, report["denoiser_calls"]))
     return report
 
 
 def _make_mesh(
-    recipe: Recipe, prior: Prior, folder: Path, on_event: OnEvent, should_stop: StopRequest, device: str
+    recipe: Recipe,
+    prior: Prior,
+    folder: Path,
+    on_event: OnEvent,
+    should_stop: StopRequest,
+    device: str,
+    kept: Unfinished | None,
 ) -> dict[str, Any]:
     card = prior.card
-    size = recipe.render_size or min(card.image_size, 64)
+    # A processor would spend minutes a step on the last pixels.
+    size = recipe.render_size or (min(card.image_size, SMALL) if device == "cpu" else card.image_size)
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
@@ -85,8 +108,7 @@ def _make_mesh(
         if mesh is not None:
             on_event(PreviewMesh(mesh))
 
-    outcome = optimise(subject, prior, recipe, _Narrator("Shaping", on_event, preview), should_stop)
-    _mention_skipped(outcome, on_event)
+    outcome = _optimise(subject, prior, recipe, _Narrator("Shaping", on_event, preview), should_stop, on_event, kept)
     should_stop()
     occupied = subject.occupancy.cells.cpu().numpy()
 
@@ -105,7 +127,13 @@ def _make_mesh(
 
 
 def _make_texture(
-    recipe: Recipe, prior: Prior, folder: Path, on_event: OnEvent, should_stop: StopRequest, device: str
+    recipe: Recipe,
+    prior: Prior,
+    folder: Path,
+    on_event: OnEvent,
+    should_stop: StopRequest,
+    device: str,
+    kept: Unfinished | None,
 ) -> dict[str, Any]:
     texture = recipe.texture
     shorter = min(texture.width, texture.height)
@@ -120,8 +148,7 @@ def _make_texture(
         pixels = picture.paint(max(1, round(texture.width * scale)), max(1, round(texture.height * scale)), samples=1)
         on_event(PreviewImage(_to_bytes(pixels)))
 
-    outcome = optimise(subject, prior, recipe, _Narrator("Painting", on_event, preview), should_stop)
-    _mention_skipped(outcome, on_event)
+    outcome = _optimise(subject, prior, recipe, _Narrator("Painting", on_event, preview), should_stop, on_event, kept)
     on_event(Progress("Saving", OPTIMISED, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
     pixels = _to_bytes(cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic))
     notes = PngImagePlugin.PngInfo()
@@ -148,9 +175,31 @@ def _account(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _mention_skipped(outcome: Outcome, on_event: OnEvent) -> None:
-    if outcome.skipped_steps:
-        on_event(Log("warning", f"{outcome.skipped_steps} steps were skipped: their gradients were not finite."))
+def _optimise(
+    subject: Subject,
+    prior: Prior,
+    recipe: Recipe,
+    on_step: Callable[[Step], None],
+    should_stop: StopRequest,
+    on_event: OnEvent,
+    kept: Unfinished | None,
+) -> Outcome:
+    """Optimise from where an earlier run with this recipe was, if one was kept, and keep this one's state on disk."""
+    start = None if kept is None else kept.load()
+    if start is not None:
+        on_event(Log("info", f"Going on from step {start.step} of {recipe.steps}, where an earlier run was stopped."))
+    saved = time.monotonic()
+
+    def save(snapshot: Snapshot) -> None:
+        nonlocal saved
+        if kept is not None and time.monotonic() - saved >= SAVE_INTERVAL_S:
+            kept.save(snapshot)
+            saved = time.monotonic()
+
+    def warn(message: str) -> None:
+        on_event(Log("warning", message))
+
+    return optimise(subject, prior, recipe, on_step, should_stop, warn, save, start)
 
 
 class _Narrator:

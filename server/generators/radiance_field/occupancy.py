@@ -40,8 +40,23 @@ class OccupancyGrid:
         corner = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).view(-1, 3)
         jitter = torch.rand(corner.shape, generator=generator).to(device)
         seen = density((corner + jitter) * (2 / side) - 1)
-        self._density = seen if self._density is None else torch.maximum(self._density * DECAY, seen)
-        grown = (self._density > OCCUPIED_DENSITY).view(1, 1, side, side, side).float()
+        self._take(seen if self._density is None else torch.maximum(self._density * DECAY, seen))
+
+    def state(self) -> dict[str, Tensor]:
+        """{"occupancy": the decaying maximum, [side^3]}; nothing before the first refresh."""
+        return {} if self._density is None else {"occupancy": self._density}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Be as `state` says."""
+        if "occupancy" in state:
+            self._take(state["occupancy"].to(self.cells.device))
+        else:
+            self._density = None
+            self.cells = torch.ones_like(self.cells)
+
+    def _take(self, density: Tensor) -> None:
+        self._density = density
+        grown = (density > OCCUPIED_DENSITY).view(1, 1, self.side, self.side, self.side).float()
         # One look per cell misses thin parts at cell borders; growing by one cell keeps their neighbourhood alive.
         self.cells = torch.nn.functional.max_pool3d(grown, 3, stride=1, padding=1)[0, 0] > 0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.occupancy import OccupancyGrid
@@ -15,6 +16,9 @@ from server.priors.views import Views
 OPAQUE = 7.0
 # Occupied samples of a ray, counted from the front, are evaluated in these batches; solid things end in the first.
 BATCHES = ((0, 6), (6, 14), (14, 10**6))
+# Points on rays at a time. A larger rendering is made in parts that keep no graph and are made again on the way back:
+# a third more time, and memory that does not grow with the number of pixels.
+MOST_POINTS = 2**21
 
 
 @dataclass(frozen=True)
@@ -54,28 +58,57 @@ def render(
     origin, direction = origin[hits], direction[hits]
     near, step = (-along - half_chord)[hits], (2 * half_chord / samples)[hits]
 
-    if generator is None:
-        jitter = torch.full((len(hits), samples), 0.5, device=device)
-    else:
-        jitter = torch.rand(len(hits), samples, generator=generator).to(device)
-    depth = near[:, None] + (torch.arange(samples, device=device) + jitter) * step[:, None]
-    points = (origin[:, None] + depth[..., None] * direction[:, None]).view(-1, 3)
+    rays = max(1, MOST_POINTS // samples)
+    parts = []
+    for first in range(0, len(hits), rays):
+        mine = slice(first, first + rays)
+        some = (origin[mine], direction[mine], near[mine], step[mine])
+        # Drawn here: a part that is made again must see the same points.
+        if generator is None:
+            jitter = torch.full((len(some[0]), samples), 0.5, device=device)
+        else:
+            jitter = torch.rand(len(some[0]), samples, generator=generator).to(device)
+        if len(hits) <= rays:
+            parts.append(_march(field, occupancy, *some, jitter))
+        else:
+            parts.append(checkpoint(_march, field, occupancy, *some, jitter, use_reentrant=False))
+    seen, absorbed = (torch.cat(part) for part in zip(*parts, strict=True)) if parts else (origin, near)
 
-    keep, density, colour = _visible(field, points, occupancy.occupied(points).view(-1, samples), step)
-    optical = torch.zeros(len(points), device=device).index_put((keep,), density).view(-1, samples) * step[:, None]
-    # Transmittance before each sample: exp of minus what lies in front of it.
-    before = torch.exp(-(optical.cumsum(-1) - optical))
-    weight = before * (1 - torch.exp(-optical))
-    ray_of = torch.div(keep, samples, rounding_mode="floor")
-    seen = torch.zeros(len(hits), 3, device=device).index_add(0, ray_of, weight.view(-1)[keep, None] * colour)
-
-    opacity = torch.zeros(count, device=device).index_put((hits,), weight.sum(-1))
+    opacity = torch.zeros(count, device=device).index_put((hits,), absorbed)
     image = torch.zeros(count, 3, device=device).index_put((hits,), seen)
     if views.background is not None:
         behind = views.background[:, None].expand(-1, size * size, -1).reshape(count, 3)
         image = image + (1 - opacity)[:, None] * behind
     shape = (len(views), size, size)
     return Rendering(image.view(*shape, 3).permute(0, 3, 1, 2), opacity.view(shape))
+
+
+def _march(
+    field: RadianceField,
+    occupancy: OccupancyGrid,
+    origin: Tensor,
+    direction: Tensor,
+    near: Tensor,
+    step: Tensor,
+    jitter: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Light [R, 3] and opacity [R] gathered along R rays.
+
+    Args:
+        origin, direction: [R, 3]; near: [R] where each ray enters the ball; step: [R] length of its steps.
+        jitter: [R, samples] in [0, 1), place of the sample in each step.
+    """
+    device, samples = origin.device, jitter.shape[1]
+    depth = near[:, None] + (torch.arange(samples, device=device) + jitter) * step[:, None]
+    points = (origin[:, None] + depth[..., None] * direction[:, None]).view(-1, 3)
+    keep, density, colour = _visible(field, points, occupancy.occupied(points).view(-1, samples), step)
+    optical = torch.zeros(len(points), device=device).index_put((keep,), density).view(-1, samples) * step[:, None]
+    # Transmittance before each sample: exp of minus what lies in front of it.
+    before = torch.exp(-(optical.cumsum(-1) - optical))
+    weight = before * (1 - torch.exp(-optical))
+    ray_of = torch.div(keep, samples, rounding_mode="floor")
+    light = torch.zeros(len(origin), 3, device=device).index_add(0, ray_of, weight.view(-1)[keep, None] * colour)
+    return light, weight.sum(-1)
 
 
 def _visible(field: RadianceField, points: Tensor, occupied: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.generators.radiance_field.rendering import render
+from server.generators.radiance_field.resolution import SMALL_UNTIL, side_at
 from server.generators.subject import Exposure
 from server.priors.card import CameraLaw
 
 OCCUPANCY_FROM_STEP = 40
 OCCUPANCY_EVERY = 10
-# The first shape is a blur at any resolution; half the pixels per side draw it in a quarter of the time.
-COARSE_UNTIL = 0.4
+LEAST_SIZE = 32
 # Weights of mean opacity and of its binary entropy against half the mean squared latent error. Without the first, haze
 # stays at the rim of the ball; without its ramp, the object evaporates before it has formed.
 OPACITY_WEIGHT = 0.007
@@ -49,17 +50,39 @@ class RadianceSubject:
         if step >= OCCUPANCY_FROM_STEP and step % OCCUPANCY_EVERY == 0:
             self.occupancy.refresh(self.field.density, generator)
         views = draw_views(self._cameras, self._views_per_step, step, generator).to(self._device)
-        coarse = progress < COARSE_UNTIL
-        size, samples = (self._size // 2, self._samples * 2 // 3) if coarse else (self._size, self._samples)
+        samples = self._samples * 2 // 3 if progress < SMALL_UNTIL else self._samples
+        size = side_at(progress, self._size, self.occupancy.share)
         rendering = render(self.field, self.occupancy, views, size, samples, generator)
         opacity = rendering.opacity.clamp(1e-4, 1 - 1e-4)
         entropy = -(opacity * opacity.log() + (1 - opacity) * (1 - opacity).log()).mean()
         opacity_ramp = min(1.0, progress / 0.5)
         penalty = OPACITY_WEIGHT * opacity_ramp * opacity.mean() + ENTROPY_WEIGHT * progress * entropy
-        return Exposure(rendering.image, views, penalty)
+        return Exposure(rendering.image, views, penalty, float(rendering.opacity.detach().mean()))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [
             {"params": list(self.field.grid.parameters()), "lr": 1e-2},
             {"params": list(self.field.decoder.parameters()), "lr": 5e-3},
         ]
+
+    def state(self) -> dict[str, Tensor]:
+        looks = torch.tensor([self._views_per_step, self._size])
+        return {"looks": looks, **_prefixed("field.", self.field.state_dict()), **self.occupancy.state()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self._views_per_step, self._size = (int(number) for number in state["looks"])
+        self.field.load_state_dict({k.removeprefix("field."): v for k, v in state.items() if k.startswith("field.")})
+        self.occupancy.restore(state)
+
+    def lighten(self) -> str | None:
+        if self._views_per_step > 1:
+            self._views_per_step //= 2
+            return f"{self._views_per_step} of its views are looked at in every step"
+        if self._size // 2 >= LEAST_SIZE:
+            self._size //= 2
+            return f"it is rendered with at most {self._size} pixels per side"
+        return None
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": value for name, value in tensors.items()}
