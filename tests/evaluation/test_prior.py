@@ -49,7 +49,7 @@ def test_the_judge_learns_what_renders_show(tmp_path: Path) -> None:
     table = object_table(build_tokenizer())
     batch = bank.draw_objects(table, 128, generator)
     names = torch.tensor([NAMES.index(table.captions[row].name) for row in batch.row])
-    assert (judge.look(batch.pictures).name == names).float().mean() > 0.25  # chance is 1 in 28
+    assert (judge.look(batch.pictures).name == names).float().mean() > 0.12  # chance is 1 in 28
 
 
 def test_wrong_names_and_wrong_colours_are_counted_apart_and_held_out_ones_by_themselves() -> None:
