@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from server.errors import JobFailed
 from server.meshing.fields import Bools, Density, Floats, Triangles
+from server.meshing.hidden import hidden_cells
 from server.meshing.overview import SIDE, Overview, log_density, nothing_solid, survey
 
 # Log-density relative to the level is cut to this range before interpolation. Cut, because the empty outside (logarithm
@@ -19,6 +20,10 @@ LOG_RANGE = 2.5
 
 # How fast log-density falls per unit length beyond the unit ball: clips the field by a smooth sphere, not by voxels.
 BALL_SLOPE = 100.0
+
+# The level was chosen by what cameras see. What they cannot see is solid from an eighth of it on: an underside is only
+# as dense as it must be to look solid from the side.
+HIDDEN_LIFT = np.log(8.0)
 
 # More than a smooth object has at the finest resolution (512), and what 4 GB and a minute can hold.
 MOST_SAMPLES = 48_000_000
@@ -45,7 +50,8 @@ def extract_surface(density: Density, resolution: int, level: float) -> tuple[Fl
     """Triangles of {density = level} inside the unit ball, with enclosed hollows filled.
 
     Args:
-        density: see fields.py. It is only asked where a coarse survey finds the surface near.
+        density: see fields.py. It is only asked where a coarse survey finds the surface near; what light cannot reach
+            is solid.
         resolution: cells along the object's longest side.
 
     Returns:
@@ -70,6 +76,11 @@ def sample_grid(density: Density, overview: Overview, resolution: int, level: fl
         raise nothing_solid()
     # A part thinner than a coarse cell shows at the cell's centre only as a faint density, hence the tenth.
     near = ndimage.binary_dilation(relative > np.log(0.1), block) & ~ndimage.binary_erosion(inside, block)
+    hidden = hidden_cells(overview)
+    lift = ndimage.gaussian_filter(HIDDEN_LIFT * hidden.astype(np.float32), 1.0)
+    # Solid, but not where it borders on the outside: cells are coarse, and an underside is hidden from above.
+    hidden &= ~ndimage.binary_dilation(~inside & ~hidden, block, border_value=1)
+    inside, near = inside | hidden, near & ~hidden
 
     low = np.maximum(cells.min(0) * (2 / SIDE) - 1, -1.0)
     high = np.minimum((cells.max(0) + 1) * (2 / SIDE) - 1, 1.0)
@@ -92,17 +103,18 @@ def sample_grid(density: Density, overview: Overview, resolution: int, level: fl
         part = asked[start : start + SAMPLES_AT_ONCE]
         index = np.unravel_index(part, wanted.shape)
         points = np.stack([axis[i] for axis, i in zip(axes, index, strict=True)], -1)
-        values.flat[part] = relative_log_density(density, points, level)
+        lifted = ndimage.map_coordinates(lift, ((points + 1) * (SIDE / 2) - 0.5).T, order=1, mode="nearest")
+        values.flat[part] = relative_log_density(density, points, level, lifted)
     return Grid(values, origin, spacing)
 
 
-def relative_log_density(density: Density, points: Floats, level: float) -> Floats:
-    """log(density / level) at points [N, 3], within [-LOG_RANGE, LOG_RANGE]; below zero beyond the unit ball."""
+def relative_log_density(density: Density, points: Floats, level: float, lift: Floats | float = 0.0) -> Floats:
+    """log(density / level) + lift at points [N, 3], within [-LOG_RANGE, LOG_RANGE]; below zero beyond the unit ball."""
     radius = np.linalg.norm(points, axis=-1)
     # Beyond the ball the field is asked on the sphere, and the slope makes the cut: a field that stops at the sphere
     # would leave a staircase there.
     asked = points * np.minimum(1, 0.999 / np.maximum(radius, 1e-6))[:, None]
-    values = log_density(density, asked) - np.float32(np.log(level))
+    values = log_density(density, asked) - np.float32(np.log(level)) + lift
     return np.clip(np.minimum(values, (1 - radius) * np.float32(BALL_SLOPE)), -LOG_RANGE, LOG_RANGE)
 
 

@@ -125,11 +125,12 @@ def test_a_field_of_tensors_is_finished_like_a_field_of_arrays() -> None:
     assert np.abs(result.mesh.colour[:, :3] / 255 - (back * 0.5 + 0.5)).max() < 0.03
 
 
-def test_noise_becomes_a_closed_mesh_and_is_called_dust() -> None:
+def test_thin_noise_becomes_a_closed_mesh_and_is_called_dust() -> None:
     rng = np.random.default_rng(0)
 
     def density(points: np.ndarray) -> np.ndarray:
-        return rng.exponential(6, len(points)).astype(np.float32)
+        # Over so short a way it stays transparent: what is opaque becomes solid behind its surface.
+        return np.where(np.linalg.norm(points, axis=1) < 0.3, rng.exponential(6, len(points)), 0).astype(np.float32)
 
     report = finish(
         density, position_as_colour, MeshRecipe(resolution=64, faces=5000, texture_size=0), lambda event: None

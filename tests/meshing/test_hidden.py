@@ -1,0 +1,61 @@
+"""What light cannot reach is solid; what it can reach keeps its shape, also from below the rim."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from server.meshing.fields import Density, Floats
+from server.meshing.hidden import hidden_cells
+from server.meshing.overview import SIDE, survey
+from server.meshing.surface import extract_surface, signed_volume
+from tests.meshing.fields import LEVEL, ball, box, mug, solid
+
+CENTRES = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
+
+
+def wormy(outside: Density, thickness: float = 0.1) -> Density:
+    """A shell without an underside, round an inside that is now above and now below the level."""
+
+    def density(points: Floats) -> Floats:
+        worms = LEVEL * np.exp(np.sin(40 * points[:, 0]) + np.sin(40 * points[:, 1]) - 0.5)
+        distance = outside(points)
+        open_below = points[:, 2] < -0.4
+        return np.where(distance > 0, 0, np.where((distance > -thickness) & ~open_below, 200, worms)).astype(np.float32)
+
+    return density
+
+
+def test_worms_behind_a_surface_are_gone_even_when_they_come_out_at_the_bottom() -> None:
+    vertices, triangles = extract_surface(wormy(box(0.5, 0.5, 0.5)), 64, LEVEL)
+    deep = (np.abs(vertices) < 0.35).all(1)
+    assert not deep.any()
+    assert abs(signed_volume(vertices, triangles) - 1.0) < 0.06
+
+
+def test_the_inside_of_a_solid_is_hidden_and_its_surface_is_not() -> None:
+    hidden = hidden_cells(survey(solid(ball(0.6))))
+    at = np.stack(np.meshgrid(CENTRES, CENTRES, CENTRES, indexing="ij"), -1)
+    radius = np.linalg.norm(at, axis=-1)
+    assert hidden[radius < 0.45].all()
+    assert not hidden[radius > 0.65].any()
+
+
+def test_what_can_be_looked_into_is_not_hidden() -> None:
+    hidden = hidden_cells(survey(solid(mug)))
+    inside = solid(mug)
+    # Straight down the middle of the mug there is air until its floor.
+    middle = SIDE // 2
+    column = np.stack([np.full(SIDE, CENTRES[middle]), np.full(SIDE, CENTRES[middle]), CENTRES], -1).astype(np.float32)
+    air = inside(column) < LEVEL
+    above_the_floor = np.arange(SIDE) > np.flatnonzero(~air).max()
+    assert not hidden[middle, middle][above_the_floor].any()
+
+
+def test_thin_fog_hides_nothing() -> None:
+    hidden = hidden_cells(survey(lambda points: np.full(len(points), 1.0, np.float32)))
+    assert not hidden.any()
+
+
+def test_a_round_underside_stays_round() -> None:
+    vertices, _ = extract_surface(solid(ball(0.6)), 64, LEVEL)
+    assert np.abs(np.linalg.norm(vertices, axis=1) - 0.6).max() < 0.02
