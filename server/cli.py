@@ -131,7 +131,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--prior", default="exact", help="a model, as `priors` lists them (default: exact)")
+    parser.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")

@@ -81,7 +81,7 @@ class Recipe(_Part):
     prompt: str = Field(min_length=1, max_length=1000)
     negative_prompt: str = Field(default="", max_length=1000)
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
-    prior: str = "exact"
+    prior: str = "embedded"
     preset: Preset = "standard"
     steps: int = Field(ge=1, le=100_000)
     views_per_step: int = Field(default=1, ge=1, le=64, description="views, or crops, rendered in every step")

@@ -80,18 +80,8 @@ def two_meshes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str,
     made = []
     for name in ("first", "second"):
         out = folder / f"{name}.npz"
-        cheap = [
-            "--steps",
-            "60",
-            "--render-size",
-            "24",
-            "--resolution",
-            "32",
-            "--faces",
-            "2000",
-            "--texture-size",
-            "128",
-        ]
+        cheap = ["--prior", "exact", "--steps", "60", "--render-size", "24"]
+        cheap += ["--resolution", "32", "--faces", "2000", "--texture-size", "128"]
         cheap += ["--field", str(folder / f"{name}.safetensors")]
         made.append((document(run("mesh", "a red ball", *cheap, "--seed", "5", "--out", str(out), "--json")), out))
     return made
@@ -125,7 +115,9 @@ def test_a_kept_field_is_meshed_again_into_the_same_mesh(two_meshes: list[tuple[
 
 def test_a_sample_is_drawn_from_the_prior(tmp_path: Path) -> None:
     out = tmp_path / "sample.png"
-    report = document(run("sample", "green dots", "--steps", "4", "--count", "2", "--out", str(out), "--json"))
+    report = document(
+        run("sample", "green dots", "--prior", "exact", "--steps", "4", "--count", "2", "--out", str(out), "--json")
+    )
     assert Image.open(out).size == (128, 64)
     assert report["denoiser_calls"] == 8
 

@@ -18,6 +18,7 @@ TOKEN = "the-token-of-this-test"
 BRICKS: dict[str, Any] = {
     "kind": "texture",
     "prompt": "red bricks",
+    "prior": "exact",
     "steps": 3,
     "render_size": 16,
     "texture": {"width": 32, "height": 32},

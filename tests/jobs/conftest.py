@@ -16,6 +16,7 @@ from server.recipe import Recipe, read_recipe
 BRICKS = {
     "kind": "texture",
     "prompt": "red bricks",
+    "prior": "exact",
     "steps": 3,
     "render_size": 16,
     "guidance": {"estimator": "tweedie"},
@@ -24,6 +25,7 @@ BRICKS = {
 CUBE = {
     "kind": "mesh",
     "prompt": "a red cube",
+    "prior": "exact",
     "steps": 3,
     "render_size": 16,
     "mesh": {"resolution": 16, "faces": 200, "texture_size": 64},
