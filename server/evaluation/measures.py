@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -66,25 +68,81 @@ def silhouette_iou(one: Bools, other: Bools) -> float:
     return float(np.mean([iou(first, second) for first, second in zip(one, other, strict=True)]))
 
 
-def chamfer(one: tuple[Floats, Triangles], other: tuple[Floats, Triangles], count: int = 10_000) -> float:
-    """Symmetric Chamfer distance: the mean distance to the other surface, over both surfaces, in ball radii.
+@dataclass(frozen=True)
+class SurfacePoints:
+    """N points on a mesh.
 
-    Measured from `count` random points on one surface to ten times as many on the other; their spacing makes two
-    samplings of one surface about .003 apart rather than 0.
+    Attributes:
+        position: float64 [N, 3].
+        normal: float64 [N, 3], unit normals of the triangles they lie on.
+        triangle: int64 [N].
+        weights: float64 [N, 3], barycentric coordinates.
+    """
+
+    position: NDArray[np.float64]
+    normal: NDArray[np.float64]
+    triangle: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+    def take(self, chosen: NDArray[np.int64]) -> SurfacePoints:
+        """Some of the points, or the same one several times."""
+        return SurfacePoints(self.position[chosen], self.normal[chosen], self.triangle[chosen], self.weights[chosen])
+
+
+@dataclass(frozen=True)
+class Match:
+    """Random points on two surfaces, and the nearest point on the other one for each.
+
+    Attributes:
+        first, beside_first: N points on the first surface, and their neighbours on the second.
+        second, beside_second: N points on the second surface, and their neighbours on the first.
+    """
+
+    first: SurfacePoints
+    beside_first: SurfacePoints
+    second: SurfacePoints
+    beside_second: SurfacePoints
+
+
+def match(one: tuple[Floats, Triangles], other: tuple[Floats, Triangles], count: int = 10_000) -> Match:
+    """Match `count` random points on each surface with ten times as many on the other.
+
+    Their spacing makes two samplings of one surface about .003 apart rather than 0.
     """
     rng = np.random.default_rng(0)
     first, second = (sample_surface(*mesh, 10 * count, rng) for mesh in (one, other))
-    there, _ = cKDTree(second).query(first[:count])
-    back, _ = cKDTree(first).query(second[:count])
+    _, there = cKDTree(second.position).query(first.position[:count])
+    _, back = cKDTree(first.position).query(second.position[:count])
+    some = np.arange(count)
+    return Match(first.take(some), second.take(there), second.take(some), first.take(back))
+
+
+def chamfer(matched: Match) -> float:
+    """Symmetric Chamfer distance: the mean distance to the other surface, over both surfaces, in ball radii."""
+    there = np.linalg.norm(matched.first.position - matched.beside_first.position, axis=1)
+    back = np.linalg.norm(matched.second.position - matched.beside_second.position, axis=1)
     return float((there.mean() + back.mean()) / 2)
 
 
-def sample_surface(vertices: Floats, triangles: Triangles, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """`count` points [count, 3], uniform by area."""
+def normal_consistency(matched: Match) -> float:
+    """Mean absolute dot product of the normals at nearest points, over both surfaces (Mescheder et al. 2019).
+
+    In [0, 1]: 1 when all normals agree, 1/2 when they have nothing to do with each other. By definition the sign does
+    not count: a surface that is inside out scores as its right side would.
+    """
+    there = np.abs((matched.first.normal * matched.beside_first.normal).sum(1))
+    back = np.abs((matched.second.normal * matched.beside_second.normal).sum(1))
+    return float((there.mean() + back.mean()) / 2)
+
+
+def sample_surface(vertices: Floats, triangles: Triangles, count: int, rng: np.random.Generator) -> SurfacePoints:
+    """`count` points, uniform by area."""
     a, b, c = vertices[triangles].astype(np.float64).transpose(1, 0, 2)
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    cross = np.cross(b - a, c - a)
+    area = np.linalg.norm(cross, axis=1)
     chosen = rng.choice(len(triangles), count, p=area / area.sum())
     u, v = rng.random((2, count, 1))
     over = u + v > 1
     u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
-    return a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
+    position = a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
+    return SurfacePoints(position, cross[chosen] / area[chosen, None], chosen, np.hstack([1 - u - v, u, v]))

@@ -13,24 +13,42 @@ import torch
 from torch import Tensor
 
 from server.errors import BadRequest
-from server.evaluation.measures import chamfer, iou, outlines, silhouette_iou, voxel_centres, voxelise
+from server.evaluation.colours import ColouredMesh, colour_error, true_colours
+from server.evaluation.measures import (
+    chamfer,
+    iou,
+    match,
+    normal_consistency,
+    outlines,
+    silhouette_iou,
+    voxel_centres,
+    voxelise,
+)
 from server.guidance.choosing import choose_estimator
-from server.meshing.export import Placement, read_npz
+from server.meshing.baking import Texture
+from server.meshing.colours import vertex_colours
+from server.meshing.export import Placement, read_npz, read_texture
 from server.meshing.fields import Bools, Floats, Triangles, from_torch
-from server.meshing.surface import extract_surface
+from server.meshing.overview import survey
+from server.meshing.surface import extract_surface, fill_hollows, sample_grid, triangulate
 from server.meshing.turntable import turntable
 from server.priors.captions import KINDS, Caption, read_caption
 from server.priors.card import PriorCard
 from server.priors.catalogue import load_prior
 from server.priors.procedural.shapes import signed_distance
 from server.recipe import EstimatorName, Recipe, read_recipe
+from server.studio import checkpoint
+from server.studio.checkpoint import KeptField, load_field
 from server.studio.events import MeshArrays
+from server.studio.finishing import MAPS
 from server.studio.production import produce
 
 VOXELS = 112
 # A mesh of the true shape needs no more than the finest mesh that it is compared with.
 TRUE_RESOLUTION = 128
-MEASURES = ("volume_iou", "silhouette_iou", "chamfer", "seconds", "denoiser_calls")
+SCORES = ("volume_iou", "silhouette_iou", "chamfer", "normal_consistency", "colour_error")
+UNFINISHED = "unfinished_"
+MEASURES = (*SCORES, "seconds", "denoiser_calls", *(UNFINISHED + score for score in SCORES))
 # An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.
 METHODS: dict[str, dict[str, str]] = {
     "msd": {"method": "msd"},
@@ -40,27 +58,51 @@ METHODS: dict[str, dict[str, str]] = {
 }
 
 
-def compare(mesh: MeshArrays, placement: Placement, kind: str) -> dict[str, float]:
-    """Scores of a mesh in Blender's axes against the true shape of `kind` (a key of priors.captions.KINDS).
+def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float]:
+    """Scores of a mesh against the true object that a caption names.
 
     Returns:
-        "volume_iou" and "silhouette_iou" in [0, 1], higher is better; "chamfer" in units of the ball's radius, lower is
-        better. Pose and size count: nothing is aligned first.
+        "volume_iou", "silhouette_iou" and "normal_consistency" in [0, 1], higher is better; "chamfer" in units of the
+        ball's radius and "colour_error" in units of CIE L*a*b*, lower is better. Pose and size count: nothing is
+        aligned first. Colours are compared at points of the made surface with the nearest point of the true one, lit as
+        the priors' pictures are: the error includes what the field got wrong, what the mesh lost of it, and parts that
+        are not where they belong, but not that light is taken for paint.
     """
-    made = (placement.invert(mesh.position), mesh.triangle)
-    true = _true_mesh(kind)
+    made = (mesh.vertices, mesh.triangles)
+    matched = match(made, _true_mesh(caption.name))
+    painted, true = mesh.colours_at(matched.first), true_colours(caption, matched.beside_first.position)
     return {
-        "volume_iou": iou(voxelise(*made, VOXELS), _true_voxels(kind)),
-        "silhouette_iou": silhouette_iou(outlines(*made), _true_outlines(kind)),
-        "chamfer": chamfer(made, true),
+        "volume_iou": iou(voxelise(*made, VOXELS), _true_voxels(caption.name)),
+        "silhouette_iou": silhouette_iou(outlines(*made), _true_outlines(caption.name)),
+        "chamfer": chamfer(matched),
+        "normal_consistency": normal_consistency(matched),
+        "colour_error": colour_error(painted, true),
     }
+
+
+def finished_surface(mesh: MeshArrays, texture: Texture | None, placement: Placement) -> ColouredMesh:
+    """A finished mesh, taken back to field axes."""
+    colours = (mesh.colour[:, :3] / 255).astype(np.float32)
+    return ColouredMesh(placement.invert(mesh.position), mesh.triangle, colours, texture)
+
+
+def unfinished_surface(kept: KeptField, resolution: int, level: float, device: str = "cpu") -> ColouredMesh:
+    """The bare iso-surface of a field, every face of it, coloured at the vertices: what finishing starts from.
+
+    Args:
+        resolution, level: as server.meshing.surface.extract_surface.
+    """
+    density, colour = from_torch(kept.field.density, device), from_torch(kept.field.colour, device)
+    overview = survey(density, kept.occupied.cpu().numpy())
+    surface = triangulate(fill_hollows(sample_grid(density, overview, resolution, level)))
+    return ColouredMesh(*surface, vertex_colours(density, colour, *surface))
 
 
 def evaluate_shapes(
     prompts: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
     methods: Sequence[str] = ("msd",),
-    prior: str = "exact",
+    prior: str = "embedded",
     device: str = "cpu",
     settings: dict[str, Any] | None = None,
     calls: int | None = None,
@@ -79,8 +121,11 @@ def evaluate_shapes(
         on_row: called after each run.
 
     Returns:
-        {"rows": [{"prompt", "seed", "method", "volume_iou", "silhouette_iou", "chamfer", "seconds", "denoiser_calls"}],
+        {"rows": [{"prompt", "seed", "method", "volume_iou", "silhouette_iou", "chamfer", "normal_consistency",
+                   "colour_error", "seconds", "denoiser_calls", and the five scores of the bare iso-surface, before
+                   cleaning, smoothing, reduction and baking, as "unfinished_volume_iou", ...}],
          "means": {method: {measure: mean over prompts and seeds}},
+         "finishing_cost": {method: mean volume IoU that finishing lost},
          "spread": {method: {measure: standard deviation over seeds of the mean over prompts}}, with several seeds}
 
     Raises:
@@ -88,7 +133,7 @@ def evaluate_shapes(
     """
     if prompts is None:
         prompts = [Caption("mesh", name, kind.colour).text() for name, kind in KINDS.items()]
-    kinds = {prompt: read_caption(prompt, "mesh").name for prompt in prompts}
+    captions = {prompt: read_caption(prompt, "mesh") for prompt in prompts}
     unknown = [method for method in methods if method not in METHODS]
     if unknown:
         raise BadRequest("method-unknown", f"There is no method {unknown[0]!r}.", f"Known: {', '.join(METHODS)}.")
@@ -102,25 +147,37 @@ def evaluate_shapes(
     rows = []
     for method, asked in planned:
         recipe = asked if calls is None else within_budget(asked, model.card, calls)
-        with tempfile.TemporaryDirectory() as folder:
-            report = produce(recipe, model, Path(folder), lambda event: None, lambda: None, device)
-            mesh = read_npz(Path(folder) / "mesh.npz")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            report = produce(recipe, model, folder, lambda event: None, lambda: None, device)
+            mesh = read_npz(folder / "mesh.npz")
+            texture = read_texture(folder / "mesh.npz", *(folder / picture for picture in MAPS))
+            kept = load_field(folder / checkpoint.NAME, device)
         placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
+        caption = captions[recipe.prompt]
+        after = compare(finished_surface(mesh, texture, placement), caption)
+        before = compare(unfinished_surface(kept, recipe.mesh.resolution, report["level"], device), caption)
         row = {
             "prompt": recipe.prompt,
             "seed": recipe.seed,
             "method": method,
-            **{name: round(score, 4) for name, score in compare(mesh, placement, kinds[recipe.prompt]).items()},
+            **{score: round(value, 4) for score, value in after.items()},
             "seconds": report["seconds"],
             "denoiser_calls": report["denoiser_calls"],
+            **{UNFINISHED + score: round(value, 4) for score, value in before.items()},
         }
         rows.append(row)
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
-            name = f"{recipe.prompt.replace(' ', '-')}-{method}-{recipe.seed}.png"
-            turntable(mesh, pictures / name)
+            picture = pictures / f"{recipe.prompt.replace(' ', '-')}-{method}-{recipe.seed}.png"
+            turntable(mesh, picture, texture=texture)
         on_row(row)
-    result: dict[str, Any] = {"rows": rows, "means": {method: _means(rows, method) for method in methods}}
+    means = {method: _means(rows, method) for method in methods}
+    result: dict[str, Any] = {
+        "rows": rows,
+        "means": means,
+        "finishing_cost": {method: _finishing_cost(means[method]) for method in methods},
+    }
     if len(seeds) > 1:
         result["spread"] = {method: _spread(rows, method) for method in methods}
     return result
@@ -133,9 +190,7 @@ def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: S
 
 def _recipe(prompt: str, seed: int, method: str, prior: str, settings: dict[str, Any]) -> Recipe:
     guidance = {**settings.get("guidance", {}), **METHODS[method]}
-    # Shapes are compared, not colours: what a texture costs would only be waited for.
-    mesh = {"texture_size": 0, **settings.get("mesh", {})}
-    asked = {"kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance, "mesh": mesh}
+    asked = {"kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance}
     return read_recipe({**settings, **asked})
 
 
@@ -144,6 +199,10 @@ def _means(rows: list[dict[str, Any]], method: str) -> dict[str, float]:
         measure: round(float(np.mean([row[measure] for row in rows if row["method"] == method])), 4)
         for measure in MEASURES
     }
+
+
+def _finishing_cost(means: dict[str, float]) -> float:
+    return round(means[f"{UNFINISHED}volume_iou"] - means["volume_iou"], 4)
 
 
 def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, float]:

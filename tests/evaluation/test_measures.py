@@ -1,4 +1,4 @@
-"""The measures agree with volumes, outlines and distances that are known."""
+"""The measures agree with volumes, outlines, distances and normals that are known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import trimesh
 
-from server.evaluation.measures import chamfer, iou, outlines, silhouette_iou, voxel_centres, voxelise
+from server.evaluation.measures import (
+    chamfer,
+    iou,
+    match,
+    normal_consistency,
+    outlines,
+    silhouette_iou,
+    voxel_centres,
+    voxelise,
+)
 from server.meshing.fields import Floats, Triangles
 from server.meshing.surface import extract_surface
 from tests.meshing.fields import LEVEL, ball, box, mug, solid, union
@@ -61,5 +70,34 @@ def test_silhouettes_tell_shapes_and_sides_apart() -> None:
 
 def test_chamfer_is_the_gap_between_concentric_spheres() -> None:
     first, second = (mesh_of(trimesh.creation.icosphere(4, radius)) for radius in (0.5, 0.6))
-    assert chamfer(first, second) == pytest.approx(0.1, rel=0.05)
-    assert chamfer(first, first) < 0.005
+    assert chamfer(match(first, second)) == pytest.approx(0.1, rel=0.05)
+    assert chamfer(match(first, first)) < 0.005
+
+
+def test_normals_agree_where_surfaces_are_parallel() -> None:
+    first, second = (mesh_of(trimesh.creation.icosphere(4, radius)) for radius in (0.5, 0.6))
+    assert normal_consistency(match(first, first)) > 0.998
+    assert normal_consistency(match(first, second)) > 0.995
+
+
+def test_normal_consistency_of_a_sphere_in_a_cube() -> None:
+    """From the sphere the nearest face is that of the largest coordinate; from the cube the nearest point is towards
+    the centre: both cosines can be averaged by hand."""
+    ball, cube = mesh_of(trimesh.creation.icosphere(5, 0.5)), mesh_of(trimesh.creation.box((1, 1, 1)))
+    line = (np.arange(200) + 0.5) / 100 - 1
+    u, v = np.meshgrid(line, line)
+    cosine = 1 / np.sqrt(1 + u**2 + v**2)
+    from_cube = cosine.mean()
+    # A face's share of directions around the centre is denser in its middle by the cube of the cosine.
+    from_ball = (cosine * cosine**3).sum() / (cosine**3).sum()
+    assert normal_consistency(match(ball, cube)) == pytest.approx((from_cube + from_ball) / 2, abs=0.01)
+
+
+def test_normals_of_another_surface_score_a_half_and_the_wrong_side_of_a_surface_is_forgiven() -> None:
+    vertices, triangles = mesh_of(trimesh.creation.icosphere(4, 0.6))
+    flakes = np.random.default_rng(0).normal(size=(20_000, 3, 3)).astype(np.float32) * 0.001
+    flakes += vertices[triangles].mean(1)[np.arange(20_000) % len(triangles), None]
+    crumpled = flakes.reshape(-1, 3), np.arange(60_000, dtype=np.int32).reshape(-1, 3)
+    assert normal_consistency(match(crumpled, (vertices, triangles))) == pytest.approx(0.5, abs=0.02)
+    inside_out = vertices, np.ascontiguousarray(triangles[:, ::-1])
+    assert normal_consistency(match(inside_out, (vertices, triangles))) > 0.998
