@@ -13,6 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from server.bench.timing import Stopwatch, best_times
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import Backend, HashGridShape, choose_backend, make_hash_grid
+from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
@@ -88,8 +89,10 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     """
     watch = Stopwatch(device)
     size = min(prior.card.image_size, 64)
-    subject = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, step_generator(recipe.seed, 0), device)
-    grid = make_hash_grid(HashGridShape(), step_generator(recipe.seed, 0), device, 1e-3, backend)
+    plan = plan_for(prior.card.fixed_light, device)
+    generator = step_generator(recipe.seed, 0)
+    subject = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan)
+    grid = make_hash_grid(plan.shape, step_generator(recipe.seed, 0), device, 1e-3, backend)
     subject.field.grid = grid
     _watch_field(subject.field, watch)
 

@@ -125,6 +125,7 @@ EXACT_CARD = PriorCard(
     latent_shape=(48, 16, 16),
     takes_camera=True,
     takes_background=True,
+    fixed_light=True,
     guidance_scale=1.0,
     estimator="tweedie",
     bandwidth_start=2.0,

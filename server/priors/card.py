@@ -29,6 +29,7 @@ class PriorCard:
         latent_shape: (channels, height, width) of `encode`'s result.
         takes_camera: whether `condition` uses the views it is given.
         takes_background: whether `condition` uses the background colour of the views.
+        fixed_light: whether everything is lit by one lamp fixed in the world, so that light can be baked in as paint.
         view_prompts: whether `condition` makes a prompt depend on the view by words ("…, back view").
         guidance_scale: default classifier-free guidance scale; 1 means no guidance.
         estimator: default estimator of the mean shift, a name of the recipe's. Trained networks are asked about inputs
@@ -45,6 +46,7 @@ class PriorCard:
     makes: tuple[str, ...] = ("mesh", "texture")
     takes_camera: bool = False
     takes_background: bool = False
+    fixed_light: bool = False
     view_prompts: bool = False
     guidance_scale: float = 7.5
     estimator: str = "noised"

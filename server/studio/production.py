@@ -17,6 +17,7 @@ from PIL import Image, PngImagePlugin
 from server import __version__
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
+from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.resolution import SMALL
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
@@ -99,7 +100,9 @@ def _make_mesh(
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
-    subject = RadianceSubject(card.cameras, recipe.views_per_step, size, step_generator(recipe.seed, 0), device)
+    plan = plan_for(card.fixed_light, device)
+    generator = step_generator(recipe.seed, 0)
+    subject = RadianceSubject(card.cameras, recipe.views_per_step, size, generator, device, plan)
 
     density, colour = from_torch(subject.field.density, device), from_torch(subject.field.colour, device)
 
@@ -110,6 +113,7 @@ def _make_mesh(
 
     outcome = _optimise(subject, prior, recipe, _Narrator("Shaping", on_event, preview), should_stop, on_event, kept)
     should_stop()
+    subject.field.settle()
     occupied = subject.occupancy.cells.cpu().numpy()
 
     def with_account(event: Event) -> None:

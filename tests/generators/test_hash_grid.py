@@ -130,10 +130,11 @@ def test_points_that_are_nowhere_read_and_write_inside_the_table() -> None:
 
 TRAINING = """
 import hashlib, torch
+from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.subject import RadianceSubject
 from server.priors.card import CameraLaw
 torch.set_num_threads(1)
-subject = RadianceSubject(CameraLaw(), 1, 24, torch.Generator().manual_seed(4), samples=16)
+subject = RadianceSubject(CameraLaw(), 1, 24, torch.Generator().manual_seed(4), plan=FieldPlan(samples=16))
 optimiser = torch.optim.Adam(subject.parameter_groups())
 for step in range(4):
     exposure = subject.expose(step, 0.5, torch.Generator().manual_seed(step))

@@ -10,6 +10,7 @@ from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
+from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.rendering import render
 from server.generators.radiance_field.subject import RadianceSubject
 from server.priors.card import CameraLaw
@@ -129,6 +130,6 @@ def test_the_same_step_generator_gives_the_same_exposure() -> None:
     images = []
     for _ in range(2):
         generator = torch.Generator().manual_seed(4)
-        subject = RadianceSubject(CameraLaw(), 2, 16, generator, samples=8, shape=TINY)
+        subject = RadianceSubject(CameraLaw(), 2, 16, generator, plan=FieldPlan(shape=TINY, samples=8))
         images.append(subject.expose(0, 0.0, torch.Generator().manual_seed(9)).image)
     torch.testing.assert_close(images[0], images[1], atol=0, rtol=0)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from server.errors import JobFailed
 from server.generators.radiance_field.hash_grid import HashGridShape
+from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.card import CameraLaw
@@ -92,7 +93,9 @@ def test_what_vanishes_twice_fails_by_name() -> None:
 
 def test_an_empty_radiance_field_gets_its_blob_back() -> None:
     shape = HashGridShape(levels=3, log2_table=10, coarsest=4, finest=16)
-    subject = RadianceSubject(CameraLaw(), 1, 16, torch.Generator().manual_seed(0), samples=8, shape=shape)
+    subject = RadianceSubject(
+        CameraLaw(), 1, 16, torch.Generator().manual_seed(0), plan=FieldPlan(shape=shape, samples=8)
+    )
     prior = OneColour()
     emptied_at = 60
 
@@ -146,7 +149,9 @@ def test_without_memory_for_half_it_fails_by_name() -> None:
 
 def test_a_radiance_field_halves_its_views_first_and_then_its_pixels() -> None:
     shape = HashGridShape(levels=2, log2_table=8, coarsest=4, finest=8)
-    subject = RadianceSubject(CameraLaw(), 4, 64, torch.Generator().manual_seed(0), samples=4, shape=shape)
+    subject = RadianceSubject(
+        CameraLaw(), 4, 64, torch.Generator().manual_seed(0), plan=FieldPlan(shape=shape, samples=4)
+    )
     sizes = []
     while (said := subject.lighten()) is not None:
         image = subject.expose(0, 1.0, torch.Generator().manual_seed(0)).image

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from server.errors import Cancelled
 from server.generators.picture import Picture, PictureSubject
 from server.generators.radiance_field.hash_grid import HashGridShape
+from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
 from server.priors.catalogue import load_prior
@@ -36,7 +37,9 @@ def prior() -> Prior:
 
 
 def field(prior: Prior) -> RadianceSubject:
-    return RadianceSubject(prior.card.cameras, 2, 16, torch.Generator().manual_seed(0), samples=8, shape=SMALL)
+    return RadianceSubject(
+        prior.card.cameras, 2, 16, torch.Generator().manual_seed(0), plan=FieldPlan(shape=SMALL, samples=8)
+    )
 
 
 def picture(prior: Prior) -> PictureSubject:

@@ -57,7 +57,8 @@ class _Level:
     hashed: bool
 
 
-def _levels(shape: HashGridShape) -> list[_Level]:
+def grid_levels(shape: HashGridShape) -> list[_Level]:
+    """Where each level lies in the table, coarsest first."""
     levels, offset = [], 0
     for index in range(shape.levels):
         scale = shape.coarsest * math.exp2(index * math.log2(shape.growth)) - 1.0
@@ -75,7 +76,7 @@ class HashGrid(nn.Module):
     def __init__(self, shape: HashGridShape, generator: torch.Generator, spread: float = 1e-4) -> None:
         super().__init__()
         self.shape = shape
-        self.levels = _levels(shape)
+        self.levels = grid_levels(shape)
         vertices = self.levels[-1].offset + self.levels[-1].size
         start = (torch.rand(vertices, shape.features, generator=generator) * 2 - 1) * spread
         self.table = nn.Parameter(start)

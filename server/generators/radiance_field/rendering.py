@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.occupancy import OccupancyGrid
+from server.generators.radiance_field.shading import Lamps, lambert, normals
 from server.priors.views import Views
 
 # exp(-7): less than a thousandth of the light comes from behind.
@@ -21,12 +23,27 @@ BATCHES = ((0, 6), (6, 14), (14, 10**6))
 MOST_POINTS = 2**21
 
 
+# Matter that shows less than this needs no normal.
+LEAST_SHOWN = 1e-3
+
+
 @dataclass(frozen=True)
 class Rendering:
-    """Images [B, 3, S, S] in [0, 1] over the views' background, and opacity [B, S, S] in [0, 1]."""
+    """What B views show.
+
+    Attributes:
+        image: [B, 3, S, S] in [0, 1] over the views' background.
+        opacity: [B, S, S] in [0, 1].
+        distortion: scalar, spread of the matter along rays (Barron et al. 2022, Eq. 15, in units of the ball's radius),
+            mean over rays.
+        orientation: scalar, how much visible matter has normals that face away from the camera (Verbin et al. 2022,
+            Eq. 11), mean over rays; 0 without lamps.
+    """
 
     image: Tensor
     opacity: Tensor
+    distortion: Tensor
+    orientation: Tensor
 
 
 def render(
@@ -36,6 +53,7 @@ def render(
     size: int,
     samples: int,
     generator: torch.Generator | None = None,
+    lamps: Lamps | None = None,
 ) -> Rendering:
     """Render square images by stratified ray marching; differentiable in the field.
 
@@ -44,6 +62,7 @@ def render(
         size: S, pixels per side.
         samples: steps along the longest chord of the ball; shorter chords take the same number, closer together.
         generator: jitters the samples; None puts them at the middle of their steps.
+        lamps: shade the views that are lit; None shows albedo.
     """
     device = views.azimuth.device
     eye, directions = views.rays(size)
@@ -57,22 +76,24 @@ def render(
     hits = (half_chord > 0).nonzero(as_tuple=True)[0]
     origin, direction = origin[hits], direction[hits]
     near, step = (-along - half_chord)[hits], (2 * half_chord / samples)[hits]
+    view = torch.div(hits, size * size, rounding_mode="floor")
 
     rays = max(1, MOST_POINTS // samples)
     parts = []
     for first in range(0, len(hits), rays):
         mine = slice(first, first + rays)
-        some = (origin[mine], direction[mine], near[mine], step[mine])
+        some = _Rays(origin[mine], direction[mine], near[mine], step[mine], view[mine])
         # Drawn here: a part that is made again must see the same points.
         if generator is None:
-            jitter = torch.full((len(some[0]), samples), 0.5, device=device)
+            jitter = torch.full((len(some.near), samples), 0.5, device=device)
         else:
-            jitter = torch.rand(len(some[0]), samples, generator=generator).to(device)
+            jitter = torch.rand(len(some.near), samples, generator=generator).to(device)
         if len(hits) <= rays:
-            parts.append(_march(field, occupancy, *some, jitter))
+            parts.append(_march(field, occupancy, some, jitter, lamps))
         else:
-            parts.append(checkpoint(_march, field, occupancy, *some, jitter, use_reentrant=False))
-    seen, absorbed = (torch.cat(part) for part in zip(*parts, strict=True)) if parts else (origin, near)
+            parts.append(checkpoint(_march, field, occupancy, some, jitter, lamps, use_reentrant=False))
+    none = (origin, near, near, near)
+    seen, absorbed, spread, averted = (torch.cat(part) for part in zip(*parts, strict=True)) if parts else none
 
     opacity = torch.zeros(count, device=device).index_put((hits,), absorbed)
     image = torch.zeros(count, 3, device=device).index_put((hits,), seen)
@@ -80,35 +101,67 @@ def render(
         behind = views.background[:, None].expand(-1, size * size, -1).reshape(count, 3)
         image = image + (1 - opacity)[:, None] * behind
     shape = (len(views), size, size)
-    return Rendering(image.view(*shape, 3).permute(0, 3, 1, 2), opacity.view(shape))
+    picture = image.view(*shape, 3).permute(0, 3, 1, 2)
+    return Rendering(picture, opacity.view(shape), spread.sum() / count, averted.sum() / count)
+
+
+@dataclass(frozen=True)
+class _Rays:
+    """R rays: origin and direction [R, 3]; where each enters the ball, the length of its steps and its view's number,
+    [R] each."""
+
+    origin: Tensor
+    direction: Tensor
+    near: Tensor
+    step: Tensor
+    view: Tensor
 
 
 def _march(
-    field: RadianceField,
-    occupancy: OccupancyGrid,
-    origin: Tensor,
-    direction: Tensor,
-    near: Tensor,
-    step: Tensor,
-    jitter: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Light [R, 3] and opacity [R] gathered along R rays.
+    field: RadianceField, occupancy: OccupancyGrid, rays: _Rays, jitter: Tensor, lamps: Lamps | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Light [R, 3], opacity, distortion and averted matter [R] gathered along rays.
 
     Args:
-        origin, direction: [R, 3]; near: [R] where each ray enters the ball; step: [R] length of its steps.
         jitter: [R, samples] in [0, 1), place of the sample in each step.
     """
-    device, samples = origin.device, jitter.shape[1]
-    depth = near[:, None] + (torch.arange(samples, device=device) + jitter) * step[:, None]
-    points = (origin[:, None] + depth[..., None] * direction[:, None]).view(-1, 3)
+    device, samples, step = jitter.device, jitter.shape[1], rays.step
+    depth = rays.near[:, None] + (torch.arange(samples, device=device) + jitter) * step[:, None]
+    points = (rays.origin[:, None] + depth[..., None] * rays.direction[:, None]).view(-1, 3)
     keep, density, colour = _visible(field, points, occupancy.occupied(points).view(-1, samples), step)
     optical = torch.zeros(len(points), device=device).index_put((keep,), density).view(-1, samples) * step[:, None]
     # Transmittance before each sample: exp of minus what lies in front of it.
     before = torch.exp(-(optical.cumsum(-1) - optical))
     weight = before * (1 - torch.exp(-optical))
     ray_of = torch.div(keep, samples, rounding_mode="floor")
-    light = torch.zeros(len(origin), 3, device=device).index_add(0, ray_of, weight.view(-1)[keep, None] * colour)
-    return light, weight.sum(-1)
+    shown = weight.view(-1)[keep]
+    averted = torch.zeros_like(step)
+    if lamps is not None and lamps.any:
+        lit = ((shown > LEAST_SHOWN) & (lamps.lit[rays.view[ray_of]] > 0)).nonzero(as_tuple=True)[0]
+        its_ray, at = ray_of[lit], points[keep[lit]]
+        view, normal = rays.view[its_ray], normals(field, at)
+        towards = functional.normalize(lamps.position[view] - at, dim=-1)
+        shaded = lambert(colour[lit], normal, towards, lamps.lit[view], lamps.textureless[view])
+        colour = colour.index_put((lit,), shaded)
+        away = (normal * rays.direction[its_ray]).sum(-1).clamp(min=0)
+        # Matter must not hide from the penalty by becoming thinner.
+        averted = averted.index_add(0, its_ray, shown[lit].detach() * away.square())
+    light = torch.zeros_like(rays.origin).index_add(0, ray_of, shown[:, None] * colour)
+    return light, weight.sum(-1), distortion(weight, depth, step), averted
+
+
+def distortion(weight: Tensor, depth: Tensor, step: Tensor) -> Tensor:
+    """Spread of the matter along rays, [R] (Barron et al. 2022, Eq. 15).
+
+    Args:
+        weight, depth: [R, samples] share of the light that each sample gives, and its distance, growing along the ray.
+        step: [R] length of a sample.
+    """
+    # sum_ij w_i w_j |t_i - t_j|, by what lies in front of each sample.
+    weight_before = weight.cumsum(-1) - weight
+    moment_before = (weight * depth).cumsum(-1) - weight * depth
+    between = 2 * (weight * (depth * weight_before - moment_before)).sum(-1)
+    return between + weight.square().sum(-1) * step / 3
 
 
 def _visible(field: RadianceField, points: Tensor, occupied: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,20 +9,17 @@ from torch import Tensor
 
 from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.field import RadianceField
-from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
-from server.generators.radiance_field.rendering import render
+from server.generators.radiance_field.plan import PAINTED, FieldPlan, Weights
+from server.generators.radiance_field.rendering import Rendering, render
 from server.generators.radiance_field.resolution import SMALL_UNTIL, side_at
+from server.generators.radiance_field.shading import draw_lamps
 from server.generators.subject import Exposure
 from server.priors.card import CameraLaw
 
 OCCUPANCY_FROM_STEP = 40
 OCCUPANCY_EVERY = 10
 LEAST_SIZE = 32
-# Weights of mean opacity and of its binary entropy against half the mean squared latent error. Without the first, haze
-# stays at the rim of the ball; without its ramp, the object evaporates before it has formed.
-OPACITY_WEIGHT = 0.007
-ENTROPY_WEIGHT = 0.02
 
 
 class RadianceSubject:
@@ -35,29 +32,29 @@ class RadianceSubject:
         size: int,
         generator: torch.Generator,
         device: str = "cpu",
-        samples: int = 48,
-        shape: HashGridShape = HashGridShape(),
+        plan: FieldPlan = PAINTED,
     ) -> None:
-        self.field = RadianceField(shape, generator, device)
+        self.field = RadianceField(plan.shape, generator, device)
         self.occupancy = OccupancyGrid(device=device)
         self._cameras = cameras
         self._views_per_step = views_per_step
         self._size = size
-        self._samples = samples
+        self._plan = plan
         self._device = device
 
     def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
         if step >= OCCUPANCY_FROM_STEP and step % OCCUPANCY_EVERY == 0:
             self.occupancy.refresh(self.field.density, generator)
+        plan = self._plan
+        self.field.show_levels(plan.levels_at(progress))
         views = draw_views(self._cameras, self._views_per_step, step, generator).to(self._device)
-        samples = self._samples * 2 // 3 if progress < SMALL_UNTIL else self._samples
+        lamps = draw_lamps(views, plan.lit, plan.textureless, generator) if progress >= plan.lit_from else None
+        samples = plan.samples * 2 // 3 if progress < SMALL_UNTIL else plan.samples
         size = side_at(progress, self._size, self.occupancy.share)
-        rendering = render(self.field, self.occupancy, views, size, samples, generator)
-        opacity = rendering.opacity.clamp(1e-4, 1 - 1e-4)
-        entropy = -(opacity * opacity.log() + (1 - opacity) * (1 - opacity).log()).mean()
-        opacity_ramp = min(1.0, progress / 0.5)
-        penalty = OPACITY_WEIGHT * opacity_ramp * opacity.mean() + ENTROPY_WEIGHT * progress * entropy
-        return Exposure(rendering.image, views, penalty, float(rendering.opacity.detach().mean()))
+        rendering = render(self.field, self.occupancy, views, size, samples, generator, lamps)
+        return Exposure(
+            rendering.image, views, penalty(rendering, progress, plan.weights), float(rendering.opacity.detach().mean())
+        )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [
@@ -82,6 +79,19 @@ class RadianceSubject:
             self._size //= 2
             return f"it is rendered with at most {self._size} pixels per side"
         return None
+
+
+def penalty(rendering: Rendering, progress: float, weights: Weights) -> Tensor:
+    """The regularisers, ramped in, as one scalar on the scale of the loss."""
+    opacity = rendering.opacity.clamp(1e-4, 1 - 1e-4)
+    entropy = -(opacity * opacity.log() + (1 - opacity) * (1 - opacity).log()).mean()
+    early = min(1.0, progress / 0.5)
+    found = weights.opacity * early * opacity.mean() + weights.entropy * progress * entropy
+    if weights.orientation:
+        found = found + weights.orientation * early * rendering.orientation
+    if weights.distortion:
+        found = found + weights.distortion * progress * rendering.distortion
+    return found
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

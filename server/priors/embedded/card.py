@@ -20,6 +20,7 @@ EMBEDDED_CARD = PriorCard(
     latent_shape=(12, 16, 16),
     takes_camera=True,
     takes_background=True,
+    fixed_light=True,
     guidance_scale=2.0,
     bandwidth_start=1.5,
     bandwidth_end=0.075,
