@@ -133,3 +133,15 @@ def test_the_same_step_generator_gives_the_same_exposure() -> None:
         subject = RadianceSubject(CameraLaw(), 2, 16, generator, plan=FieldPlan(shape=TINY, samples=8))
         images.append(subject.expose(0, 0.0, torch.Generator().manual_seed(9)).image)
     torch.testing.assert_close(images[0], images[1], atol=0, rtol=0)
+
+
+def test_a_wider_view_comes_nearer_so_that_the_object_fills_as_much_of_it() -> None:
+    law = CameraLaw(fov=40.0, fov_spread=15.0, distance=(3.0, 3.0))
+    views = draw_views(law, 400, 0, torch.Generator().manual_seed(0))
+    degrees = torch.rad2deg(views.fov)
+    assert 25 <= degrees.min() < 27
+    assert 53 < degrees.max() <= 55
+    # The angle under which the unit ball is seen, as a share of the field of view.
+    filled = torch.asin(1 / views.distance) / views.fov
+    assert filled.max() / filled.min() < 1.1
+    assert (views.distance > 1.9).all()

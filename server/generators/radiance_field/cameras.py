@@ -29,4 +29,7 @@ def draw_views(law: CameraLaw, count: int, step: int, generator: torch.Generator
     near, far = law.distance
     distance = near + (far - near) * torch.rand(count, generator=generator)
     fov = torch.full((count,), math.radians(law.fov))
+    if law.fov_spread:
+        fov += math.radians(law.fov_spread) * (2 * torch.rand(count, generator=generator) - 1)
+        distance *= math.sin(math.radians(law.fov) / 2) / torch.sin(fov / 2)
     return Views(azimuth, elevation, distance, fov, draw_backgrounds(count, generator))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.errors import BadRequest
-from server.priors.card import PriorCard
+from server.priors.card import CameraLaw, PriorCard
 
 FamilyName = Literal["sd", "sdxl", "sd3"]
 
@@ -113,6 +113,10 @@ class PretrainedModel:
     zero_empty_prompt: bool = False
 
 
+# What people photograph objects from: seldom from high above, with lenses of many lengths.
+PHOTOGRAPHS = CameraLaw(fov=45.0, fov_spread=15.0, elevation=(-10.0, 60.0), low_elevation=(-10.0, 45.0))
+
+
 def card_of(
     name: str, shown: str, family: FamilyName, side: int, vae: dict[str, Any], licence: str | None = None
 ) -> PriorCard:
@@ -129,6 +133,7 @@ def card_of(
         latent_shape=(channels, side, side),
         view_prompts=True,
         guidance_scale=FAMILIES[family].guidance_scale,
+        cameras=PHOTOGRAPHS,
     )
 
 
