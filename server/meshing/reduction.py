@@ -7,6 +7,7 @@ import numpy as np
 
 from server.meshing.cleaning import drop_degenerate, is_watertight
 from server.meshing.fields import Floats, Triangles
+from server.meshing.pinches import part_pinches
 from server.meshing.surface import signed_volume
 
 # Tried in turn until the result is closed: (faces as a share of the budget, aggressiveness). Whether a collapse pinches
@@ -32,7 +33,7 @@ def reduce(vertices: Floats, triangles: Triangles, faces: int) -> tuple[Floats, 
     # The last resort meets the budget half way.
     for target, aggressiveness in [*attempts, ((len(triangles) + faces) // 2, 3.0)]:
         points, indices = fast_simplification.simplify(vertices, triangles, target_count=target, agg=aggressiveness)
-        fewer = drop_degenerate(points.astype(np.float32), indices.astype(np.int32))
+        fewer = part_pinches(*drop_degenerate(points.astype(np.float32), indices.astype(np.int32)))
         if not was_closed or _same_solid((vertices, triangles), fewer):
             kept = len(fewer[1])
             return *fewer, "" if kept <= faces else f"Kept {kept} faces: fewer would have broken the surface."
