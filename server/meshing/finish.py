@@ -52,6 +52,7 @@ def finish(
     fractions: tuple[float, float] = (0.0, 1.0),
     occupied: Bools | None = None,
     should_stop: ShouldStop = lambda: None,
+    grain: float = 0.0,
 ) -> FinishedMesh:
     """Cut, clean, reduce, colour, unwrap, bake and place the mesh of a field.
 
@@ -60,6 +61,7 @@ def finish(
         on_event: receives one Progress at the start of every phase and one at the end.
         fractions: the part of the job's progress bar that is ours.
         should_stop: asked at the start of every phase, and while unwrapping; may raise Cancelled.
+        grain: size of the smallest thing that the field can hold, in units of the ball's radius; 0 when not known.
 
     Raises:
         JobFailed: "nothing-solid", "field-broken" or "surface-too-noisy".
@@ -70,7 +72,7 @@ def finish(
     level = recipe.level or choose_level(density, overview)
     grid = fill_hollows(sample_grid(density, overview, recipe.resolution, level))
     # Filled again: the blur closes cracks around hollows that were open before.
-    raw = triangulate(fill_hollows(soften(grid)))
+    raw = triangulate(fill_hollows(soften(grid, grain)))
     clock.enter("Clean-up")
     fine = clean(*raw)
     clock.enter("Reduce")

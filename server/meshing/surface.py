@@ -25,6 +25,9 @@ BALL_SLOPE = 100.0
 # as dense as it must be to look solid from the side.
 HIDDEN_LIFT = np.log(8.0)
 
+# Pictures say little about dents and bumps that are as small as a cell of the hash grid, so training leaves them there.
+GRAIN_BLUR = 0.7
+
 # More than a smooth object has at the finest resolution (512), and what 4 GB and a minute can hold.
 MOST_SAMPLES = 48_000_000
 MOST_FACES = 3_000_000
@@ -131,13 +134,18 @@ def fill_hollows(grid: Grid) -> Grid:
     return Grid(np.where(filled & ~solid, np.float32(LOG_RANGE), grid.values), grid.origin, grid.spacing)
 
 
-def soften(grid: Grid) -> Grid:
-    """Blur by a Gaussian of one sample: takes away the field's grain, which is as fine as the samples themselves.
+def soften(grid: Grid, grain: float = 0.0) -> Grid:
+    """Blur by a Gaussian: takes away the lumps that are as fine as the field's own grain, and as the samples.
 
-    Flat and softly curved parts stay where they are, edges are rounded by about a sample, and what is thinner than 1.4
-    samples is lost.
+    Flat and softly curved parts stay where they are, edges are rounded by about the blur's width, and what is thinner
+    than 1.4 of it is lost.
+
+    Args:
+        grain: size of the smallest thing that the field can hold; the Gaussian is GRAIN_BLUR of it wide, or one sample
+            where that is more.
     """
-    return Grid(ndimage.gaussian_filter(grid.values, 1.0, mode="nearest"), grid.origin, grid.spacing)
+    width = max(1.0, GRAIN_BLUR * grain / grid.spacing)
+    return Grid(ndimage.gaussian_filter(grid.values, width, mode="nearest"), grid.origin, grid.spacing)
 
 
 def triangulate(grid: Grid) -> tuple[Floats, Triangles]:

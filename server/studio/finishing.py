@@ -40,7 +40,8 @@ def finish_field(
         JobFailed, Cancelled: as server.meshing.finish.
     """
     density, colour = from_torch(field.density, device), from_torch(field.colour, device)
-    finished = finish(density, colour, recipe, on_event, fractions, occupied, should_stop)
+    grain = 2 / field.grid.shape.finest
+    finished = finish(density, colour, recipe, on_event, fractions, occupied, should_stop, grain)
     if finished.report["note"]:
         on_event(Log("warning", finished.report["note"]))
     on_event(Progress("Saving", fractions[1]))

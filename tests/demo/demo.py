@@ -1,4 +1,4 @@
-"""What `make demo` runs: the extension, installed as an artist does it, makes a duck and bricks; Cycles renders both.
+"""What `make demo` runs: the extension, installed as an artist does it, makes a mushroom and bricks for Cycles to render.
 
 Writes out/demo.blend, out/demo.glb and out/demo.png. Run it with the Python of .venv-blender.
 """
@@ -22,7 +22,7 @@ from progress import ProgressBar
 ROOT = build_extension.ROOT
 OUT = ROOT / "out"
 EXTENSION = "bl_ext.user_default.blender_msd"
-DUCK = {"prompt": "a yellow duck", "preset": "STANDARD", "seed": 0}
+SHAPE = {"prompt": "a red mushroom", "preset": "STANDARD", "seed": 0}
 BRICKS = {"prompt": "red bricks", "preset": "SKETCH", "seed": 0, "width": 512, "height": 512, "repeat": 3.0}
 
 MIN_LIVE_MESHES = 3
@@ -86,12 +86,12 @@ def run(where: Where) -> str:
     bridge = where.bridge = install(bpy, archive, python)
     wall = picture.build_stage()
 
-    where.enter("Duck", INSTALLED, SHAPED)
-    stop_if_cancelled(bpy.ops.msd.generate_mesh(**DUCK))
-    duck, made = bpy.context.object, bridge.job
+    where.enter("Mushroom", INSTALLED, SHAPED)
+    stop_if_cancelled(bpy.ops.msd.generate_mesh(**SHAPE))
+    shape, made = bpy.context.object, bridge.job
     if made.live_meshes < MIN_LIVE_MESHES:
         raise RuntimeError(f"Only {made.live_meshes} live meshes were seen; at least {MIN_LIVE_MESHES} are expected.")
-    duck.rotation_euler.z = math.radians(-38)
+    shape.rotation_euler.z = math.radians(-38)
     shutil.copyfile(Path(made.folder) / "mesh.glb", OUT / "demo.glb")
 
     where.enter("Bricks", SHAPED, PAINTED)
@@ -105,7 +105,7 @@ def run(where: Where) -> str:
     where.enter("Stopping the server", 1.0, 1.0)
     bpy.ops.preferences.addon_disable(module=EXTENSION)
     return (
-        f"duck: {made.report['faces']} faces, {made.seconds:.0f} s, {made.report['denoiser_calls']} denoiser calls, "
+        f"mushroom: {made.report['faces']} faces, {made.seconds:.0f} s, {made.report['denoiser_calls']} calls, "
         f"{made.live_meshes} live meshes; bricks: {painted.seconds:.0f} s, {painted.report['denoiser_calls']} denoiser "
         f"calls, seam ratio {painted.report['seam_ratio']}; all in {time.monotonic() - began:.0f} s\n"
         f"{OUT / 'demo.png'}\n{OUT / 'demo.blend'}\n{OUT / 'demo.glb'}"
