@@ -1,4 +1,4 @@
-"""What `make demo` runs: the extension, installed as an artist does it, makes a mushroom and bricks for Cycles to render.
+"""What `make demo` runs: the extension, installed as an artist does it, makes a mushroom and bricks; Cycles shows both.
 
 Writes out/demo.blend, out/demo.glb and out/demo.png. Run it with the Python of .venv-blender.
 """
