@@ -3,7 +3,7 @@
 Its layers are small, so that threads inside a layer wait for each other longer than they work. The batch is cut into
 one part a core instead, and each part runs on a thread of its own; the network is traced and frozen first, which packs
 its weights for the processor and leaves Python out of the way. Measured on two cores with a batch of eight: 143
-evaluations a second as it is, 164 traced, 313 traced and cut in two.
+evaluations a second as it is, 164 traced, 313 traced and cut in two; channels last gives another twentieth.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class ParallelEvaluations:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._network = _Output(network).eval()
+        # Convolutions read all channels of a pixel at a time; kept together, nothing is copied between layers.
+        self._network = _Output(network.to(memory_format=torch.channels_last)).eval()  # type: ignore[call-overload]
         self._parts = min(os.cpu_count() or 1, MOST_PARTS)
 
     def __call__(self, noisy: Tensor, time: Tensor, states: Tensor) -> Tensor:
@@ -51,8 +52,9 @@ class ParallelEvaluations:
         return torch.cat(list(self._threads.map(self._evaluate, pieces)))
 
     def _evaluate(self, piece: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        noisy, time, states = piece
         with torch.no_grad():
-            answer: Tensor = self._frozen(*piece)
+            answer: Tensor = self._frozen(noisy.contiguous(memory_format=torch.channels_last), time, states)
         return answer
 
     @cached_property
@@ -60,7 +62,7 @@ class ParallelEvaluations:
         config: Any = self._network.network.config
         side = config.sample_size
         example = (
-            torch.zeros(2, config.in_channels, side, side),
+            torch.zeros(2, config.in_channels, side, side).contiguous(memory_format=torch.channels_last),
             torch.zeros(2),
             torch.zeros(2, 4, config.cross_attention_dim),
         )
