@@ -23,7 +23,7 @@ def build_stage() -> bpy.types.Object:
     floor.data.materials.append(_floor_material())
     _area_light("Key", (-1.3, -1.5, 2.4), (0, 0.1, 0.3), size=0.8, power=31, colour=(1.0, 0.93, 0.84))
     _area_light("Fill", (2.6, -2.2, 1.2), (0, 0, 0.4), size=2.0, power=6, colour=(0.8, 0.88, 1.0))
-    _camera(location=(0.1, -3.2, 1.0), target=(-0.02, 0.0, 0.42))
+    _camera(location=(0.1, -3.7, 1.15), target=(-0.02, 0.0, 0.46))
     _sky((0.75, 0.83, 0.95), strength=0.12)
     # Upright, its lower edge on the floor; square, so that a square picture is not stretched.
     bpy.ops.mesh.primitive_plane_add(size=WALL, location=(0, 1.3, WALL / 2), rotation=(math.radians(90), 0, 0))
