@@ -20,6 +20,7 @@ def add_arguments(commands: Any) -> None:
     field = subjects.add_parser("field", help="points a second of the radiance field, and the parts of a training step")
     _add_prior(field)
     field.add_argument("--steps", type=int, default=100, help="of the timed optimisation (default: 100)")
+    field.add_argument("--render-size", type=int, help="pixels per side (default: 64, or fewer for a smaller prior)")
     field.set_defaults(run=_field)
 
     prior = subjects.add_parser("prior", help="evaluations a second of a prior's network, by batch size")
@@ -54,7 +55,7 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
     from server.studio.threads import use_half_of_the_cores
 
     asked = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior, "preset": "sketch", "steps": args.steps}
-    recipe = read_recipe(asked)
+    recipe = read_recipe(asked | ({} if args.render_size is None else {"render_size": args.render_size}))
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
     chosen = backends(args.device)
@@ -76,8 +77,10 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
             "  million points/s:  "
             + "  ".join(f"{key.replace('_', ' ')} {value}" for key, value in rates[name].items())
         )
-        parts = {key: value for key, value in steps[name].items() if key != "steps"}
+        parts = {key: value for key, value in steps[name].items() if key not in ("steps", "peak_mib")}
         print("  ms a training step:  " + "  ".join(f"{key} {value * 1000:.1f}" for key, value in parts.items()))
+        if "peak_mib" in steps[name]:
+            print(f"  peak memory:  {steps[name]['peak_mib']} MiB")
     return None
 
 

@@ -84,11 +84,12 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
 
     Returns:
         {"rays", "field", "compositing", "denoiser", "guidance", "optimiser": seconds a step, "total": their sum,
-         "steps": steps done}. Looking up which cells are empty belongs to "rays"; "guidance" is the prompt's reading,
-         the estimator's own arithmetic and the encoding of the image.
+         "steps": steps done, "peak_mib": most memory in use at once, CUDA only}. Looking up which cells are empty
+         belongs to "rays"; "guidance" is the prompt's reading, the estimator's own arithmetic and the encoding of the
+         image.
     """
     watch = Stopwatch(device)
-    size = min(prior.card.image_size, 64)
+    size = recipe.render_size or min(prior.card.image_size, 64)
     plan = plan_for(prior.card.fixed_light, device)
     generator = step_generator(recipe.seed, 0)
     subject = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan)
@@ -103,6 +104,8 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
         watch.enter(None)
         on_step()
 
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
     optimising = register_optimizer_step_pre_hook(lambda *_: watch.enter("optimiser"))
     try:
         watched, asked = _Watched(subject, watch), _Asked(prior, watch)
@@ -110,7 +113,9 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     finally:
         optimising.remove()
     parts = {name: round(seconds / outcome.steps, 5) for name, seconds in watch.seconds.items()}
-    return {**parts, "total": round(sum(watch.seconds.values()) / outcome.steps, 5), "steps": outcome.steps}
+    memory = {} if device == "cpu" else {"peak_mib": torch.cuda.max_memory_allocated() // 2**20}
+    total = round(sum(watch.seconds.values()) / outcome.steps, 5)
+    return {**parts, "total": total, "steps": outcome.steps, **memory}
 
 
 def _warn(message: str) -> None:

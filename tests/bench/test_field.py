@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch
 from server.bench.field import backends, bench_rates, bench_step
 from server.bench.prior import bench_prior
 from server.bench.timing import Stopwatch, best_times
+from server.generators.radiance_field.rendering import render
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import read_recipe
@@ -75,6 +77,19 @@ def test_a_step_is_split_into_all_of_its_parts(prior: Prior) -> None:
     weight = torch.zeros(1, requires_grad=True)
     weight.sum().backward()
     torch.optim.SGD([weight]).step()
+
+
+def test_a_step_is_timed_at_the_size_that_was_asked_for(prior: Prior, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def watched(field: Any, occupancy: Any, views: Any, size: int, *rest: Any) -> Any:
+        sizes.append(size)
+        return render(field, occupancy, views, size, *rest)
+
+    monkeypatch.setattr("server.generators.radiance_field.subject.render", watched)
+    recipe = read_recipe({"kind": "mesh", "prompt": "a red ball", "steps": 2, "render_size": 24})
+    bench_step(recipe, prior, "numba", "cpu", lambda: None)
+    assert sizes == [12, 24]  # the first part of a run is rendered at half of it
 
 
 def test_evaluations_are_counted_by_the_size_of_the_batch(prior: Prior) -> None:
