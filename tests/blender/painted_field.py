@@ -24,7 +24,7 @@ from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
-from server.generators.radiance_field.rendering import Rendering, render
+from server.generators.radiance_field.rendering import render
 from server.meshing.export import Placement
 from server.priors.captions import EXACT_CARD
 from server.priors.procedural.shapes import signed_distance
@@ -75,15 +75,15 @@ def around() -> Views:
 
 
 @torch.no_grad()
-def look(field: RadianceField, occupancy: OccupancyGrid, views: Views) -> Rendering:
-    """The field's own pictures, each pixel averaged over its area as Blender does it."""
+def look(field: RadianceField, occupancy: OccupancyGrid, views: Views) -> tuple[Tensor, Tensor]:
+    """The field's own pictures and their opacity, each pixel averaged over its area as Blender does it."""
     images, opacities = [], []
     for i in range(len(views)):
         one = Views(*(getattr(views, axis.name)[i : i + 1] for axis in fields(Views)[:4]))
         seen = render(field, occupancy, one, SIZE * SUPERSAMPLING, SAMPLES)
         images.append(torch.nn.functional.avg_pool2d(seen.image, SUPERSAMPLING))
         opacities.append(torch.nn.functional.avg_pool2d(seen.opacity, SUPERSAMPLING))
-    return Rendering(torch.cat(images), torch.cat(opacities))
+    return torch.cat(images), torch.cat(opacities)
 
 
 def camera_matrices(views: Views, placement: Placement) -> np.ndarray:
@@ -104,13 +104,13 @@ def main(folder: Path) -> None:
     report = finish_field(field, occupied, MeshRecipe(), folder, lambda event: None, lambda: None)
     placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
     views = around()
-    seen = look(field, occupancy, views)
+    image, opacity = look(field, occupancy, views)
     eyes, rays = (part.numpy() for part in views.rays(SIZE))
     points = np.stack([eyes + (2.5 + 0.2 * i) * rays[:, row, column] for i, (column, row) in enumerate(PIXELS)], 1)
     np.savez(
         folder / "views.npz",
-        image=seen.image.permute(0, 2, 3, 1).numpy(),
-        opacity=seen.opacity.numpy(),
+        image=image.permute(0, 2, 3, 1).numpy(),
+        opacity=opacity.numpy(),
         camera=camera_matrices(views, placement),
         angle=views.fov.numpy(),
         pixel=np.tile(np.array(PIXELS), (12, 1, 1)),
