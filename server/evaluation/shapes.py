@@ -29,8 +29,7 @@ from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
 from server.meshing.fields import Bools, Floats, Triangles, from_torch
-from server.meshing.overview import survey
-from server.meshing.surface import extract_surface, fill_hollows, sample_grid, triangulate
+from server.meshing.surface import extract_surface
 from server.meshing.turntable import turntable
 from server.priors.captions import KINDS, Caption, read_caption
 from server.priors.card import PriorCard
@@ -93,8 +92,7 @@ def unfinished_surface(kept: KeptField, resolution: int, level: float, device: s
         resolution, level: as server.meshing.surface.extract_surface.
     """
     density, colour = from_torch(kept.field.density, device), from_torch(kept.field.colour, device)
-    overview = survey(density, kept.occupied.cpu().numpy())
-    surface = triangulate(fill_hollows(sample_grid(density, overview, resolution, level)))
+    surface = extract_surface(density, resolution, level, kept.occupied.cpu().numpy())
     return ColouredMesh(*surface, vertex_colours(density, colour, *surface))
 
 

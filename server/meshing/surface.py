@@ -49,13 +49,16 @@ class Grid:
     spacing: float
 
 
-def extract_surface(density: Density, resolution: int, level: float) -> tuple[Floats, Triangles]:
+def extract_surface(
+    density: Density, resolution: int, level: float, occupied: Bools | None = None
+) -> tuple[Floats, Triangles]:
     """Triangles of {density = level} inside the unit ball, with enclosed hollows filled.
 
     Args:
         density: see fields.py. It is only asked where a coarse survey finds the surface near; what light cannot reach
             is solid.
         resolution: cells along the object's longest side.
+        occupied: see `survey`.
 
     Returns:
         Vertices float32 [V, 3] in field axes and triangles int32 [F, 3], anticlockwise seen from outside. Closed, since
@@ -65,7 +68,7 @@ def extract_surface(density: Density, resolution: int, level: float) -> tuple[Fl
         JobFailed: "nothing-solid" when the density is nowhere above the level; "field-broken" when it is not a number;
             "surface-too-noisy" when there would be more of it than memory and patience allow.
     """
-    return triangulate(fill_hollows(sample_grid(density, survey(density), resolution, level)))
+    return triangulate(fill_hollows(sample_grid(density, survey(density, occupied), resolution, level)))
 
 
 def sample_grid(density: Density, overview: Overview, resolution: int, level: float) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,38 @@ PREVIEW_INTERVAL_S = 1.0
 SAVE_INTERVAL_S = 5.0
 
 
+@dataclass(frozen=True)
+class _Production:
+    """What `produce` was given, for the two makers."""
+
+    recipe: Recipe
+    prior: Prior
+    folder: Path
+    on_event: OnEvent
+    should_stop: StopRequest
+    device: str
+    kept: Unfinished | None
+
+    def optimise(self, subject: Subject, on_step: Callable[[Step], None]) -> Outcome:
+        """Optimise from where an earlier run with this recipe was, if one was kept, and keep this one's state."""
+        start = None if self.kept is None else self.kept.load()
+        if start is not None:
+            steps = f"step {start.step} of {self.recipe.steps}"
+            self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
+        saved = time.monotonic()
+
+        def save(snapshot: Snapshot) -> None:
+            nonlocal saved
+            if self.kept is not None and time.monotonic() - saved >= SAVE_INTERVAL_S:
+                self.kept.save(snapshot)
+                saved = time.monotonic()
+
+        def warn(message: str) -> None:
+            self.on_event(Log("warning", message))
+
+        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, warn, save, start)
+
+
 def produce(
     recipe: Recipe,
     prior: Prior,
@@ -74,7 +106,7 @@ def produce(
     kept = None if unfinished is None else Unfinished(unfinished, recipe, prior.card)
     make = _make_mesh if recipe.kind == "mesh" else _make_texture
     started = time.monotonic()
-    report = make(recipe, prior, folder, on_event, should_stop, device, kept)
+    report = make(_Production(recipe, prior, folder, on_event, should_stop, device, kept))
     report["seconds"] = round(time.monotonic() - started, 2)
     report["artifacts"] = sorted([*report["artifacts"], "recipe.json", "report.json"])
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=2))
@@ -85,16 +117,8 @@ def produce(
     return report
 
 
-def _make_mesh(
-    recipe: Recipe,
-    prior: Prior,
-    folder: Path,
-    on_event: OnEvent,
-    should_stop: StopRequest,
-    device: str,
-    kept: Unfinished | None,
-) -> dict[str, Any]:
-    card = prior.card
+def _make_mesh(asked: _Production) -> dict[str, Any]:
+    recipe, card, device, on_event = asked.recipe, asked.prior.card, asked.device, asked.on_event
     # A processor would spend minutes a step on the last pixels.
     size = recipe.render_size or (min(card.image_size, SMALL) if device == "cpu" else card.image_size)
     backend = choose_backend(device)
@@ -111,8 +135,8 @@ def _make_mesh(
         if mesh is not None:
             on_event(PreviewMesh(mesh))
 
-    outcome = _optimise(subject, prior, recipe, _Narrator("Shaping", on_event, preview), should_stop, on_event, kept)
-    should_stop()
+    outcome = asked.optimise(subject, _Narrator("Shaping", on_event, preview))
+    asked.should_stop()
     subject.field.settle()
     occupied = subject.occupancy.cells.cpu().numpy()
 
@@ -122,29 +146,29 @@ def _make_mesh(
         on_event(event)
 
     # Before meshing, which may fail where another budget or level would not.
-    save_field(folder / checkpoint.NAME, subject.field, subject.occupancy, recipe)
+    save_field(asked.folder / checkpoint.NAME, subject.field, subject.occupancy, recipe)
     report = finish_field(
-        subject.field, occupied, recipe.mesh, folder, with_account, should_stop, (OPTIMISED, 0.99), device
+        subject.field,
+        occupied,
+        recipe.mesh,
+        asked.folder,
+        with_account,
+        asked.should_stop,
+        (OPTIMISED, 0.99),
+        device,
     )
     report["artifacts"].append(checkpoint.NAME)
     return {**report, **_account(outcome)}
 
 
-def _make_texture(
-    recipe: Recipe,
-    prior: Prior,
-    folder: Path,
-    on_event: OnEvent,
-    should_stop: StopRequest,
-    device: str,
-    kept: Unfinished | None,
-) -> dict[str, Any]:
+def _make_texture(asked: _Production) -> dict[str, Any]:
+    recipe, on_event = asked.recipe, asked.on_event
     texture = recipe.texture
     shorter = min(texture.width, texture.height)
     # The shorter side spans one window: over several, parts of a pattern settle out of step with each other.
     extent = (texture.width / shorter, texture.height / shorter)
-    picture = Picture(extent, (texture.tile_x, texture.tile_y), step_generator(recipe.seed, 0)).to(device)
-    size = recipe.render_size or min(prior.card.image_size, 512)
+    picture = Picture(extent, (texture.tile_x, texture.tile_y), step_generator(recipe.seed, 0)).to(asked.device)
+    size = recipe.render_size or min(asked.prior.card.image_size, 512)
     subject = PictureSubject(picture, recipe.views_per_step, size)
 
     def preview() -> None:
@@ -152,13 +176,13 @@ def _make_texture(
         pixels = picture.paint(max(1, round(texture.width * scale)), max(1, round(texture.height * scale)), samples=1)
         on_event(PreviewImage(_to_bytes(pixels)))
 
-    outcome = _optimise(subject, prior, recipe, _Narrator("Painting", on_event, preview), should_stop, on_event, kept)
+    outcome = asked.optimise(subject, _Narrator("Painting", on_event, preview))
     on_event(Progress("Saving", OPTIMISED, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
     pixels = _to_bytes(cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic))
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Software", f"Blender MSD {__version__}")
     notes.add_text("recipe", recipe.model_dump_json())
-    Image.fromarray(pixels).save(folder / "texture.png", pnginfo=notes)
+    Image.fromarray(pixels).save(asked.folder / "texture.png", pnginfo=notes)
     seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
     size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
     return {**size_report, **_account(outcome), "artifacts": ["texture.png"]}
@@ -177,33 +201,6 @@ def _account(outcome: Outcome) -> dict[str, Any]:
         "stopped_by": outcome.stopped_by,
         "skipped_steps": outcome.skipped_steps,
     }
-
-
-def _optimise(
-    subject: Subject,
-    prior: Prior,
-    recipe: Recipe,
-    on_step: Callable[[Step], None],
-    should_stop: StopRequest,
-    on_event: OnEvent,
-    kept: Unfinished | None,
-) -> Outcome:
-    """Optimise from where an earlier run with this recipe was, if one was kept, and keep this one's state on disk."""
-    start = None if kept is None else kept.load()
-    if start is not None:
-        on_event(Log("info", f"Going on from step {start.step} of {recipe.steps}, where an earlier run was stopped."))
-    saved = time.monotonic()
-
-    def save(snapshot: Snapshot) -> None:
-        nonlocal saved
-        if kept is not None and time.monotonic() - saved >= SAVE_INTERVAL_S:
-            kept.save(snapshot)
-            saved = time.monotonic()
-
-    def warn(message: str) -> None:
-        on_event(Log("warning", message))
-
-    return optimise(subject, prior, recipe, on_step, should_stop, warn, save, start)
 
 
 class _Narrator:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from server import __version__
 from server.priors.card import PriorCard
 from server.recipe import Recipe
+from server.studio.tensor_files import read_tensors, write_tensors
 
 SUFFIX = ".safetensors"
 # Runs that were stopped and may go on; each holds a field and its optimiser, about 20 MB.
 MOST_KEPT = 8
-METADATA = "blender_msd"
 
 
 @dataclass(frozen=True)
@@ -55,21 +52,16 @@ class Unfinished:
         if not self.path.is_file():
             return None
         try:
-            with safe_open(self.path, framework="pt", device="cpu") as file:
-                about = json.loads((file.metadata() or {})[METADATA])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            about, tensors = read_tensors(self.path)
             return Snapshot(tensors, about["step"], about["seconds"])
-        except (SafetensorError, KeyError, ValueError):
+        except (KeyError, ValueError):
             self.discard()
             return None
 
     def save(self, snapshot: Snapshot) -> None:
         """Replace the file, whole or not at all, and drop the oldest of too many."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(f".{self.path.name}.part")
-        about = json.dumps({"step": snapshot.step, "seconds": snapshot.seconds})
-        save_file(snapshot.tensors, part, metadata={METADATA: about})
-        os.replace(part, self.path)
+        write_tensors(self.path, snapshot.tensors, {"step": snapshot.step, "seconds": snapshot.seconds})
         by_age = sorted(self.path.parent.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
         for old in by_age[:-MOST_KEPT]:
             old.unlink(missing_ok=True)

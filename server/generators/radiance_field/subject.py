@@ -64,7 +64,8 @@ class RadianceSubject:
 
     def state(self) -> dict[str, Tensor]:
         looks = torch.tensor([self._views_per_step, self._size])
-        return {"looks": looks, **_prefixed("field.", self.field.state_dict()), **self.occupancy.state()}
+        field = {f"field.{name}": value for name, value in self.field.state_dict().items()}
+        return {"looks": looks, **field, **self.occupancy.state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         self._views_per_step, self._size = (int(number) for number in state["looks"])
@@ -92,7 +93,3 @@ def penalty(rendering: Rendering, progress: float, weights: Weights) -> Tensor:
     if weights.distortion:
         found = found + weights.distortion * progress * rendering.distortion
     return found
-
-
-def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}{name}": value for name, value in tensors.items()}

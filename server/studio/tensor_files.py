@@ -1,0 +1,38 @@
+"""Tensors and what is known about them in one safetensors file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+# One key: safetensors writes several in an order of its own, and the same content would give different files.
+METADATA = "blender_msd"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
+    """Replace `path`. `about` must be JSON; the file does not depend on the tensors' device."""
+    part = path.with_name(f".{path.name}.part")
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    save_file(plain, part, metadata={METADATA: json.dumps(about, sort_keys=True)})
+    os.replace(part, path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What `write_tensors` wrote: `about`, and the tensors on the CPU.
+
+    Raises:
+        ValueError: the file is not one of ours, or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            about = json.loads((file.metadata() or {})[METADATA])
+            return about, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(str(error)) from error
