@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, get_args
+
+from server.recipe import EstimatorName
 
 
 def add_arguments(commands: Any) -> None:
@@ -22,6 +24,15 @@ def add_arguments(commands: Any) -> None:
     field.add_argument("--steps", type=int, default=100, help="of the timed optimisation (default: 100)")
     field.add_argument("--render-size", type=int, help="pixels per side (default: 64, or fewer for a smaller prior)")
     field.set_defaults(run=_field)
+
+    step = subjects.add_parser("step", help="a whole training step beside its bare denoiser calls, and its memory")
+    _add_prior(step)
+    step.add_argument("--steps", type=int, default=10, help="timed at each size (default: 10)")
+    step.add_argument(
+        "--sizes", type=int, nargs="+", default=[64, 512], metavar="N", help="pixels per side (default: 64 512)"
+    )
+    step.add_argument("--estimator", choices=get_args(EstimatorName), help="of the mean shift (default: the prior's)")
+    step.set_defaults(run=_step)
 
     prior = subjects.add_parser("prior", help="evaluations a second of a prior's network, by batch size")
     _add_prior(prior)
@@ -81,6 +92,32 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
         print("  ms a training step:  " + "  ".join(f"{key} {value * 1000:.1f}" for key, value in parts.items()))
         if "peak_mib" in steps[name]:
             print(f"  peak memory:  {steps[name]['peak_mib']} MiB")
+    return None
+
+
+def _step(args: argparse.Namespace) -> dict[str, Any] | None:
+    from tqdm import tqdm
+
+    from server.bench.step import bench_overhead
+    from server.priors.catalogue import load_prior
+    from server.recipe import read_recipe
+    from server.studio.threads import use_half_of_the_cores
+
+    asked: dict[str, Any] = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior, "steps": args.steps + 1}
+    recipe = read_recipe(asked | {"guidance": {"estimator": args.estimator}})
+    threads = use_half_of_the_cores()
+    prior = load_prior(args.prior, args.device)
+    with tqdm(total=recipe.steps * len(args.sizes), desc="Steps") as bar:
+        sizes = {str(size): bench_overhead(recipe, prior, size, args.device, bar.update) for size in args.sizes}
+    if args.json:
+        estimator = args.estimator or prior.card.estimator
+        return {"device": args.device, "threads": threads, "estimator": estimator, "sizes": sizes}
+    for timed in sizes.values():
+        print(
+            f"{timed['render_size']:4d} pixels: {timed['step'] * 1000:.1f} ms a step, {timed['ratio']:.2f} times its "
+            f"{timed['denoiser_calls']} denoiser calls ({timed['denoiser'] * 1000:.1f} ms); encoding "
+            f"{timed['encoding'] * 1000:.1f} ms" + (f"; {timed['peak_mib']} MiB" if "peak_mib" in timed else "")
+        )
     return None
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 from server.errors import BadRequest
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Guided, Prior
+from server.priors.pretrained.autoencoder import MOST_FOR_ACTIVATIONS, Autoencoder, activation_bytes
 from server.priors.pretrained.finding import find_model
 from server.priors.pretrained.latent_diffusion import LatentDiffusion
 from tests.priors.tiny_pipeline import LENGTH, write_pipeline
@@ -153,6 +154,32 @@ def test_gradients_reach_the_image_and_not_the_weights(prior: LatentDiffusion) -
         up, down = (float((prior.encode(image + sign * step) * direction).sum()) for sign in (1, -1))
     assert (up - down) / 2 == pytest.approx(1e-2 * float(image.grad.norm()), rel=0.02)
     assert all(weight.grad is None and not weight.requires_grad for weight in prior._autoencoder._vae.parameters())
+
+
+def test_encoding_fits_into_little_memory_at_the_same_values_and_gradients(folder: Path) -> None:
+    vae = AutoencoderKL.from_pretrained(folder / "vae").requires_grad_(False)
+    plenty = 2 * activation_bytes(vae, 16) / MOST_FOR_ACTIVATIONS
+    answers = []
+    for images, free in ((2, plenty), (2, plenty / 4), (1, plenty / 1.5)):
+        autoencoder = Autoencoder(vae, 16, lambda free=free: free)  # type: ignore[misc]
+        image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))[:images].requires_grad_()
+        remembered = []
+
+        def remember(tensor: torch.Tensor, into: list[int] = remembered) -> torch.Tensor:
+            into.append(0 if isinstance(tensor, torch.nn.Parameter) else tensor.numel() * tensor.element_size())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
+            latent = autoencoder.encode(image)
+        latent.square().sum().backward()
+        answers.append((latent.detach(), image.grad, sum(remembered)))
+    (latent, gradient, much), (latent_again, gradient_again, little), (_, _, one) = answers
+    torch.testing.assert_close(latent_again, latent)
+    torch.testing.assert_close(gradient_again, gradient)
+    assert little < 0.5 * much
+    assert much == pytest.approx(2 * one, rel=0.01)
+    # What is thought to be needed is about what is.
+    assert activation_bytes(vae, 16) == pytest.approx(one, rel=0.3)
 
 
 @pytest.mark.parametrize("size", [8, 40])

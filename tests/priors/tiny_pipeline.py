@@ -73,11 +73,12 @@ def write_pipeline(folder: Path, prediction: str = "epsilon", **scheduler: Any) 
     return folder
 
 
-def write_tokenizer(folder: Path, filler: str | None = None) -> int:
+def write_tokenizer(folder: Path, filler: str | None = None, length: int = LENGTH) -> int:
     """Byte pairs over lower-case letters with two merges; returns the size of the vocabulary.
 
     Args:
         filler: the word that short texts are filled up with; the end of the text where None.
+        length: words of a text, with its two ends.
     """
     folder.mkdir(parents=True)
     letters = string.ascii_lowercase + string.digits
@@ -88,7 +89,7 @@ def write_tokenizer(folder: Path, filler: str | None = None) -> int:
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(pair) for pair in merges) + "\n")
     settings = {
         "tokenizer_class": "CLIPTokenizer",
-        "model_max_length": LENGTH,
+        "model_max_length": length,
         "bos_token": SPECIAL[0],
         "eos_token": SPECIAL[1],
         "unk_token": SPECIAL[1],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from math import inf
 from typing import cast
 
 import torch
@@ -50,14 +51,13 @@ class LatentDiffusion:
         self._one_by_one = low_vram
         self._flow_steps = float(model.scheduler.get("num_train_timesteps", 1000))
         networks = load_networks(model, _half_precision(self.device), spare_memory=low_vram)
-        self._denoiser = networks.denoiser.to(self.device)
-        vae = networks.vae.to(self.device)
-        if self.device.type == "cuda":
-            # Its activations would otherwise be the largest thing in memory.
-            vae.enable_gradient_checkpointing()
+        # Convolutions are faster with channels last: a UNet by a fifth, an encoder by a third, measured on a CPU.
+        self._denoiser = networks.denoiser.to(self.device, memory_format=torch.channels_last)
+        vae = networks.vae.to(self.device, memory_format=torch.channels_last)
         if low_vram:
             vae.enable_slicing()
-        self._autoencoder = Autoencoder(vae, self.card.image_size)
+        free_memory = partial(_free_memory, self.device)
+        self._autoencoder = Autoencoder(vae, self.card.image_size, (lambda: 0.0) if low_vram else free_memory)
         config = self._denoiser.config
         self._texts = TextReader(
             model.family,
@@ -138,6 +138,14 @@ class LatentDiffusion:
         size = float(self.card.image_size)
         ids = torch.tensor([size, size, 0.0, 0.0, size, size], device=self.device)
         return ids.expand(count, TIME_IDS)
+
+
+def _free_memory(device: torch.device) -> float:
+    """Bytes of the device that are free, or kept by torch for reuse; no limit is known on a CPU."""
+    if device.type != "cuda":
+        return inf
+    free, _ = torch.cuda.mem_get_info(device)
+    return float(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
 
 
 def _half_precision(device: torch.device) -> torch.dtype:

@@ -1,0 +1,136 @@
+"""What a whole step of an optimisation costs beside its bare denoiser calls, by the size of the rendering."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from server.bench.timing import wait_for
+from server.generators.radiance_field.plan import plan_for
+from server.generators.radiance_field.subject import RadianceSubject
+from server.generators.subject import Exposure
+from server.priors.denoiser import Prior
+from server.recipe import Recipe
+from server.studio.optimisation import Step, optimise, step_generator
+
+
+def bench_overhead(
+    recipe: Recipe, prior: Prior, size: int, device: str, on_step: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """Time recipe.steps steps of the end of a run; after each, its denoiser calls and its encoding once more, alone.
+
+    Args:
+        recipe: of a mesh; its first step warms up and does not count.
+        size: pixels per side of the renderings.
+
+    Returns:
+        {"step", "denoiser", "encoding": median seconds; encoding is forwards and backwards, "ratio": median of step /
+         denoiser, "ratio_spread": its smallest and largest, "denoiser_calls": of a step, "render_size": what was
+         rendered, "peak_mib": most memory in use at once, CUDA only}
+    """
+    watched = _Watched(prior)
+    generator = step_generator(recipe.seed, 0)
+    plan = plan_for(prior.card.fixed_light, device)
+    field = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan)
+    field.occupancy.refresh(field.field.density, generator)
+    subject = _AtItsEnd(field)
+    seconds: list[tuple[float, float, float]] = []
+    since = time.perf_counter()
+    peak = calls = 0
+
+    def after_step(step: Step) -> None:
+        nonlocal since, peak, calls
+        wait_for(device)
+        whole = time.perf_counter() - since
+        if device != "cpu":
+            peak = max(peak, torch.cuda.max_memory_allocated() // 2**20)
+        asked, encoded = watched.take()
+        denoiser = _seconds(lambda: [prior.denoise(*arguments) for arguments in asked], device)
+        encoding = _seconds(lambda: [_there_and_back(prior, image) for image in encoded], device)
+        if step.number > 1:
+            seconds.append((whole, denoiser, encoding))
+        calls = step.denoiser_calls // step.number
+        on_step()
+        if device != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+        since = time.perf_counter()
+
+    optimise(subject, watched, recipe, after_step, lambda: None, _warn)
+    ratios = [whole / denoiser for whole, denoiser, _ in seconds]
+    steps, denoisers, encodings = (round(statistics.median(column), 5) for column in zip(*seconds, strict=True))
+    return {
+        "step": steps,
+        "denoiser": denoisers,
+        "encoding": encodings,
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_spread": [round(min(ratios), 3), round(max(ratios), 3)],
+        "denoiser_calls": calls,
+        "render_size": subject.size,
+        **({} if device == "cpu" else {"peak_mib": peak}),
+    }
+
+
+def _seconds(work: Callable[[], object], device: str) -> float:
+    wait_for(device)
+    since = time.perf_counter()
+    work()
+    wait_for(device)
+    return time.perf_counter() - since
+
+
+def _there_and_back(prior: Prior, image: Tensor) -> Tensor:
+    prior.encode(image.requires_grad_()).sum().backward()
+    return image
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+class _Watched:
+    """A prior that remembers what it was asked since the last `take`."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.card = prior.card
+        self.condition, self.decode = prior.condition, prior.decode
+        self._prior = prior
+        self._asked: list[tuple[Tensor, Tensor, Sequence[Any]]] = []
+        self._encoded: list[Tensor] = []
+
+    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[Any]) -> list[Tensor]:
+        self._asked.append((noisy, sigma, conditions))
+        return self._prior.denoise(noisy, sigma, conditions)
+
+    def encode(self, image: Tensor) -> Tensor:
+        self._encoded.append(image.detach())
+        return self._prior.encode(image)
+
+    def take(self) -> tuple[list[tuple[Tensor, Tensor, Sequence[Any]]], list[Tensor]]:
+        taken = self._asked, self._encoded
+        self._asked, self._encoded = [], []
+        return taken
+
+
+class _AtItsEnd:
+    """A radiance field in the last part of its run, where renderings are largest and all of it is shown.
+
+    Attributes:
+        size: pixels per side of the last rendering.
+    """
+
+    def __init__(self, subject: RadianceSubject) -> None:
+        self.parameter_groups, self.state = subject.parameter_groups, subject.state
+        self.restore, self.lighten = subject.restore, subject.lighten
+        self.size = 0
+        self._subject = subject
+
+    def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
+        exposure = self._subject.expose(step, 1.0, generator)
+        self.size = exposure.image.shape[-1]
+        return exposure
