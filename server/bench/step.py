@@ -13,11 +13,14 @@ from torch import Tensor
 
 from server.bench.timing import wait_for
 from server.generators.radiance_field.plan import plan_for
-from server.generators.radiance_field.subject import RadianceSubject
+from server.generators.radiance_field.subject import OCCUPANCY_FROM_STEP, RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
 from server.recipe import Recipe
 from server.studio.optimisation import Step, optimise, step_generator
+
+# Of the unit ball that objects are made in. Fields that fill more of it are not rendered at full size.
+OBJECT_RADIUS = 0.6
 
 
 def bench_overhead(
@@ -38,7 +41,7 @@ def bench_overhead(
     generator = step_generator(recipe.seed, 0)
     plan = plan_for(prior.card.fixed_light, device)
     field = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan)
-    field.occupancy.refresh(field.field.density, generator)
+    field.occupancy.cells = _ball(field.occupancy.side).to(device)
     subject = _AtItsEnd(field)
     seconds: list[tuple[float, float, float]] = []
     since = time.perf_counter()
@@ -74,6 +77,12 @@ def bench_overhead(
         "render_size": subject.size,
         **({} if device == "cpu" else {"peak_mib": peak}),
     }
+
+
+def _ball(side: int) -> Tensor:
+    """Cells of an object of usual size, bool [side, side, side]."""
+    axis = (torch.arange(side) + 0.5) * (2 / side) - 1
+    return torch.cartesian_prod(axis, axis, axis).norm(dim=1).view(side, side, side) < OBJECT_RADIUS
 
 
 def _seconds(work: Callable[[], object], device: str) -> float:
@@ -131,6 +140,7 @@ class _AtItsEnd:
         self._subject = subject
 
     def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
-        exposure = self._subject.expose(step, 1.0, generator)
+        # Before its first refresh the occupancy grid stays as it was set.
+        exposure = self._subject.expose(step % OCCUPANCY_FROM_STEP, 1.0, generator)
         self.size = exposure.image.shape[-1]
         return exposure
