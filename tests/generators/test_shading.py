@@ -32,6 +32,19 @@ class Ball(RadianceField):
         return density, torch.tensor([1.0, 0.0, 0.0]).expand(len(points), 3)
 
 
+class Slabs(RadianceField):
+    """Thin fog before and behind the middle, seen from the front."""
+
+    def __init__(self) -> None:
+        super().__init__(TINY, torch.Generator().manual_seed(0))
+        self.front, self.back = (torch.nn.Parameter(torch.tensor(0.05)) for _ in range(2))
+
+    def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        x = points[:, 0]
+        density = ((x - 0.3).abs() < 0.1) * self.front + ((x + 0.3).abs() < 0.1) * self.back
+        return density, torch.tensor([1.0, 0.0, 0.0]).expand(len(points), 3)
+
+
 def lamps_at(position: list[float], lit: float = 1.0, textureless: float = 0.0) -> Lamps:
     return Lamps(torch.tensor([position]), torch.tensor([lit]), torch.tensor([textureless]))
 
@@ -101,6 +114,21 @@ def test_a_solid_ball_is_less_spread_along_rays_than_fog() -> None:
     solid = render(Ball(), OccupancyGrid(), FRONT, 24, 64).distortion
     fog = render(Ball(sharpness=2.0), OccupancyGrid(), FRONT, 24, 64).distortion
     assert solid < 0.2 * fog
+
+
+def test_depth_is_measured_from_where_a_ray_enters_the_ball() -> None:
+    rendering = render(Ball(sharpness=400.0), OccupancyGrid(), FRONT, 48, 256)
+    # Mean of sqrt(1 - b^2) - sqrt(.36 - b^2) over the disc b < .6.
+    assert (rendering.depth / rendering.opacity.mean()).item() == pytest.approx(0.504, abs=0.03)
+
+
+def test_less_depth_moves_matter_forward_and_keeps_the_opacity() -> None:
+    fog = Slabs()
+    rendering = render(fog, OccupancyGrid(), FRONT, 12, 32)
+    rendering.depth.backward()
+    assert fog.front.grad < 0 < fog.back.grad
+    # In thin fog opacity is the sum of both.
+    assert abs(fog.front.grad + fog.back.grad) < 0.1 * abs(fog.back.grad)
 
 
 def test_lamps_stay_outside_the_ball_and_light_the_share_that_is_asked_for() -> None:

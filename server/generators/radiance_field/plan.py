@@ -24,6 +24,7 @@ class Weights:
     entropy: float = 0.02
     orientation: float = 0.0
     distortion: float = 0.0
+    depth: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class FieldPlan:
 
 
 # Light that is fixed in the world is paint: the same from every side, and baked in.
-PAINTED = FieldPlan()
+PAINTED = FieldPlan(weights=Weights(depth=0.01))
 
 # Sizes, level schedule and shares of lit views as published for Stable Diffusion (threestudio's dreamfusion-sd and sdi
 # configurations; 10 000 steps there), weights on the scale of our loss.

@@ -21,9 +21,7 @@ BATCHES = ((0, 6), (6, 14), (14, 10**6))
 # Points on rays at a time. A larger rendering is made in parts that keep no graph and are made again on the way back:
 # a third more time, and memory that does not grow with the number of pixels.
 MOST_POINTS = 2**21
-
-
-# Matter that shows less than this needs no normal.
+# Matter that shows less than this needs no normal, and has no depth.
 LEAST_SHOWN = 1e-3
 
 
@@ -38,12 +36,15 @@ class Rendering:
             mean over rays.
         orientation: scalar, how much visible matter has normals that face away from the camera (Verbin et al. 2022,
             Eq. 11), mean over rays; 0 without lamps.
+        depth: scalar, how far visible matter lies behind the place where its ray enters the ball, mean over rays,
+            weighed by opacity. Its gradient moves matter along rays and leaves the opacity alone.
     """
 
     image: Tensor
     opacity: Tensor
     distortion: Tensor
     orientation: Tensor
+    depth: Tensor
 
 
 def render(
@@ -92,8 +93,8 @@ def render(
             parts.append(_march(field, occupancy, some, jitter, lamps))
         else:
             parts.append(checkpoint(_march, field, occupancy, some, jitter, lamps, use_reentrant=False))
-    none = (origin, near, near, near)
-    seen, absorbed, spread, averted = (torch.cat(part) for part in zip(*parts, strict=True)) if parts else none
+    none = (origin, near, near, near, near)
+    seen, absorbed, spread, averted, deep = (torch.cat(part) for part in zip(*parts, strict=True)) if parts else none
 
     opacity = torch.zeros(count, device=device).index_put((hits,), absorbed)
     image = torch.zeros(count, 3, device=device).index_put((hits,), seen)
@@ -102,7 +103,8 @@ def render(
         image = image + (1 - opacity)[:, None] * behind
     shape = (len(views), size, size)
     picture = image.view(*shape, 3).permute(0, 3, 1, 2)
-    return Rendering(picture, opacity.view(shape), spread.sum() / count, averted.sum() / count)
+    means = (part.sum() / count for part in (spread, averted, deep))
+    return Rendering(picture, opacity.view(shape), *means)
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ class _Rays:
 
 def _march(
     field: RadianceField, occupancy: OccupancyGrid, rays: _Rays, jitter: Tensor, lamps: Lamps | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Light [R, 3], opacity, distortion and averted matter [R] gathered along rays.
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Light [R, 3], opacity, distortion, averted matter and depth [R] gathered along rays.
 
     Args:
         jitter: [R, samples] in [0, 1), place of the sample in each step.
@@ -147,7 +149,9 @@ def _march(
         # Matter must not hide from the penalty by becoming thinner.
         averted = averted.index_add(0, its_ray, shown[lit].detach() * away.square())
     light = torch.zeros_like(rays.origin).index_add(0, ray_of, shown[:, None] * colour)
-    return light, weight.sum(-1), distortion(weight, depth, step), averted
+    opacity = weight.sum(-1)
+    behind = (weight * (depth - rays.near[:, None])).sum(-1) / opacity.clamp(min=LEAST_SHOWN)
+    return light, opacity, distortion(weight, depth, step), averted, opacity.detach() * behind
 
 
 def distortion(weight: Tensor, depth: Tensor, step: Tensor) -> Tensor:

@@ -92,4 +92,6 @@ def penalty(rendering: Rendering, progress: float, weights: Weights) -> Tensor:
         found = found + weights.orientation * early * rendering.orientation
     if weights.distortion:
         found = found + weights.distortion * progress * rendering.distortion
+    if weights.depth:
+        found = found + weights.depth * progress * rendering.depth
     return found
