@@ -47,3 +47,16 @@ def test_an_open_mesh_is_reduced_all_the_same(raw: tuple[Floats, Triangles]) -> 
     _, fewer, note = reduction.reduce(vertices, np.ascontiguousarray(triangles[centre[:, 0] > 0]), 2000)
     assert note == ""
     assert 0 < len(fewer) <= 2000
+
+
+@pytest.mark.parametrize(("patience", "attempts"), [(10, 5), (2.5, 3), (0.1, 2)])
+def test_the_larger_a_surface_that_breaks_the_fewer_the_attempts(
+    raw: tuple[Floats, Triangles], patience: float, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    monkeypatch.setattr(reduction, "_same_solid", lambda before, after: tried.append(after))
+    monkeypatch.setattr(reduction, "MOST_FACES_TRIED", int(patience * len(raw[1])))
+    _, triangles, note = reduction.reduce(*raw, 500)
+    assert len(tried) == attempts
+    assert len(triangles) == len(raw[1])
+    assert str(len(triangles)) in note
