@@ -31,6 +31,7 @@ PACKAGES = (
     "PyMCubes",
     "trimesh",
     "fast-simplification",
+    "xatlas",
 )
 # The log, the previews and the results of a few hundred jobs.
 ENOUGH_DISK_GB = 2.0

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from server.errors import JobFailed
-from server.generators.subject import Exposure, Subject
+from server.generators.subject import Subject
 from server.guidance.choosing import choose_estimator
 from server.guidance.convergence import Convergence
 from server.guidance.schedules import Schedule
 from server.priors.branches import PerpendicularNegative
 from server.priors.denoiser import Guided, Prior
+from server.priors.resizing import to_side
 from server.priors.views import Views
 from server.recipe import Recipe
 from server.studio.health import MOST_BAD_STEPS, Pulse, is_out_of_memory, out_of_memory
@@ -194,7 +195,7 @@ class _Climb:
         bandwidth = self._bandwidth_at(progress)
         generator = step_generator(recipe.seed, self.step)
         exposure = self._subject.expose(self.step, progress, generator)
-        latent = self._prior.encode(self._as_seen(exposure))
+        latent = self._prior.encode(to_side(exposure.image, self._prior.card.image_size))
         denoiser = _guided(self._prior, recipe, self._scale, exposure.views)
         with torch.no_grad():
             target = self._estimate(denoiser, latent.detach(), bandwidth, generator).target
@@ -274,12 +275,6 @@ class _Climb:
         calls, skipped, since = self.calls, self.skipped, self._since
         self.restore(snapshot)
         self.calls, self.skipped, self._since = calls, skipped, since
-
-    def _as_seen(self, exposure: Exposure) -> Tensor:
-        size = self._prior.card.image_size
-        if exposure.image.shape[-1] == size:
-            return exposure.image
-        return torch.nn.functional.interpolate(exposure.image, size=(size, size), mode="bilinear", align_corners=False)
 
     def _is_finite(self, loss: Tensor) -> bool:
         return bool(torch.isfinite(loss)) and all(
