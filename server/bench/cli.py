@@ -103,12 +103,14 @@ def _step(args: argparse.Namespace) -> dict[str, Any] | None:
     from server.recipe import read_recipe
     from server.studio.threads import use_half_of_the_cores
 
-    asked: dict[str, Any] = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior, "steps": args.steps + 1}
+    asked: dict[str, Any] = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior}
     recipe = read_recipe(asked | {"guidance": {"estimator": args.estimator}})
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
-    with tqdm(total=recipe.steps * len(args.sizes), desc="Steps") as bar:
-        sizes = {str(size): bench_overhead(recipe, prior, size, args.device, bar.update) for size in args.sizes}
+    with tqdm(total=(args.steps + 1) * len(args.sizes), desc="Steps") as bar:
+        sizes = {
+            str(size): bench_overhead(recipe, prior, size, args.steps, args.device, bar.update) for size in args.sizes
+        }
     if args.json:
         estimator = args.estimator or prior.card.estimator
         return {"device": args.device, "threads": threads, "estimator": estimator, "sizes": sizes}

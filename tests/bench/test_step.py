@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return read_recipe({"kind": "mesh", "prompt": "a yellow duck", "steps": 3})
+    return read_recipe({"kind": "mesh", "prompt": "a yellow duck", "preset": "sketch"})
 
 
 def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recipe: Recipe) -> None:
@@ -45,8 +45,8 @@ def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recip
         return denoise(noisy, sigma, conditions)
 
     prior.denoise = watched  # type: ignore[method-assign]
-    timed = bench_overhead(recipe, prior, 32, "cpu")
-    assert len(asked) == 2 * recipe.steps
+    timed = bench_overhead(recipe, prior, 32, 2, "cpu")
+    assert len(asked) == 2 * (2 + 1)  # one step warms up
     for during, alone in zip(asked[::2], asked[1::2], strict=True):
         torch.testing.assert_close(during, alone)
     assert timed["denoiser_calls"] == 2  # with and without the prompt
@@ -54,7 +54,7 @@ def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recip
 
 
 def test_a_step_takes_longer_than_its_parts(folder: Path, recipe: Recipe) -> None:
-    timed = bench_overhead(recipe, load_prior(str(folder), "cpu"), 32, "cpu")
+    timed = bench_overhead(recipe, load_prior(str(folder), "cpu"), 32, 2, "cpu")
     low, high = timed["ratio_spread"]
     assert 1 < low <= timed["ratio"] <= high
     assert timed["encoding"] > 0
