@@ -109,7 +109,7 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     optimising = register_optimizer_step_pre_hook(lambda *_: watch.enter("optimiser"))
     try:
         watched, asked = _Watched(subject, watch), _Asked(prior, watch)
-        outcome: Outcome = optimise(watched, asked, recipe, after_step, before_step, _warn)
+        outcome: Outcome = optimise(watched, asked, recipe, after_step, before_step, warn)
     finally:
         optimising.remove()
     parts = {name: round(seconds / outcome.steps, 5) for name, seconds in watch.seconds.items()}
@@ -118,7 +118,8 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     return {**parts, "total": total, "steps": outcome.steps, **memory}
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
+    """On stderr, so that stdout stays one JSON document."""
     print(f"warning: {message}", file=sys.stderr)
 
 

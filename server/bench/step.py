@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from server.bench.timing import wait_for
+from server.bench.field import warn
+from server.bench.timing import seconds_of, wait_for
 from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.subject import OCCUPANCY_FROM_STEP, RadianceSubject
 from server.generators.subject import Exposure
@@ -59,8 +59,8 @@ def bench_overhead(
         if device != "cpu":
             peak = max(peak, torch.cuda.max_memory_allocated() // 2**20)
         asked, encoded = watched.take()
-        denoiser = _seconds(lambda: [prior.denoise(*arguments) for arguments in asked], device)
-        encoding = _seconds(lambda: [_there_and_back(prior, image) for image in encoded], device)
+        denoiser = seconds_of(lambda: [prior.denoise(*arguments) for arguments in asked], device)
+        encoding = seconds_of(lambda: [_there_and_back(prior, image) for image in encoded], device)
         if step.number > 1:
             seconds.append((whole, denoiser, encoding))
         done, calls = step.number, step.denoiser_calls // step.number
@@ -69,7 +69,7 @@ def bench_overhead(
             torch.cuda.reset_peak_memory_stats()
         since = time.perf_counter()
 
-    optimise(subject, watched, recipe, after_step, lambda: "finish" if done > steps else None, _warn)
+    optimise(subject, watched, recipe, after_step, lambda: "finish" if done > steps else None, warn)
     ratios = [whole / denoiser for whole, denoiser, _ in seconds]
     whole, denoiser, encoding = (round(statistics.median(column), 5) for column in zip(*seconds, strict=True))
     return {
@@ -90,21 +90,9 @@ def _ball(side: int) -> Tensor:
     return torch.cartesian_prod(axis, axis, axis).norm(dim=1).view(side, side, side) < OBJECT_RADIUS
 
 
-def _seconds(work: Callable[[], object], device: str) -> float:
-    wait_for(device)
-    since = time.perf_counter()
-    work()
-    wait_for(device)
-    return time.perf_counter() - since
-
-
 def _there_and_back(prior: Prior, image: Tensor) -> Tensor:
     prior.encode(image.requires_grad_()).sum().backward()
     return image
-
-
-def _warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)
 
 
 class _Watched:

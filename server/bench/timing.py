@@ -36,6 +36,15 @@ def wait_for(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
+def seconds_of(work: Callable[[], object], device: str) -> float:
+    """Seconds of one run, with nothing else under way on the device."""
+    wait_for(device)
+    since = time.perf_counter()
+    work()
+    wait_for(device)
+    return time.perf_counter() - since
+
+
 def best_times(works: Mapping[str, Callable[[], None]], repeats: int, device: str) -> dict[str, float]:
     """Seconds of the fastest of `repeats` runs of each piece of work, after one that does not count.
 
@@ -44,10 +53,7 @@ def best_times(works: Mapping[str, Callable[[], None]], repeats: int, device: st
     best = dict.fromkeys(works, float("inf"))
     for repeat in range(repeats + 1):
         for name, work in works.items():
-            wait_for(device)
-            since = time.perf_counter()
-            work()
-            wait_for(device)
+            seconds = seconds_of(work, device)
             if repeat:
-                best[name] = min(best[name], time.perf_counter() - since)
+                best[name] = min(best[name], seconds)
     return best

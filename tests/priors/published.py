@@ -7,17 +7,16 @@ writes a model of the size of Stable Diffusion 1.5 (2 GB), to measure what one c
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, SD3Transformer2DModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, SD3Transformer2DModel, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
-from tests.priors.tiny_pipeline import write_tokenizer
+from tests.priors.tiny_pipeline import write_scheduler_and_index, write_tokenizer
 
 UNET_1 = {
     "block_out_channels": [320, 640, 1280, 1280],
@@ -154,18 +153,7 @@ def write_random(folder: Path, name: str = "Stable Diffusion 1.5", **smaller: di
     for part, config in configs.items():
         network = build(part, layout, config | sizes.get(part, words) | smaller.get(part, {}))
         network.half().save_pretrained(folder / part)
-    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
-    scheduler.save_pretrained(folder / "scheduler")
-    index = {
-        "_class_name": "StableDiffusionPipeline",
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "scheduler": ["diffusers", "DDIMScheduler"],
-    }
-    (folder / "model_index.json").write_text(json.dumps(index))
-    return folder
+    return write_scheduler_and_index(folder)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ def write_pipeline(folder: Path, prediction: str = "epsilon", **scheduler: Any) 
         eos_token_id=vocabulary - 1,
     )
     CLIPTextModel(config).save_pretrained(folder / "text_encoder")
+    return write_scheduler_and_index(folder, prediction, **scheduler)
+
+
+def write_scheduler_and_index(folder: Path, prediction: str = "epsilon", **scheduler: Any) -> Path:
+    """What makes networks and a tokenizer in `folder` a Stable Diffusion 1 or 2."""
     DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
