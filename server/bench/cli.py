@@ -103,13 +103,15 @@ def _step(args: argparse.Namespace) -> dict[str, Any] | None:
     from server.recipe import read_recipe
     from server.studio.threads import use_half_of_the_cores
 
-    asked: dict[str, Any] = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior}
-    recipe = read_recipe(asked | {"guidance": {"estimator": args.estimator}})
+    asked: dict[str, Any] = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior, "steps": args.steps}
+    asked["guidance"] = {"estimator": args.estimator}
+    recipes = [read_recipe(asked | {"render_size": size}) for size in args.sizes]
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
     with tqdm(total=(args.steps + 1) * len(args.sizes), desc="Steps") as bar:
         sizes = {
-            str(size): bench_overhead(recipe, prior, size, args.steps, args.device, bar.update) for size in args.sizes
+            str(size): bench_overhead(recipe, prior, size, args.steps, args.device, bar.update)
+            for size, recipe in zip(args.sizes, recipes, strict=True)
         }
     if args.json:
         estimator = args.estimator or prior.card.estimator

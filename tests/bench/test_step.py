@@ -70,3 +70,9 @@ def test_sizes_and_estimators_are_compared_on_the_command_line(
     assert result["estimator"] == "paper"
     assert {size: timed["render_size"] for size, timed in result["sizes"].items()} == {"16": 16, "32": 32}
     assert all(timed["denoiser_calls"] == 24 for timed in result["sizes"].values())
+
+
+@pytest.mark.parametrize("wrong", [["--steps", "0"], ["--sizes", "64", "0"]])
+def test_wrong_usage_is_refused_before_anything_is_timed(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "step", *wrong, "--json"]) == 2
+    assert "greater than or equal to" in json.loads(capsys.readouterr().out)["error"]["message"]
