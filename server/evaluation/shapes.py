@@ -25,6 +25,7 @@ from server.evaluation.measures import (
     voxelise,
 )
 from server.guidance.choosing import choose_estimator
+from server.guidance.noise import Fresh
 from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
@@ -218,7 +219,7 @@ def within_budget(recipe: Recipe, card: PriorCard, calls: int) -> Recipe:
     scale = card.guidance_scale if recipe.guidance.scale is None else recipe.guidance.scale
     dot = torch.zeros(1, 1, 1, 1)
     estimate = choose_estimator(recipe.guidance, card.estimator)
-    answer = estimate(lambda noisy, sigma: torch.zeros_like(noisy), dot, 1.0, torch.Generator().manual_seed(0))
+    answer = estimate(lambda noisy, sigma: torch.zeros_like(noisy), dot, 1.0, Fresh(torch.Generator().manual_seed(0)))
     each = answer.denoiser_calls * (1 if scale == 1 else 2) * recipe.views_per_step
     return recipe.model_copy(update={"steps": max(1, calls // each)})
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from server.guidance.noise import Noise
 from server.priors.denoiser import Denoiser
 
 
@@ -31,8 +32,8 @@ class Estimate:
     shell_ratio: Tensor | None = None
 
 
-Estimator = Callable[[Denoiser, Tensor, float, torch.Generator], Estimate]
-"""estimate(denoiser, x, bandwidth, generator): x [B, ...] clean-scale latents, bandwidth > 0 in the units of x."""
+Estimator = Callable[[Denoiser, Tensor, float, Noise], Estimate]
+"""estimate(denoiser, x, bandwidth, noise): x [B, ...] clean-scale latents, bandwidth > 0 in the units of x."""
 
 
 class Watched:
@@ -54,9 +55,3 @@ class Watched:
     def estimate(self, target: Tensor) -> Estimate:
         """`target` with the account of all calls so far."""
         return Estimate(target.detach(), len(self._ratios), torch.stack(self._ratios).mean())
-
-
-def noise_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal noise shaped like x. Drawn where the generator lives, so that a CPU generator gives the same
-    noise whatever device x is on."""
-    return torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype).to(x.device)

@@ -19,7 +19,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from server.guidance.estimate import Estimate, Watched, noise_like
+from server.guidance.estimate import Estimate, Watched
+from server.guidance.noise import Noise
 from server.guidance.sampling import Evaluate, ddim_step
 from server.guidance.schedules import log_grid
 from server.priors.denoiser import Denoiser, at_scale
@@ -51,7 +52,7 @@ class DistillationViaInversion:
     Attributes:
         steps: inversion steps.
         inversion_scale: guidance scale of the inversion. Only matters for guided denoisers.
-        noise: share of fresh noise mixed into the inverted noise before the last call (variance preserving), the
+        noise: share of drawn noise mixed into the inverted noise before the last call (variance preserving), the
             published eta.
     """
 
@@ -60,12 +61,12 @@ class DistillationViaInversion:
     noise: float = 0.3
 
     @torch.no_grad()
-    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:
+    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         inverting = Watched(at_scale(denoiser, self.inversion_scale))
         start = min(LOWEST_INVERSION_SIGMA, 0.5 * bandwidth)
         levels = log_grid(start, bandwidth, self.steps + 1)[::-1]
         found = (invert(inverting, x, levels)[-1] - x) / bandwidth
-        mixed = (1 - self.noise**2) ** 0.5 * found + self.noise * noise_like(x, generator)
+        mixed = (1 - self.noise**2) ** 0.5 * found + self.noise * noise.like(x)
         answering = Watched(denoiser)
         final = answering.estimate(answering(x + bandwidth * mixed, bandwidth))
         return replace(final, denoiser_calls=self.steps + final.denoiser_calls)

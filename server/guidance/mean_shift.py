@@ -30,8 +30,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from server.guidance.estimate import Estimate, Watched, noise_like
+from server.guidance.estimate import Estimate, Watched
 from server.guidance.inversion import LOWEST_INVERSION_SIGMA, invert
+from server.guidance.noise import Noise
 from server.guidance.sampling import Evaluate, ddim_step, solve
 from server.guidance.schedules import karras_grid
 from server.priors.denoiser import Denoiser, at_scale
@@ -79,7 +80,7 @@ class Tweedie:
     training shell when x is cleaner than lambda says. `Estimate.shell_ratio` tells.
     """
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:
+    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         watched = Watched(denoiser)
         return watched.estimate(watched(x.detach(), bandwidth))
 
@@ -95,12 +96,12 @@ class Noised:
 
     samples: int = 1
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:
+    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         watched = Watched(denoiser)
         x = x.detach()
         total = torch.zeros_like(x)
-        for _ in range(self.samples):
-            total += watched(x + bandwidth * noise_like(x, generator), bandwidth)
+        for number in range(self.samples):
+            total += watched(x + bandwidth * noise.like(x, number), bandwidth)
         return watched.estimate(total / self.samples)
 
 
@@ -134,7 +135,7 @@ class Exact:
         if not 0 < self.sigma_stop <= self.sigma_start or self.steps < 1 or self.samples < 1:
             raise ValueError("Exact needs 0 < sigma_stop <= sigma_start, steps >= 1 and samples >= 1")
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:
+    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         watched = Watched(denoiser)
         x = x.detach()
         product = product_denoiser(watched, x, bandwidth)
@@ -142,8 +143,8 @@ class Exact:
         grid = karras_grid(self.sigma_stop * bandwidth, start, self.steps if self.sigma_stop < self.sigma_start else 1)
         mean = watched(x, bandwidth)
         total = torch.zeros_like(x)
-        for _ in range(self.samples):
-            total += solve(product, mean + start * noise_like(x, generator), [*grid, 0.0], "2m")
+        for number in range(self.samples):
+            total += solve(product, mean + start * noise.like(x, number), [*grid, 0.0], "2m")
         return watched.estimate(total / self.samples)
 
 
@@ -205,16 +206,16 @@ class Paper:
         low, high = self.interval
         return karras_grid(max(low, 0.02) * bandwidth, high * bandwidth, self.steps)
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:
+    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         watched = Watched(denoiser)
         x = x.detach()
         levels = self.levels(bandwidth)
         inverted, inversion_calls = self._inverted(denoiser, x, levels)
         total = torch.zeros_like(x)
-        for _ in range(self.samples):
-            noise = noise_like(x, generator)
-            first = self._first(x, noise, levels[0], inverted)
-            total += self.chain(watched, first, bandwidth, partial(self._centre, x, noise, inverted))
+        for number in range(self.samples):
+            drawn = noise.like(x, number)
+            first = self._first(x, drawn, levels[0], inverted)
+            total += self.chain(watched, first, bandwidth, partial(self._centre, x, drawn, inverted))
         account = watched.estimate(total / self.samples)
         return Estimate(account.target, account.denoiser_calls + inversion_calls, account.shell_ratio)
 

@@ -22,7 +22,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from server.guidance.estimate import Estimate, Watched, noise_like
+from server.guidance.estimate import Estimate, Watched
+from server.guidance.noise import Noise
 from server.priors.denoiser import Denoiser
 from server.priors.parametrisation import NoiseTable, per_element
 
@@ -101,15 +102,15 @@ class ScoreDistillation:
     samples: int = 1
     noise_share: float = 1.0
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:
+    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         watched = Watched(denoiser)
         x = x.detach()
         gradient = torch.zeros_like(x)
-        for _ in range(self.samples):
-            sigma = self.law(x.shape[0], bandwidth, generator).to(device=x.device, dtype=x.dtype)
+        for number in range(self.samples):
+            sigma = self.law(x.shape[0], bandwidth, noise.generator).to(device=x.device, dtype=x.dtype)
             level = per_element(sigma, x)
-            noise = noise_like(x, generator)
-            clean = watched(x + level * noise, sigma)
-            eps_minus_noise = (x - clean) / level + (1 - self.noise_share) * noise
+            drawn = noise.like(x, number)
+            clean = watched(x + level * drawn, sigma)
+            eps_minus_noise = (x - clean) / level + (1 - self.noise_share) * drawn
             gradient += _WEIGHTS[self.weighting](level) * eps_minus_noise
         return watched.estimate(x - gradient / self.samples)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from server.guidance.estimate import Estimator
+from server.guidance.noise import Fresh
 from server.priors.denoiser import Denoiser
 
 # Efficiencies beyond this are the inverse of rounding noise, not of a variance.
@@ -50,7 +51,7 @@ def measure(
         scale_free: compare the best constant multiple of g with m; for gradients that are not in units of m.
     """
     repeated = x.repeat(repeats, *[1] * (x.dim() - 1))
-    estimate = estimator(denoiser, repeated, bandwidth, generator)
+    estimate = estimator(denoiser, repeated, bandwidth, Fresh(generator))
     shifts = (estimate.target - repeated).reshape(repeats, *x.shape)
     return _summary(shifts, true_shift, estimate.denoiser_calls, scale_free)
 

@@ -11,6 +11,7 @@ import torch
 from server.errors import BadRequest
 from server.guidance.estimate import Estimator
 from server.guidance.mean_shift import Paper
+from server.guidance.noise import Fresh
 from server.lab.densities import density
 from server.lab.methods import ESTIMATORS
 
@@ -56,7 +57,7 @@ def field(
     estimator = ESTIMATORS[estimator_name]
     if interval is not None:
         estimator = _limited(estimator_name, estimator, interval)
-    estimate = estimator(mixture, x, bandwidth, generator)
+    estimate = estimator(mixture, x, bandwidth, Fresh(generator))
     rows = [
         {
             "density": density_name,

@@ -14,6 +14,7 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from server.guidance.estimate import Estimator
+from server.guidance.noise import Fresh
 from server.lab.densities import density
 from server.lab.methods import ESTIMATORS, SCALE_FREE
 from server.priors.denoiser import Denoiser
@@ -97,7 +98,7 @@ def mean_field(
     """E[target - x] at x [P, 2], averaged over `draws`."""
     total = torch.zeros_like(x)
     for _ in range(draws):
-        total += estimator(denoiser, x, bandwidth, generator).target - x
+        total += estimator(denoiser, x, bandwidth, Fresh(generator)).target - x
         on_draw()
     return total / draws
 

@@ -12,6 +12,7 @@ from server.errors import JobFailed
 from server.guidance.convergence import Convergence
 from server.guidance.estimate import Estimator
 from server.guidance.mean_shift import Tweedie
+from server.guidance.noise import Fresh
 from server.guidance.schedules import Schedule
 from server.priors.denoiser import Denoiser
 
@@ -89,7 +90,7 @@ def optimise(
         estimator = Tweedie() if polishing else run.estimator
         bandwidth = run.polish_bandwidth if polishing else run.bandwidth(progress)
         before = points.detach().clone()
-        estimate = estimator(denoiser, before, bandwidth, generator)
+        estimate = estimator(denoiser, before, bandwidth, Fresh(generator))
         calls += estimate.denoiser_calls
         if adam is None or polishing:
             points.data.copy_(estimate.target)

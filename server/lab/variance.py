@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from server.guidance.noise import Fresh
 from server.lab.densities import density
 from server.lab.methods import ESTIMATORS
 
@@ -46,7 +47,7 @@ def variance(
             clean = mixture.sample(points, generator)
             x = clean + bandwidth * torch.randn(clean.shape, generator=generator, dtype=clean.dtype)
             repeated = x.repeat_interleave(draws, 0)
-            estimate = ESTIMATORS[method](mixture, repeated, bandwidth, generator)
+            estimate = ESTIMATORS[method](mixture, repeated, bandwidth, Fresh(generator))
             shifts = (estimate.target - repeated).reshape(points, draws, 2)
             spread = shifts.var(1).sum(-1).mean()
             signal = (shifts.mean(1) ** 2).sum(-1).mean()

@@ -17,6 +17,7 @@ from server.errors import JobFailed
 from server.generators.subject import Subject
 from server.guidance.choosing import choose_estimator
 from server.guidance.convergence import Convergence
+from server.guidance.noise import Fresh
 from server.guidance.schedules import Schedule
 from server.priors.branches import PerpendicularNegative
 from server.priors.denoiser import Guided, Prior
@@ -198,7 +199,7 @@ class _Climb:
         latent = self._prior.encode(to_side(exposure.image, self._prior.card.image_size))
         denoiser = _guided(self._prior, recipe, self._scale, exposure.views)
         with torch.no_grad():
-            target = self._estimate(denoiser, latent.detach(), bandwidth, generator).target
+            target = self._estimate(denoiser, latent.detach(), bandwidth, Fresh(generator)).target
         self.calls += denoiser.calls * len(latent)
 
         # d loss / d latent = (latent - target) / numel: the mean-shift direction, autograd does the rest.

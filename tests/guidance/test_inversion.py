@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from server.guidance.inversion import DistillationViaInversion, invert
+from server.guidance.noise import Fresh
 from server.guidance.sampling import solve
 from server.guidance.schedules import log_grid
 from server.lab.densities import density
@@ -27,7 +28,7 @@ def test_sampling_back_from_the_inverted_state_returns_to_x() -> None:
 def test_without_guidance_the_inverted_noise_is_about_as_strong_as_noise() -> None:
     x = 0.5 * torch.randn((8, 400), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     denoiser = lambda z, s: z * (0.25 / (0.25 + s[:, None] ** 2))  # noqa: E731
-    estimate = DistillationViaInversion(steps=60, noise=0.0)(denoiser, x, 2.0, torch.Generator())
+    estimate = DistillationViaInversion(steps=60, noise=0.0)(denoiser, x, 2.0, Fresh(torch.Generator()))
     assert float(estimate.shell_ratio or 0) == pytest.approx(1, abs=0.2)
     assert estimate.denoiser_calls == 61
 
@@ -42,7 +43,7 @@ def test_the_inversion_uses_its_own_guidance_scale() -> None:
 
     guided = Guided(TwoClasses(), 1.0, 0.0, scale=1.0)
     estimate = DistillationViaInversion(steps=4, inversion_scale=-6.5)(
-        guided, torch.zeros((1, 2)), 1.0, torch.Generator().manual_seed(0)
+        guided, torch.zeros((1, 2)), 1.0, Fresh(torch.Generator().manual_seed(0))
     )
     assert asked == [2, 2, 2, 2, 1]
     assert guided.calls == 9

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from server.guidance.estimate import Estimator, Watched
 from server.guidance.mean_shift import Exact, KernelTime, Noised, Paper, Tweedie, contraction, product_denoiser
+from server.guidance.noise import Fresh
 from server.guidance.sampling import sample
 from server.guidance.schedules import karras_grid
 from server.lab.densities import density
@@ -62,14 +63,14 @@ def test_the_product_denoiser_is_the_denoiser_of_the_product_density(sigma: floa
 def test_exact_samples_have_the_products_mean_at_every_stop(sigma_stop: float) -> None:
     count, bandwidth = 2000, 0.2
     x = torch.tensor([[0.2, 0.4]], dtype=torch.float64).expand(count, -1)
-    estimate = Exact(steps=16, sigma_stop=sigma_stop)(PINWHEEL, x, bandwidth, _generator())
+    estimate = Exact(steps=16, sigma_stop=sigma_stop)(PINWHEEL, x, bandwidth, Fresh(_generator()))
     error = estimate.target.std(0) / count**0.5
     assert bool(((estimate.target.mean(0) - PINWHEEL.product(x[0], bandwidth).mean()).abs() < 3 * error).all())
 
 
 def test_exact_samples_have_the_products_variance() -> None:
     x = torch.tensor([[0.2, 0.4]], dtype=torch.float64).expand(2000, -1)
-    target = Exact(steps=16)(PINWHEEL, x, 0.2, _generator()).target
+    target = Exact(steps=16)(PINWHEEL, x, 0.2, Fresh(_generator())).target
     expected = PINWHEEL.product(x[0], 0.2).covariance().trace()
     assert float(target.T.cov().trace()) == pytest.approx(float(expected), rel=0.1)
 
@@ -77,7 +78,9 @@ def test_exact_samples_have_the_products_variance() -> None:
 def test_stopping_earlier_leaves_less_variance_down_to_tweedies_none() -> None:
     x = T1.expand(300, -1)
     spread = [
-        float(Exact(steps=8, sigma_stop=stop, sigma_start=20)(PINWHEEL, x, 0.2, _generator()).target.var(0).sum())
+        float(
+            Exact(steps=8, sigma_stop=stop, sigma_start=20)(PINWHEEL, x, 0.2, Fresh(_generator())).target.var(0).sum()
+        )
         for stop in (0.02, 0.5, 2.0, 20.0)
     ]
     assert all(later < earlier for earlier, later in pairwise(spread))
@@ -87,13 +90,13 @@ def test_stopping_earlier_leaves_less_variance_down_to_tweedies_none() -> None:
 def test_tweedie_is_the_products_mean() -> None:
     x = torch.randn((10, 2), generator=_generator(), dtype=torch.float64)
     expected = torch.stack([FRACTAL.product(point, 0.15).mean() for point in x])
-    torch.testing.assert_close(Tweedie()(FRACTAL, x, 0.15, _generator()).target, expected, atol=1e-12, rtol=0)
+    torch.testing.assert_close(Tweedie()(FRACTAL, x, 0.15, Fresh(_generator())).target, expected, atol=1e-12, rtol=0)
 
 
 def test_noised_averages_to_its_own_closed_form() -> None:
     # For N(0, s^2): E_n[D(x + lambda n, lambda)] = D(x, lambda), as D is linear.
     x = torch.full((4000, 1), 0.7, dtype=torch.float64)
-    target = Noised()(_gaussian(1.0), x, 0.5, _generator()).target
+    target = Noised()(_gaussian(1.0), x, 0.5, Fresh(_generator())).target
     assert float(target.mean()) == pytest.approx(0.7 / 1.25, abs=3 * float(target.std()) / 4000**0.5)
 
 
@@ -105,7 +108,7 @@ def test_the_composite_of_one_gaussian_has_its_closed_form(bandwidth: float) -> 
     a = 1 / (2 * bandwidth**2)
     estimator = Paper(steps=4000, start="prior", interval=(0, math.inf), sigma_max=200)
     x = torch.ones((1, 1), dtype=torch.float64)
-    target = estimator(_gaussian(1.0), x, bandwidth, _generator()).target
+    target = estimator(_gaussian(1.0), x, bandwidth, Fresh(_generator())).target
     assert float(target) == pytest.approx(math.sqrt(math.pi * a) * float(erfcx(math.sqrt(a))), abs=3e-4)
 
 
@@ -192,26 +195,26 @@ def test_the_flow_matching_chain_is_the_same_chain() -> None:
 @pytest.mark.parametrize("estimator", [Tweedie(), Exact(), Paper()])
 def test_a_vanishing_bandwidth_leaves_x_where_it_is(estimator: Estimator) -> None:
     x = torch.randn((20, 2), generator=_generator(), dtype=torch.float64)
-    shift = estimator(PINWHEEL, x, 1e-4, _generator()).target - x
+    shift = estimator(PINWHEEL, x, 1e-4, Fresh(_generator())).target - x
     assert float(shift.abs().max()) < 1e-3
 
 
 def test_a_vanishing_bandwidth_gives_the_score() -> None:
     bandwidth = 1e-4
-    shift = Tweedie()(PINWHEEL, T1, bandwidth, _generator()).target - T1
+    shift = Tweedie()(PINWHEEL, T1, bandwidth, Fresh(_generator())).target - T1
     torch.testing.assert_close(shift / bandwidth**2, PINWHEEL.score(T1), rtol=1e-3, atol=0)
 
 
 def test_a_huge_bandwidth_makes_the_papers_target_a_plain_ddim_sample() -> None:
     x = torch.zeros((50, 2), dtype=torch.float64)
-    target = Paper(start="prior", steps=16, interval=(0, math.inf))(PINWHEEL, x, 1e9, _generator(4)).target
+    target = Paper(start="prior", steps=16, interval=(0, math.inf))(PINWHEEL, x, 1e9, Fresh(_generator(4))).target
     grid = karras_grid(0.002, 5.0, 16)
     plain = sample(PINWHEEL, (50, 2), grid, _generator(4), "ddim", dtype=torch.float64)
     torch.testing.assert_close(target, plain, atol=1e-12, rtol=0)
 
 
 def test_a_huge_bandwidth_makes_tweedies_target_the_mean_of_the_data() -> None:
-    target = Tweedie()(FRACTAL, T2, 1e4, _generator()).target
+    target = Tweedie()(FRACTAL, T2, 1e4, Fresh(_generator())).target
     torch.testing.assert_close(target[0], FRACTAL.mean(), atol=1e-6, rtol=0)
 
 
@@ -222,7 +225,7 @@ def test_a_huge_bandwidth_makes_tweedies_target_the_mean_of_the_data() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_any_shape_and_precision_comes_back_as_it_went_in(estimator: Estimator, dtype: torch.dtype) -> None:
     x = torch.randn((2, 4, 8, 8), generator=_generator(), dtype=dtype)
-    estimate = estimator(_gaussian(1.0), x, 0.5, _generator())
+    estimate = estimator(_gaussian(1.0), x, 0.5, Fresh(_generator()))
     assert estimate.target.shape == x.shape
     assert estimate.target.dtype == dtype
     assert bool(torch.isfinite(estimate.target).all())
@@ -237,12 +240,12 @@ def test_the_reported_calls_are_the_calls_made(estimator: Estimator) -> None:
         made += 1
         return _gaussian(1.0)(noisy, sigma)
 
-    assert estimator(counting, T1, 0.3, _generator()).denoiser_calls == made
+    assert estimator(counting, T1, 0.3, Fresh(_generator())).denoiser_calls == made
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_the_same_seed_gives_the_same_target(estimator: Estimator) -> None:
-    first, second = (estimator(PINWHEEL, T1, 0.2, _generator(9)).target for _ in range(2))
+    first, second = (estimator(PINWHEEL, T1, 0.2, Fresh(_generator(9))).target for _ in range(2))
     assert torch.equal(first, second)
 
 
@@ -256,7 +259,7 @@ def test_no_gradient_flows_through_the_denoiser_and_x_receives_x_minus_target(es
     def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
         return gain * noisy
 
-    target = estimator(denoise, x, 0.3, _generator()).target
+    target = estimator(denoise, x, 0.3, Fresh(_generator())).target
     assert not target.requires_grad
     (0.5 * (x - target) ** 2).sum().backward()
     torch.testing.assert_close(theta.grad, (x.detach() - target) @ jacobian)
@@ -265,15 +268,15 @@ def test_no_gradient_flows_through_the_denoiser_and_x_receives_x_minus_target(es
 
 def test_a_mode_does_not_move() -> None:
     x = torch.zeros((1, 2), dtype=torch.float64)
-    target = Tweedie()(_gaussian(0.7), x, 0.3, _generator()).target
+    target = Tweedie()(_gaussian(0.7), x, 0.3, Fresh(_generator())).target
     assert torch.equal(target, x)
 
 
 def test_noised_inputs_lie_on_the_networks_training_shell_and_clean_ones_do_not() -> None:
     x = 0.05 * torch.randn((4, 256), generator=_generator(1))
     denoiser = _gaussian(0.05)
-    on_shell = Noised()(denoiser, x, 0.5, _generator()).shell_ratio
-    off_shell = Tweedie()(denoiser, x, 0.5, _generator()).shell_ratio
+    on_shell = Noised()(denoiser, x, 0.5, Fresh(_generator())).shell_ratio
+    off_shell = Tweedie()(denoiser, x, 0.5, Fresh(_generator())).shell_ratio
     assert on_shell is not None
     assert off_shell is not None
     assert float(on_shell) == pytest.approx(1, abs=0.1)
@@ -283,7 +286,7 @@ def test_noised_inputs_lie_on_the_networks_training_shell_and_clean_ones_do_not(
 def test_random_centres_keep_the_papers_chain_near_the_training_shell() -> None:
     x = 0.05 * torch.randn((4, 256), generator=_generator(1))
     shells = {
-        centre: float(Paper(centre=centre, steps=10)(_gaussian(0.05), x, 0.5, _generator()).shell_ratio or 0)
+        centre: float(Paper(centre=centre, steps=10)(_gaussian(0.05), x, 0.5, Fresh(_generator())).shell_ratio or 0)
         for centre in ("clean", "random")
     }
     assert shells["clean"] < 0.3
@@ -302,7 +305,7 @@ def test_inverting_without_guidance_leaves_the_guided_direction_in_the_shift() -
     def length(inversion_scale: float) -> float:
         guided = Guided(TwoClasses(), 1.0, 0.0, scale=3.0)
         estimator = Paper(centre="inversion", steps=10, inversion_scale=inversion_scale)
-        return float((estimator(guided, x, 0.5, _generator()).target - x).norm())
+        return float((estimator(guided, x, 0.5, Fresh(_generator())).target - x).norm())
 
     assert length(0.0) > 2.5 * length(3.0)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from server.guidance.mean_shift import Noised
+from server.guidance.noise import Fresh
 from server.guidance.score_distillation import (
     Annealed,
     LevelLaw,
@@ -25,7 +26,7 @@ def _generator(seed: int = 0) -> torch.Generator:
 
 def test_one_sample_is_weight_times_predicted_minus_true_noise() -> None:
     x = torch.tensor([[0.3, -0.2]], dtype=torch.float64)
-    target = ScoreDistillation(Annealed(), "1-ab")(PINWHEEL, x, 0.5, _generator()).target
+    target = ScoreDistillation(Annealed(), "1-ab")(PINWHEEL, x, 0.5, Fresh(_generator())).target
     noise = torch.randn((1, 2), generator=_generator(), dtype=torch.float64)
     noisy = x + 0.5 * noise
     eps = (noisy - PINWHEEL.denoise(noisy, 0.5)) / 0.5
@@ -34,14 +35,14 @@ def test_one_sample_is_weight_times_predicted_minus_true_noise() -> None:
 
 def test_annealed_sds_with_weight_sigma_is_the_noised_mean_shift() -> None:
     x = torch.randn((8, 2), generator=_generator(1), dtype=torch.float64)
-    sds = ScoreDistillation(Annealed(), "sigma", samples=3)(PINWHEEL, x, 0.3, _generator())
-    torch.testing.assert_close(sds.target, Noised(samples=3)(PINWHEEL, x, 0.3, _generator()).target)
+    sds = ScoreDistillation(Annealed(), "sigma", samples=3)(PINWHEEL, x, 0.3, Fresh(_generator()))
+    torch.testing.assert_close(sds.target, Noised(samples=3)(PINWHEEL, x, 0.3, Fresh(_generator())).target)
 
 
 def test_its_mean_ascends_the_twice_smoothed_log_density() -> None:
     sigma, count = 0.3, 4000
     x = torch.tensor([[0.3, -0.2]], dtype=torch.float64)
-    target = ScoreDistillation(Annealed(), "sigma")(PINWHEEL, x.expand(count, -1), sigma, _generator()).target
+    target = ScoreDistillation(Annealed(), "sigma")(PINWHEEL, x.expand(count, -1), sigma, Fresh(_generator())).target
     points = x + sigma * torch.randn((count, 2), generator=_generator(5), dtype=torch.float64)
     expected = sigma**2 * PINWHEEL.score(points, sigma)
     error = (target.var(0) / count + expected.var(0) / count).sqrt()
@@ -75,5 +76,5 @@ def test_weightings_have_their_published_values(weighting: str, expected: float)
     # alpha_bar = 1 / 5 at sigma = 2; a denoiser that answers 0 gives x.grad = w / sigma x.
     estimator = ScoreDistillation(Annealed(), weighting)  # type: ignore[arg-type]
     x = torch.ones((1, 1), dtype=torch.float64)
-    target = estimator(lambda noisy, sigma: torch.zeros_like(noisy), x, 2.0, _generator()).target
+    target = estimator(lambda noisy, sigma: torch.zeros_like(noisy), x, 2.0, Fresh(_generator())).target
     assert float(x - target) == pytest.approx(expected / 2)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from server.guidance.estimate import Estimate
+from server.guidance.noise import Noise
 from server.lab.densities import START_BOX, density
 from server.lab.efficiency import CAP, measure
 from server.lab.methods import ESTIMATORS
@@ -20,9 +21,9 @@ class _Noisy:
     def __init__(self, shift: Tensor, variance: float, calls: int) -> None:
         self.shift, self.variance, self.calls = shift, variance, calls
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:
-        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype) * (self.variance / x.shape[1]) ** 0.5
-        return Estimate(x + self.shift + noise, self.calls)
+    def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
+        spread = noise.like(x) * (self.variance / x.shape[1]) ** 0.5
+        return Estimate(x + self.shift + spread, self.calls)
 
 
 def _measure(calls: int, repeats: int = 4000) -> float:

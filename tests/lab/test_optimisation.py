@@ -6,6 +6,7 @@ from torch import Tensor
 
 from server.guidance.estimate import Estimate
 from server.guidance.mean_shift import Tweedie
+from server.guidance.noise import Noise
 from server.guidance.schedules import Schedule
 from server.guidance.score_distillation import ScoreDistillation, UniformTime
 from server.lab.densities import START_BOX, density
@@ -69,7 +70,7 @@ def test_the_shift_norm_is_small_at_a_mode_and_large_on_the_way() -> None:
 
 def test_a_non_finite_target_stops_the_run_and_keeps_the_last_good_points() -> None:
     def breaks_after_three(count: list[int] = [0]):  # type: ignore[no-untyped-def]  # noqa: B006
-        def estimator(denoiser, x: Tensor, bandwidth: float, generator: torch.Generator) -> Estimate:  # type: ignore[no-untyped-def]
+        def estimator(denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:  # type: ignore[no-untyped-def]
             count[0] += 1
             return Estimate(x * (float("nan") if count[0] > 3 else 0.9), 1)
 
