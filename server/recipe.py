@@ -17,6 +17,7 @@ Kind = Literal["mesh", "texture"]
 Preset = Literal["sketch", "standard", "fine"]
 Method = Literal["msd", "sds", "sdi"]
 EstimatorName = Literal["paper", "exact", "tweedie", "noised"]
+NoiseName = Literal["fresh", "attached", "view"]
 ScheduleName = Literal["constant", "linear", "cosine", "geometric"]
 
 MAX_SEED = 2**31 - 1
@@ -31,6 +32,18 @@ class GuidanceRecipe(_Part):
 
     method: Method = "msd"
     estimator: EstimatorName | None = Field(default=None, description="of the mean shift; None: the prior's own")
+    noise: NoiseName | None = Field(
+        default=None,
+        description=(
+            "fresh in every step, attached to what is made, or one for each view; None: the prior's own for the kind"
+        ),
+    )
+    fits: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="optimiser steps towards every target; None: enough to keep the pace of attached noise, else one",
+    )
     scale: float | None = Field(default=None, ge=0.0, le=200.0)
     bandwidth_start: float | None = Field(default=None, gt=0.0, le=100.0)
     bandwidth_end: float | None = Field(default=None, gt=0.0, le=100.0)
@@ -114,9 +127,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "fine": {"steps": 2000, "mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
     },
     "texture": {
-        "sketch": {"steps": 150},
-        "standard": {"steps": 400},
-        "fine": {"steps": 1200},
+        "sketch": {"steps": 50, "views_per_step": 3},
+        "standard": {"steps": 100, "views_per_step": 4},
+        "fine": {"steps": 250, "views_per_step": 4},
     },
 }
 

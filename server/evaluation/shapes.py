@@ -24,7 +24,7 @@ from server.evaluation.measures import (
     voxel_centres,
     voxelise,
 )
-from server.guidance.choosing import choose_estimator
+from server.guidance.choosing import settings_of
 from server.guidance.noise import Fresh
 from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
@@ -216,11 +216,11 @@ def within_budget(recipe: Recipe, card: PriorCard, calls: int) -> Recipe:
 
     Calls count once for every image and every branch of guidance, as in reports.
     """
-    scale = card.guidance_scale if recipe.guidance.scale is None else recipe.guidance.scale
+    settings = settings_of(recipe, card)
     dot = torch.zeros(1, 1, 1, 1)
-    estimate = choose_estimator(recipe.guidance, card.estimator)
-    answer = estimate(lambda noisy, sigma: torch.zeros_like(noisy), dot, 1.0, Fresh(torch.Generator().manual_seed(0)))
-    each = answer.denoiser_calls * (1 if scale == 1 else 2) * recipe.views_per_step
+    noise = Fresh(torch.Generator().manual_seed(0))
+    answer = settings.estimator(lambda noisy, sigma: torch.zeros_like(noisy), dot, 1.0, noise)
+    each = answer.denoiser_calls * (1 if settings.scale == 1 else 2) * recipe.views_per_step
     return recipe.model_copy(update={"steps": max(1, calls // each)})
 
 

@@ -1,17 +1,25 @@
 """A picture as a coordinate network: plane coordinates -> colour, periodic along the axes that must tile.
 
-Fourier features (Tancik et al. 2020) of whole-number frequency are periodic by construction: no seam to hide.
+Features are read from square grids of several resolutions (Mueller et al. 2022, without the hashing that a plane can do
+without) and decoded by a small network. A grid that repeats after a whole number of cells has no seam to hide, and what
+is learnt at one place leaves the others alone.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from server.generators.subject import Exposure
+from server.generators.plane_noise import PlaneNoise, one_for_all
+from server.generators.subject import Exposure, NoiseLaws
+
+COARSEST = 4
+# Points of a step at a time. More are looked at in parts that keep no graph and are made again on the way back, so that
+# memory does not grow with the number of pixels.
+MOST_POINTS = 2**20
 
 
 class Picture(nn.Module):
@@ -22,53 +30,89 @@ class Picture(nn.Module):
     Args:
         extent: width and height of the tile, in windows.
         periodic: whether the picture repeats along x and along y.
-        frequencies: number of Fourier features.
-        spread: standard deviation of their frequencies, in cycles per window.
+        finest: cells of the finest grid along a window; the others have half as many each, down to COARSEST. As many as
+            the prior has pixels: it says nothing about anything finer.
+        features: of each grid.
     """
-
-    frequency: Tensor
 
     def __init__(
         self,
         extent: tuple[float, float],
         periodic: tuple[bool, bool],
         generator: torch.Generator,
-        frequencies: int = 128,
-        spread: float = 5.0,
-        hidden: int = 64,
+        finest: int = 64,
+        features: int = 4,
+        hidden: int = 32,
     ) -> None:
         super().__init__()
         self.extent = extent
         self.periodic = periodic
-        frequency = torch.randn(frequencies, 2, generator=generator) * spread
-        for axis in range(2):
-            if periodic[axis]:
-                # Whole cycles per tile are what makes the two edges meet.
-                frequency[:, axis] = (frequency[:, axis] * extent[axis]).round() / extent[axis]
-        self.register_buffer("frequency", frequency)
-        self.network = nn.Sequential(
-            nn.Linear(2 * frequencies, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 3)
+        resolutions = [finest]
+        while resolutions[0] // 2 >= COARSEST:
+            resolutions.insert(0, resolutions[0] // 2)
+        # Whole cells per tile are what makes the two edges meet.
+        self._cells = [tuple(max(1, round(side * per_window)) for side in extent) for per_window in resolutions]
+        # [rows * columns, features] each; an axis that does not repeat has a last line of nodes of its own.
+        self.grids = nn.ParameterList(
+            nn.Parameter(1e-2 * (2 * torch.rand(self._nodes(cells), features, generator=generator) - 1))
+            for cells in self._cells
         )
+        self.network = nn.Sequential(nn.Linear(features * len(resolutions), hidden), nn.SiLU(), nn.Linear(hidden, 3))
         with torch.no_grad():
             for layer in self.network:
                 if isinstance(layer, nn.Linear):
-                    bound = math.sqrt(3 / layer.in_features)
+                    bound = layer.in_features**-0.5
                     layer.weight.copy_((torch.rand(layer.weight.shape, generator=generator) * 2 - 1) * bound)
                     layer.bias.zero_()
-            last = self.network[-1]
-            assert isinstance(last, nn.Linear)
-            last.weight.mul_(0.1)  # start near mid-grey
+
+    def _sides(self, cells: tuple[int, ...]) -> tuple[int, int]:
+        """Columns and rows of nodes."""
+        columns, rows = (n if repeats else n + 1 for n, repeats in zip(cells, self.periodic, strict=True))
+        return columns, rows
+
+    def _nodes(self, cells: tuple[int, ...]) -> int:
+        columns, rows = self._sides(cells)
+        return columns * rows
 
     def forward(self, points: Tensor) -> Tensor:
-        """Colour [N, 3] at points [N, 2], in windows; x grows to the right, y downwards."""
-        phase = points @ self.frequency.T * (2 * math.pi)
-        return torch.sigmoid(self.network(torch.cat([phase.cos(), phase.sin()], -1)))
+        """Colour [N, 3] at points [N, 2], in windows; x grows to the right, y downwards. Beyond an edge that does not
+        repeat, the colour is that of the edge."""
+        read = [self._read(grid, cells, points) for grid, cells in zip(self.grids, self._cells, strict=True)]
+        return torch.sigmoid(self.network(torch.cat(read, -1)))
+
+    def _read(self, grid: Tensor, cells: tuple[int, ...], points: Tensor) -> Tensor:
+        """Features [N, F] of one grid, interpolated between the four nodes around each point."""
+        columns, _ = self._sides(cells)
+        before, after, share = [], [], []
+        for axis in range(2):
+            count = cells[axis]
+            place = points[:, axis] * (count / self.extent[axis])
+            if self.periodic[axis]:
+                place = place.remainder(count)
+                # A remainder may be rounded up to the divisor itself.
+                first = place.long().clamp(max=count - 1)
+                second = torch.where(first == count - 1, 0, first + 1)
+            else:
+                place = place.clamp(0, count)
+                first = place.long().clamp(max=count - 1)
+                second = first + 1
+            before.append(first)
+            after.append(second)
+            share.append((place - first)[:, None])
+        (x, y), (to_x, to_y) = before, after
+        right, down = share
+        top = grid.index_select(0, y * columns + x) * (1 - right) + grid.index_select(0, y * columns + to_x) * right
+        low = (
+            grid.index_select(0, to_y * columns + x) * (1 - right) + grid.index_select(0, to_y * columns + to_x) * right
+        )
+        return top * (1 - down) + low * down
 
     @torch.no_grad()
     def paint(self, width: int, height: int, samples: int = 2) -> Tensor:
         """The whole tile as an image [3, height, width], averaging samples x samples points in every pixel."""
-        columns = (torch.arange(width * samples, device=self.frequency.device) + 0.5) / (width * samples)
-        rows = (torch.arange(height * samples, device=self.frequency.device) + 0.5) / (height * samples)
+        device = self.grids[0].device
+        columns = (torch.arange(width * samples, device=device) + 0.5) / (width * samples)
+        rows = (torch.arange(height * samples, device=device) + 0.5) / (height * samples)
         strips = []
         for part in rows.split(max(1, 2**16 // (width * samples)) * samples):
             grid = torch.meshgrid(part * self.extent[1], columns * self.extent[0], indexing="ij")
@@ -78,50 +122,83 @@ class Picture(nn.Module):
 
 
 class PictureSubject:
-    """A picture seen through windows at random places, each pixel averaged over jittered points inside it."""
+    """A picture seen through windows at random places, each pixel at a random point inside it.
 
-    def __init__(self, picture: Picture, windows_per_step: int, size: int, samples: int = 2) -> None:
+    Args:
+        windows_per_step: for every window's worth of the tile.
+        size: pixels per side of a window.
+        cells: per side of a window's latent. Windows lie on whole cells: an autoencoder sees a picture that is moved by
+            less as another one, and noise that is attached to the picture would not move with it.
+        seed: of the noise that is attached to the picture.
+    """
+
+    def __init__(self, picture: Picture, windows_per_step: int, size: int, cells: int, seed: int) -> None:
         self.picture = picture
         self._windows = windows_per_step
         self._size = size
-        self._samples = samples
+        self._cells = cells
+        self._noise = PlaneNoise(picture.extent, seed)
+        self._seed = seed
 
     def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
-        side = self._size * self._samples
-        device = self.picture.frequency.device
-        corner = torch.rand(self._windows, 2, generator=generator)
-        for axis in range(2):
-            # A tiling picture may be looked at across its edge; any other only inside.
-            room = self.picture.extent[axis] if self.picture.periodic[axis] else self.picture.extent[axis] - 1
-            corner[:, axis] *= room
-        axis_points = torch.arange(side, dtype=torch.float32)
-        rows, columns = torch.meshgrid(axis_points, axis_points, indexing="ij")
+        corner = self._corners(generator)
+        count, size = len(corner), self._size
+        line = torch.arange(size, dtype=torch.float32)
+        rows, columns = torch.meshgrid(line, line, indexing="ij")
         inside = torch.stack([columns, rows], -1)[None]
-        jitter = torch.rand(self._windows, side, side, 2, generator=generator)
-        points = (corner[:, None, None] + (inside + jitter) / side).to(device)
-        colour = self.picture(points.view(-1, 2)).view(self._windows, side, side, 3).permute(0, 3, 1, 2)
-        image = nn.functional.avg_pool2d(colour, self._samples)
-        return Exposure(image, None, image.new_zeros(()))
+        jitter = torch.rand(count, size, size, 2, generator=generator)
+        points = (corner[:, None, None] + (inside + jitter) / size).to(self.picture.grids[0].device)
+        colour = self._look(points.view(-1, 2)).view(count, size, size, 3)
+
+        def attached(number: int, shape: torch.Size) -> Tensor:
+            return self._noise.seen(corner, number, shape[1], shape[2])
+
+        laws = NoiseLaws(attached, one_for_all(self._seed))
+        return Exposure(colour.permute(0, 3, 1, 2), None, colour.new_zeros(()), noise=laws)
+
+    def _corners(self, generator: torch.Generator) -> Tensor:
+        """Places [B, 2] of the windows' upper left corners, in windows: in each axis spread evenly over the tile."""
+        extent, periodic = self.picture.extent, self.picture.periodic
+        count = self._windows * max(1, round(extent[0] * extent[1]))
+        corner = torch.empty(count, 2)
+        for axis in range(2):
+            if periodic[axis]:
+                # A tiling picture may be looked at across its edge; any other only inside, and its edges as often as
+                # its middle.
+                low, high = 0.0, extent[axis]
+            else:
+                low, high = -0.5, extent[axis] - 0.5
+            order = torch.randperm(count, generator=generator)
+            place = low + (high - low) * (order + torch.rand(1, generator=generator)) / count
+            place = (place * self._cells).round() / self._cells
+            corner[:, axis] = place if periodic[axis] else place.clamp(0, extent[axis] - 1)
+        return corner
+
+    def _look(self, points: Tensor) -> Tensor:
+        if len(points) <= MOST_POINTS:
+            found: Tensor = self.picture(points)
+            return found
+        return torch.cat([checkpoint(self.picture, part, use_reentrant=False) for part in points.split(MOST_POINTS)])
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        return [{"params": list(self.picture.network.parameters()), "lr": 5e-3}]
+        return [
+            {"params": list(self.picture.grids.parameters()), "lr": 2e-2},
+            {"params": list(self.picture.network.parameters()), "lr": 5e-3},
+        ]
 
     def state(self) -> dict[str, Tensor]:
-        looks = torch.tensor([self._windows, self._samples])
+        looks = torch.tensor([self._windows])
         return {"looks": looks, **{f"picture.{name}": value for name, value in self.picture.state_dict().items()}}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        self._windows, self._samples = (int(number) for number in state["looks"])
+        (self._windows,) = (int(number) for number in state["looks"])
         prefix = "picture."
         self.picture.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
     def lighten(self) -> str | None:
         if self._windows > 1:
             self._windows //= 2
-            return f"{self._windows} of its windows are looked at in every step"
-        if self._samples > 1:
-            self._samples //= 2
-            return "fewer points are averaged for every pixel"
+            return "half as many of its windows are looked at in every step"
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +10,23 @@ import torch
 from torch import Tensor
 
 from server.priors.views import Views
+
+NoiseLaw = Callable[[int, torch.Size], Tensor]
+"""law(number, [B, C, H, W]) -> standard normal noise of that shape in latent cells, as the B views or windows of an
+exposure see the field of that number; fields of different numbers are independent."""
+
+
+@dataclass(frozen=True)
+class NoiseLaws:
+    """Noise that stays what it is from step to step.
+
+    Attributes:
+        attached: it moves with what is made, and is seen from each view as the subject itself is.
+        view: it belongs to the screen, and is the same whenever the view is.
+    """
+
+    attached: NoiseLaw
+    view: NoiseLaw
 
 
 @dataclass(frozen=True)
@@ -20,12 +38,14 @@ class Exposure:
         views: the cameras it was seen from, or None for a flat picture.
         penalty: scalar added to the loss, on the scale of a mean squared latent error.
         visible: mean opacity of what is seen, in [0, 1]; a flat picture fills its frame.
+        noise: the subject's own noise as seen in this exposure; None when it has none.
     """
 
     image: Tensor
     views: Views | None
     penalty: Tensor
     visible: float = 1.0
+    noise: NoiseLaws | None = None
 
 
 class Subject(Protocol):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from server.guidance.course import Course
 from server.guidance.estimate import Estimator
 from server.guidance.inversion import DistillationViaInversion
 from server.guidance.mean_shift import Exact, Noised, Paper, Tweedie
 from server.guidance.score_distillation import ScoreDistillation
-from server.recipe import GuidanceRecipe
+from server.priors.card import Leg, PriorCard
+from server.recipe import GuidanceRecipe, Recipe
 
 _MEAN_SHIFT: dict[str, Callable[[GuidanceRecipe], Estimator]] = {
     # Random centres: image networks do not know what to do with a clean image at a high noise level, and starting two
@@ -23,6 +26,42 @@ _METHODS: dict[str, Callable[[GuidanceRecipe], Estimator]] = {
     "sds": lambda g: ScoreDistillation(samples=g.samples),
     "sdi": lambda g: DistillationViaInversion(steps=g.sampler_steps),
 }
+
+
+# Optimiser steps that keep a picture at the pace of attached noise; with 5, a weave loses a seventh of its contrast.
+FITS = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a recipe leaves open, decided by the prior's card.
+
+    Attributes:
+        estimator: of the target.
+        scale: of guidance.
+        course: noise and bandwidths from the first step to the last.
+        fits: optimiser steps towards a target made with noise that stays; with fresh noise there is one.
+    """
+
+    estimator: Estimator
+    scale: float
+    course: Course
+    fits: int
+
+
+def settings_of(recipe: Recipe, card: PriorCard) -> Settings:
+    """The recipe's own settings where it has them, those of the card for its kind where not. A recipe that names its
+    noise or a bandwidth has a course of one leg."""
+    guidance = recipe.guidance
+    legs = card.picture if recipe.kind == "texture" else (Leg("fresh", card.bandwidth_start, card.bandwidth_end),)
+    if guidance.noise or guidance.bandwidth_start or guidance.bandwidth_end:
+        start = guidance.bandwidth_start or legs[0].bandwidth_start
+        end = guidance.bandwidth_end or min(start, legs[-1].bandwidth_end)
+        legs = (Leg(guidance.noise or legs[0].noise, max(start, end), end),)
+    fits = guidance.fits or (FITS if recipe.kind == "texture" else 1)
+    scale = card.guidance_scale if guidance.scale is None else guidance.scale
+    estimator = choose_estimator(guidance, card.estimator)
+    return Settings(estimator, scale, Course(legs, guidance.bandwidth_schedule, recipe.steps), fits)
 
 
 def choose_estimator(guidance: GuidanceRecipe, usual: str) -> Estimator:

@@ -15,10 +15,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-NoiseLaw = Callable[[int, torch.Size], Tensor]
-"""law(number, [B, C, H, W]) -> standard normal noise of that shape, as B views or windows see the subject's field of
-that number; fields of different numbers are independent."""
-
 
 class Noise(Protocol):
     """The randomness of one step."""
@@ -45,9 +41,14 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Attached:
-    """The subject's own noise, as it is seen in this step."""
+    """The subject's own noise, as it is seen in this step.
 
-    law: NoiseLaw
+    Attributes:
+        law: law(number, [B, C, H, W]) -> standard normal noise of that shape, as B views or windows see the subject's
+            field of that number; fields of different numbers are independent.
+    """
+
+    law: Callable[[int, torch.Size], Tensor]
     generator: torch.Generator
 
     def like(self, x: Tensor, number: int = 0) -> Tensor:

@@ -24,6 +24,27 @@ class CameraLaw:
 
 
 @dataclass(frozen=True)
+class Leg:
+    """One stretch of a run.
+
+    Attributes:
+        noise: "fresh" climbs to a mode; "attached" follows the path of one of the prior's own samples
+            (server/guidance/README.md); "view" is for comparison.
+        bandwidth_start, bandwidth_end: in latent units.
+        share: of the run's steps; those of a course are to add up to 1.
+    """
+
+    noise: str
+    bandwidth_start: float
+    bandwidth_end: float
+    share: float = 1.0
+
+
+# From where nothing but the mean is to be seen.
+ONE_PATH = (Leg("attached", 10.0, 0.1),)
+
+
+@dataclass(frozen=True)
 class PriorCard:
     """Name, licence, abilities and the settings that belong to one prior.
 
@@ -37,7 +58,8 @@ class PriorCard:
         guidance_scale: default classifier-free guidance scale; 1 means no guidance.
         estimator: default estimator of the mean shift, a name of the recipe's. Trained networks are asked about inputs
             as noisy as they were trained on ("noised"); the closed form is right about clean ones, too ("tweedie").
-        bandwidth_start, bandwidth_end: default kernel bandwidths, in latent units.
+        bandwidth_start, bandwidth_end: default kernel bandwidths of objects, in latent units.
+        picture: course of flat pictures, whose patterns may begin anywhere.
         words: every word it knows, or None when it has a tokenizer of its own.
     """
 
@@ -55,6 +77,7 @@ class PriorCard:
     estimator: str = "noised"
     bandwidth_start: float = 1.2
     bandwidth_end: float = 0.15
+    picture: tuple[Leg, ...] = ONE_PATH
     cameras: CameraLaw = CameraLaw()
     words: tuple[str, ...] | None = None
 

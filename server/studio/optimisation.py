@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 
 from server.errors import JobFailed
-from server.generators.subject import Subject
-from server.guidance.choosing import choose_estimator
+from server.generators.subject import Exposure, Subject
+from server.guidance.choosing import settings_of
 from server.guidance.convergence import Convergence
-from server.guidance.noise import Fresh
-from server.guidance.schedules import Schedule
+from server.guidance.noise import Attached, Fresh, Noise
 from server.priors.branches import PerpendicularNegative
 from server.priors.denoiser import Guided, Prior
 from server.priors.resizing import to_side
@@ -30,8 +29,6 @@ from server.studio.snapshot import Snapshot
 WARM_UP_STEPS = 20
 DECAY_FROM = 0.7
 FINAL_LEARNING_RATE = 0.1
-# The run may end by itself once its bandwidth is within this factor of the last one.
-NARROW = 1.5
 SNAPSHOTS = 20
 # What broken numbers leave behind is finished from this share of the steps on; before, it is a blur.
 LEAST_TO_KEEP = 0.4
@@ -73,9 +70,16 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed << 24) + step)
 
 
-def learning_rate_factor(step: int, steps: int) -> float:
-    """Linear warm-up, a plateau, then exponential decay to a tenth over the last part."""
+def learning_rate_factor(step: int, steps: int, settles: bool = True) -> float:
+    """Linear warm-up, a plateau, then exponential decay to a tenth over the last part.
+
+    Args:
+        settles: False leaves the decay out. Targets that fresh noise scatters are averaged by it; a path that must be
+            kept up with to its end would be left behind.
+    """
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+    if not settles:
+        return warm
     late = max(0.0, (step / steps - DECAY_FROM) / (1 - DECAY_FROM))
     return float(warm * FINAL_LEARNING_RATE**late)
 
@@ -158,17 +162,11 @@ class _Climb:
     """The state of a run, and one step of it."""
 
     def __init__(self, subject: Subject, prior: Prior, recipe: Recipe) -> None:
-        card, guidance = prior.card, recipe.guidance
+        guidance = recipe.guidance
         self._subject = subject
         self._prior = prior
         self._recipe = recipe
-        self._scale = card.guidance_scale if guidance.scale is None else guidance.scale
-        self._bandwidth_at = Schedule(
-            guidance.bandwidth_schedule,
-            guidance.bandwidth_start or card.bandwidth_start,
-            guidance.bandwidth_end or card.bandwidth_end,
-        )
-        self._estimate = choose_estimator(guidance, card.estimator)
+        self._settings = settings_of(recipe, prior.card)
         # Every step looks at another view, so norms are averaged, not shifts.
         self._convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
         self._optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15)
@@ -193,35 +191,47 @@ class _Climb:
     def advance(self) -> bool:
         """Take the next step, or skip it when its numbers are not finite. True once converged."""
         recipe, progress = self._recipe, self.step / self._recipe.steps
-        bandwidth = self._bandwidth_at(progress)
+        settings, now = self._settings, self._settings.course.at(self.step)
         generator = step_generator(recipe.seed, self.step)
-        exposure = self._subject.expose(self.step, progress, generator)
-        latent = self._prior.encode(to_side(exposure.image, self._prior.card.image_size))
-        denoiser = _guided(self._prior, recipe, self._scale, exposure.views)
+        exposure, latent = self._look(progress, generator)
+        denoiser = _guided(self._prior, recipe, settings.scale, exposure.views)
+        noise = _noise(now.noise, exposure, generator)
         with torch.no_grad():
-            target = self._estimate(denoiser, latent.detach(), bandwidth, Fresh(generator)).target
+            shift = settings.estimator(denoiser, latent.detach(), now.bandwidth, noise).target - latent.detach()
+            target = latent.detach() + now.pace * shift
         self.calls += denoiser.calls * len(latent)
 
-        # d loss / d latent = (latent - target) / numel: the mean-shift direction, autograd does the rest.
-        penalty = self._pulse.penalty_weight * exposure.penalty
-        loss = 0.5 * (latent - target).square().mean() + penalty
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if self._is_finite(loss):
-            factor = learning_rate_factor(self.step, recipe.steps)
+        fits = 1 if now.noise == "fresh" else settings.fits
+        for fit in range(fits):
+            if fit:
+                # The same views and points again: the generator starts anew.
+                exposure, latent = self._look(progress, step_generator(recipe.seed, self.step))
+            # d loss / d latent = (latent - target) / numel: the mean-shift direction, autograd does the rest.
+            penalty = self._pulse.penalty_weight * exposure.penalty
+            loss = 0.5 * (latent - target).square().mean() + penalty
+            self._optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            finite = self._is_finite(loss)
+            if not finite:
+                break
+            factor = learning_rate_factor(
+                self.step * settings.fits + fit, recipe.steps * settings.fits, settings.course.ends_fresh
+            )
             for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
                 group["lr"] = peak * factor
             self._optimiser.step()
-            self.bad_in_a_row = 0
-        else:
-            self.skipped += 1
-            self.bad_in_a_row += 1
+        self.skipped += not finite
+        self.bad_in_a_row = 0 if finite else self.bad_in_a_row + 1
         self._visible = exposure.visible
         self.step += 1
-        self.last = Step(self.step, recipe.steps, bandwidth, self.seconds(), self.calls)
+        self.last = Step(self.step, recipe.steps, now.bandwidth, self.seconds(), self.calls)
         # Under a wide kernel any picture is near its target, measured in bandwidths; only the narrow end tells.
-        narrow = bandwidth <= NARROW * self._bandwidth_at(1.0)
-        return narrow and self._convergence.update(target - latent.detach(), bandwidth)
+        return now.is_final and self._convergence.update(shift, now.bandwidth)
+
+    def _look(self, progress: float, generator: torch.Generator) -> tuple[Exposure, Tensor]:
+        """What is seen in this step, and its latent."""
+        exposure = self._subject.expose(self.step, progress, generator)
+        return exposure, self._prior.encode(to_side(exposure.image, self._prior.card.image_size))
 
     def is_lost(self) -> bool:
         """Whether the subject has not been seen for long. Raises JobFailed the second time."""
@@ -281,6 +291,14 @@ class _Climb:
         return bool(torch.isfinite(loss)) and all(
             bool(torch.isfinite(p.grad).all()) for p in self._parameters if p.grad is not None
         )
+
+
+def _noise(name: str, exposure: Exposure, generator: torch.Generator) -> Noise:
+    if name == "fresh":
+        return Fresh(generator)
+    if exposure.noise is None:
+        raise ValueError("this subject has no noise of its own")
+    return Attached(exposure.noise.attached if name == "attached" else exposure.noise.view, generator)
 
 
 def _guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> Guided:

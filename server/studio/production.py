@@ -167,9 +167,11 @@ def _make_texture(asked: _Production) -> dict[str, Any]:
     shorter = min(texture.width, texture.height)
     # The shorter side spans one window: over several, parts of a pattern settle out of step with each other.
     extent = (texture.width / shorter, texture.height / shorter)
-    picture = Picture(extent, (texture.tile_x, texture.tile_y), step_generator(recipe.seed, 0)).to(asked.device)
-    size = recipe.render_size or min(asked.prior.card.image_size, 512)
-    subject = PictureSubject(picture, recipe.views_per_step, size)
+    card = asked.prior.card
+    size = recipe.render_size or min(card.image_size, 512)
+    generator = step_generator(recipe.seed, 0)
+    picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
+    subject = PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed)
 
     def preview() -> None:
         scale = min(1.0, 256 / max(texture.width, texture.height))
