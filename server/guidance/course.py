@@ -41,8 +41,8 @@ class Course:
         self.legs = tuple(legs)
         self._schedules = [Schedule(schedule, leg.bandwidth_start, leg.bandwidth_end) for leg in self.legs]
         shares = [sum(leg.share for leg in self.legs[: i + 1]) for i in range(len(self.legs))]
-        # The first step after each leg; every leg but the last may be too short for a single step.
-        self._ends = [*(round(share * steps) for share in shares[:-1]), steps]
+        # The first step after each leg; in a short run every leg but the last may be left out.
+        self._ends = [*(min(round(share * steps), steps - 1) for share in shares[:-1]), steps]
 
     @property
     def ends_fresh(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from server.generators.subject import Exposure
-from server.priors.card import PriorCard
+from server.priors.card import Leg, PriorCard
 from server.priors.views import Views
 
 MODE = torch.tensor([0.2, 0.7, 0.4]).view(1, 3, 1, 1)
@@ -27,6 +27,7 @@ class OneColour:
         guidance_scale=1.0,
         estimator="tweedie",
         bandwidth_end=0.1,
+        picture=(Leg("fresh", 1.2, 0.1),),
     )
 
     def condition(self, prompt: str, views: Views | None = None) -> str:

@@ -43,8 +43,8 @@ def field(prior: Prior) -> RadianceSubject:
 
 
 def picture(prior: Prior) -> PictureSubject:
-    made = Picture((1.0, 1.0), (True, True), torch.Generator().manual_seed(0), frequencies=8, hidden=8)
-    return PictureSubject(made, 1, 16)
+    made = Picture((1.0, 1.0), (True, True), torch.Generator().manual_seed(0), finest=16, hidden=8)
+    return PictureSubject(made, 1, 16, cells=4, seed=0)
 
 
 def asked(kind: str, **changes: Any) -> Recipe:
