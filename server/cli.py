@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from server.errors import BadRequest, Cancelled, Problem
+from server.evaluation.textures_cli import add_textures
 from server.finish_cli import FORMATS as MESH_FORMATS
 from server.finish_cli import add_arguments as add_finish
 from server.finish_cli import add_mesh_arguments, mesh_wishes
@@ -116,6 +117,7 @@ def _build_parser() -> argparse.ArgumentParser:
     judged.add_argument("--pictures", type=Path, help="folder for sheets of the samples")
     judged.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     judged.set_defaults(run=_evaluate_prior)
+    add_textures(subjects)
 
     from server.bench.cli import add_arguments as add_bench
     from server.lab.cli import add_arguments as add_lab

@@ -6,13 +6,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from server.errors import BadRequest
 from server.evaluation.colours import ColouredMesh, colour_error, true_colours
 from server.evaluation.measures import (
     chamfer,
@@ -24,8 +23,7 @@ from server.evaluation.measures import (
     voxel_centres,
     voxelise,
 )
-from server.guidance.choosing import settings_of
-from server.guidance.noise import Fresh
+from server.evaluation.methods import guidance_of, within_budget
 from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
@@ -33,10 +31,9 @@ from server.meshing.fields import Bools, Floats, Triangles, from_torch
 from server.meshing.surface import extract_surface
 from server.meshing.turntable import turntable
 from server.priors.captions import KINDS, Caption, read_caption
-from server.priors.card import PriorCard
 from server.priors.catalogue import load_prior
 from server.priors.procedural.shapes import signed_distance
-from server.recipe import EstimatorName, Recipe, read_recipe
+from server.recipe import Recipe, read_recipe
 from server.studio import checkpoint
 from server.studio.checkpoint import KeptField, load_field
 from server.studio.events import MeshArrays
@@ -49,13 +46,6 @@ TRUE_RESOLUTION = 128
 SCORES = ("volume_iou", "silhouette_iou", "chamfer", "normal_consistency", "colour_error")
 UNFINISHED = "unfinished_"
 MEASURES = (*SCORES, "seconds", "denoiser_calls", *(UNFINISHED + score for score in SCORES))
-# An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.
-METHODS: dict[str, dict[str, str]] = {
-    "msd": {"method": "msd"},
-    "sds": {"method": "sds"},
-    "sdi": {"method": "sdi"},
-    **{name: {"method": "msd", "estimator": name} for name in get_args(EstimatorName)},
-}
 
 
 def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float]:
@@ -113,7 +103,7 @@ def evaluate_shapes(
     Args:
         prompts: each must be readable by priors.captions.read_caption as a mesh; that gives the true shape, whichever
             prior makes it. None: one for every known object, in its usual colour.
-        methods: keys of METHODS.
+        methods: keys of server.evaluation.methods.METHODS.
         settings: further recipe fields for all runs ("preset", "steps", "guidance", "mesh", ...).
         calls: denoiser calls that each run may make, in place of a number of steps; None: as many as its steps need.
         pictures: folder for a turntable of each mesh, or None.
@@ -133,9 +123,6 @@ def evaluate_shapes(
     if prompts is None:
         prompts = [Caption("mesh", name, kind.colour).text() for name, kind in KINDS.items()]
     captions = {prompt: read_caption(prompt, "mesh") for prompt in prompts}
-    unknown = [method for method in methods if method not in METHODS]
-    if unknown:
-        raise BadRequest("method-unknown", f"There is no method {unknown[0]!r}.", f"Known: {', '.join(METHODS)}.")
     planned = [
         (method, _recipe(prompt, seed, method, prior, settings or {}))
         for method in methods
@@ -188,7 +175,7 @@ def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: S
 
 
 def _recipe(prompt: str, seed: int, method: str, prior: str, settings: dict[str, Any]) -> Recipe:
-    guidance = {**settings.get("guidance", {}), **METHODS[method]}
+    guidance = {**settings.get("guidance", {}), **guidance_of(method)}
     asked = {"kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance}
     return read_recipe({**settings, **asked})
 
@@ -209,19 +196,6 @@ def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, float]:
         _means([row for row in rows if row["seed"] == seed], method) for seed in sorted({row["seed"] for row in rows})
     ]
     return {measure: round(float(np.std([of[measure] for of in by_seed], ddof=1)), 4) for measure in MEASURES}
-
-
-def within_budget(recipe: Recipe, card: PriorCard, calls: int) -> Recipe:
-    """The recipe with as many steps as `calls` denoiser calls allow, at least one.
-
-    Calls count once for every image and every branch of guidance, as in reports.
-    """
-    settings = settings_of(recipe, card)
-    dot = torch.zeros(1, 1, 1, 1)
-    noise = Fresh(torch.Generator().manual_seed(0))
-    answer = settings.estimator(lambda noisy, sigma: torch.zeros_like(noisy), dot, 1.0, noise)
-    each = answer.denoiser_calls * (1 if settings.scale == 1 else 2) * recipe.views_per_step
-    return recipe.model_copy(update={"steps": max(1, calls // each)})
 
 
 @cache

@@ -45,6 +45,11 @@ class Course:
         self._ends = [*(min(round(share * steps), steps - 1) for share in shares[:-1]), steps]
 
     @property
+    def noise(self) -> str:
+        """That of each leg, in order: "attached-fresh-attached"."""
+        return "-".join(leg.noise for leg in self.legs)
+
+    @property
     def ends_fresh(self) -> bool:
         """Whether the last leg climbs to a mode."""
         return self.legs[-1].noise == "fresh"

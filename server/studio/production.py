@@ -21,6 +21,7 @@ from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.resolution import SMALL
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
+from server.guidance.choosing import settings_of
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
 from server.priors.denoiser import Prior
@@ -187,7 +188,8 @@ def _make_texture(asked: _Production) -> dict[str, Any]:
     Image.fromarray(pixels).save(asked.folder / "texture.png", pnginfo=notes)
     seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
     size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
-    return {**size_report, **_account(outcome), "artifacts": ["texture.png"]}
+    course = settings_of(recipe, card).course
+    return {**size_report, "noise": course.noise, **_account(outcome), "artifacts": ["texture.png"]}
 
 
 def _to_bytes(image: torch.Tensor) -> NDArray[np.uint8]:

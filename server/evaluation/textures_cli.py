@@ -1,0 +1,75 @@
+"""`python -m server evaluate textures` from the command line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, get_args
+
+from server.out_files import check_suffix
+from server.priors.captions import PATTERNS
+from server.recipe import Preset
+
+
+def add_textures(subjects: Any) -> None:
+    """Add it to the sub-parsers of `evaluate`; `args.run(args)` runs it."""
+    textures = subjects.add_parser("textures", help="seamless textures, judged and compared with a prior's samples")
+    textures.add_argument("--prior", default="embedded", help="one that reads the procedural language")
+    textures.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    patterns = list(PATTERNS)
+    textures.add_argument(
+        "--patterns", nargs="+", default=patterns, choices=patterns, metavar="PATTERN", help="default: all twelve"
+    )
+    textures.add_argument("--pairs", type=int, default=6, choices=range(1, 7), help="of colours, for each pattern")
+    textures.add_argument("--seeds", type=int, default=3, help="how many seeds (default 3)")
+    textures.add_argument("--seed", type=int, default=0, help="the first of them")
+    textures.add_argument(
+        "--presets",
+        nargs="+",
+        default=["sketch", "standard"],
+        choices=get_args(Preset),
+        metavar="PRESET",
+        help="default: sketch standard",
+    )
+    textures.add_argument(
+        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
+    )
+    textures.add_argument(
+        "--noise", nargs="+", default=[None], choices=("fresh", "attached"), help="default: the prior's own"
+    )
+    textures.add_argument("--calls", type=int, help="denoiser calls of every run, in place of the preset's steps")
+    textures.add_argument("--size", type=int, default=256, help="pixels per side (default 256)")
+    textures.add_argument("--pictures", type=Path, help="folder for all textures, and for sheets of them")
+    textures.add_argument("--out", type=Path, help="keep rows in this .json file; the same command goes on from there")
+    cache = Path(".cache/prior-data")
+    textures.add_argument("--cache", type=Path, default=cache, help="folder of the judge and of the rendered layers")
+    textures.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    interrupted = "Interrupted. With --out, the same command goes on from about here."
+    textures.set_defaults(run=_textures, interrupted=interrupted)
+
+
+def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
+    from tqdm import tqdm
+
+    from server.evaluation.judge import STEPS, trained_judge
+    from server.evaluation.kept_rows import KeptRows
+    from server.evaluation.texture_gates import describe
+    from server.evaluation.textures import evaluate_textures, plan_runs, planned_steps
+    from server.priors.catalogue import load_prior
+    from server.studio.threads import use_half_of_the_cores
+
+    if args.out is not None:
+        check_suffix(args.out, (".json",))
+    use_half_of_the_cores()
+    seeds = range(args.seed, args.seed + args.seeds)
+    runs = plan_runs(args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
+    kept = KeptRows(args.out)
+    prior = load_prior(args.prior, args.device)
+    with tqdm(total=STEPS, desc="Judge", mininterval=1.0, delay=1) as bar:
+        judge = trained_judge(args.cache, STEPS, bar.update)
+    with tqdm(total=planned_steps(runs), desc="Textures") as bar:
+        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.update)
+    if args.json:
+        return result
+    print(describe(result["summary"], result["failed"]))
+    return None
