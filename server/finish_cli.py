@@ -57,7 +57,9 @@ def _finish(args: argparse.Namespace) -> dict[str, Any]:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         occupied = kept.occupied.numpy()
-        report = finish_field(kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device)
+        report = finish_field(
+            kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device, made_from=recipe
+        )
         files = deliver(Path(folder), args.out)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), "files": files, **report}

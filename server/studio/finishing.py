@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from server.generators.radiance_field.field import RadianceField
-from server.meshing.export import read_npz, read_texture, write_glb, write_maps, write_npz
+from server.meshing.export import read_npz, read_prompt, read_texture, write_glb, write_maps, write_npz
 from server.meshing.fields import Bools, from_torch
 from server.meshing.finish import finish
 from server.meshing.obj import write_obj
 from server.meshing.unwrapping import ShouldStop
-from server.recipe import MeshRecipe
+from server.recipe import MeshRecipe, Recipe
 from server.studio.events import Log, OnEvent, Progress
 
 MAPS = ("albedo.png", "normal.png")
+UNNAMED = "mesh"
 
 
 def finish_field(
@@ -27,11 +28,13 @@ def finish_field(
     should_stop: ShouldStop,
     fractions: tuple[float, float] = (0.0, 1.0),
     device: str = "cpu",
+    made_from: Recipe | None = None,
 ) -> dict[str, Any]:
     """Mesh the field and write mesh.npz, mesh.glb and, with a texture, albedo.png and normal.png into `folder`.
 
     Args:
         occupied, fractions, should_stop: as server.meshing.finish.
+        made_from: what the field was made from; kept in the files, which name the mesh after its prompt.
 
     Returns:
         The report of server.meshing.finish, with "artifacts".
@@ -45,8 +48,9 @@ def finish_field(
     if finished.report["note"]:
         on_event(Log("warning", finished.report["note"]))
     on_event(Progress("Saving", fractions[1]))
-    write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
-    write_glb(finished.mesh, folder / "mesh.glb", texture=finished.texture)
+    name = UNNAMED if made_from is None else made_from.prompt
+    write_npz(finished.mesh, folder / "mesh.npz", finished.texture, made_from)
+    write_glb(finished.mesh, folder / "mesh.glb", name, finished.texture, made_from)
     artifacts = ["mesh.npz", "mesh.glb"]
     if finished.texture is not None:
         write_maps(finished.texture, *(folder / name for name in MAPS))
@@ -57,6 +61,8 @@ def finish_field(
 def deliver(folder: Path, out: Path) -> list[str]:
     """Write the mesh in `folder`, of `finish_field`, as `out`: .glb, .obj (with material and maps beside it) or .npz.
 
+    Files beside an .obj never take the place of anything that is not its own; see server.meshing.neighbours.
+
     Returns:
         The files written, `out` first.
     """
@@ -64,5 +70,6 @@ def deliver(folder: Path, out: Path) -> list[str]:
     if kind != ".obj":
         shutil.copyfile(folder / f"mesh{kind}", out)
         return [str(out)]
-    texture = read_texture(folder / "mesh.npz", *(folder / name for name in MAPS))
-    return [str(path) for path in write_obj(read_npz(folder / "mesh.npz"), out, out.stem, texture)]
+    kept = folder / "mesh.npz"
+    texture = read_texture(kept, *(folder / name for name in MAPS))
+    return [str(path) for path in write_obj(read_npz(kept), out, read_prompt(kept) or UNNAMED, texture)]

@@ -156,6 +156,7 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
         asked.should_stop,
         (OPTIMISED, 0.99),
         device,
+        recipe,
     )
     report["artifacts"].append(checkpoint.NAME)
     return {**report, **_account(outcome)}
