@@ -34,8 +34,10 @@ def obj_files(mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture
     """The .obj `path` and, beside it, an .mtl and with a texture its maps: {file: content}, the .obj first. Y up.
 
     Files beside the .obj have plain names of their own, which belong to nothing else that is there now; see
-    neighbours.py. Colours are written at the vertices, too (after the position, in sRGB): several programs read them,
-    but Blender's importer leads only a texture to the material.
+    neighbours.py. (Only an .obj with a backslash in its name is beyond Blender, which takes that for a folder's end.)
+
+    Without a texture, colours are written at the vertices, after the position, in sRGB. Several programs read them;
+    Blender's importer does not lead them to the material. With a texture they would darken it in some programs.
     """
     endings = (LIBRARY,) if texture is None else (LIBRARY, ALBEDO, NORMAL, NORMAL_NUMBERS)
     names = choose_names(path, endings)
@@ -52,9 +54,12 @@ def obj_files(mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture
 
 
 def _body(mesh: MeshArrays, material: str, texture: Texture | None) -> Iterable[str]:
-    coloured = np.concatenate([y_up(mesh.position), mesh.colour[:, :3] / np.float32(255)], 1)
     # Nine digits tell every 32-bit float from the next.
-    yield from _rows("v %.9g %.9g %.9g %.4g %.4g %.4g", coloured)
+    if texture is None:
+        coloured = np.concatenate([y_up(mesh.position), mesh.colour[:, :3] / np.float32(255)], 1)
+        yield from _rows("v %.9g %.9g %.9g %.4g %.4g %.4g", coloured)
+    else:
+        yield from _rows("v %.9g %.9g %.9g", y_up(mesh.position))
     yield from _rows("vn %.5g %.5g %.5g", y_up(smooth_normals(mesh.position, mesh.triangle)))
     yield from (f"usemtl {material}", "s 1")
     vertex = mesh.triangle.astype(np.int64) + 1
