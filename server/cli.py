@@ -227,7 +227,7 @@ def _mesh(args: argparse.Namespace) -> dict[str, Any]:
         from server.studio.checkpoint import NAME
         from server.studio.finishing import deliver
 
-        deliver(folder, args.out)
+        deliver(folder, args.out, args.prompt)
         if args.field is not None:
             shutil.copyfile(folder / NAME, args.field)
 

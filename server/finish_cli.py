@@ -60,7 +60,7 @@ def _finish(args: argparse.Namespace) -> dict[str, Any]:
         report = finish_field(
             kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device, made_from=recipe
         )
-        files = deliver(Path(folder), args.out)
+        files = deliver(Path(folder), args.out, recipe.prompt)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), "files": files, **report}
 

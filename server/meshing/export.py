@@ -6,7 +6,6 @@ glTF has Y up and the front towards +Z.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,17 +70,11 @@ def as_arrays(vertices: Floats, triangles: Triangles, colours: Floats, placement
     return MeshArrays(placement.apply(vertices), np.ascontiguousarray(triangles, np.int32), rgba)
 
 
-def write_npz(mesh: MeshArrays, path: Path, texture: Texture | None = None, made_from: Recipe | None = None) -> None:
-    """Uncompressed arrays `position`, `triangle`, `colour`, with a texture also `uv`; read with allow_pickle=False.
-
-    Args:
-        made_from: kept as `recipe`, a text of JSON.
-    """
+def write_npz(mesh: MeshArrays, path: Path, texture: Texture | None = None) -> None:
+    """Uncompressed arrays `position`, `triangle`, `colour`, with a texture also `uv`; read with allow_pickle=False."""
     arrays: dict[str, Any] = {"position": mesh.position, "triangle": mesh.triangle, "colour": mesh.colour}
     if texture is not None:
         arrays["uv"] = texture.uv
-    if made_from is not None:
-        arrays["recipe"] = np.array(made_from.model_dump_json())
     with open(path, "wb") as file:
         np.savez(file, **arrays)
 
@@ -90,12 +83,6 @@ def read_npz(path: Path) -> MeshArrays:
     """The mesh that `write_npz` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         return MeshArrays(arrays["position"], arrays["triangle"], arrays["colour"])
-
-
-def read_prompt(path: Path) -> str | None:
-    """The prompt of the recipe that `write_npz` kept; None when it kept none."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return json.loads(str(arrays["recipe"]))["prompt"] if "recipe" in arrays else None
 
 
 def read_texture(npz: Path, albedo: Path, normal: Path) -> Texture | None:

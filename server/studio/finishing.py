@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server.generators.radiance_field.field import RadianceField
-from server.meshing.export import read_npz, read_prompt, read_texture, write_glb, write_maps, write_npz
+from server.meshing.export import read_npz, read_texture, write_glb, write_maps, write_npz
 from server.meshing.fields import Bools, from_torch
 from server.meshing.finish import finish
 from server.meshing.obj import write_obj
@@ -49,7 +49,7 @@ def finish_field(
         on_event(Log("warning", finished.report["note"]))
     on_event(Progress("Saving", fractions[1]))
     name = UNNAMED if made_from is None else made_from.prompt
-    write_npz(finished.mesh, folder / "mesh.npz", finished.texture, made_from)
+    write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
     write_glb(finished.mesh, folder / "mesh.glb", name, finished.texture, made_from)
     artifacts = ["mesh.npz", "mesh.glb"]
     if finished.texture is not None:
@@ -58,10 +58,13 @@ def finish_field(
     return {**finished.report, "artifacts": artifacts}
 
 
-def deliver(folder: Path, out: Path) -> list[str]:
+def deliver(folder: Path, out: Path, name: str = UNNAMED) -> list[str]:
     """Write the mesh in `folder`, of `finish_field`, as `out`: .glb, .obj (with material and maps beside it) or .npz.
 
     Files beside an .obj never take the place of anything that is not its own; see server.meshing.neighbours.
+
+    Args:
+        name: of the mesh in an .obj; a .glb was named when it was written.
 
     Returns:
         The files written, `out` first.
@@ -70,6 +73,5 @@ def deliver(folder: Path, out: Path) -> list[str]:
     if kind != ".obj":
         shutil.copyfile(folder / f"mesh{kind}", out)
         return [str(out)]
-    kept = folder / "mesh.npz"
-    texture = read_texture(kept, *(folder / name for name in MAPS))
-    return [str(path) for path in write_obj(read_npz(kept), out, read_prompt(kept) or UNNAMED, texture)]
+    texture = read_texture(folder / "mesh.npz", *(folder / map_name for map_name in MAPS))
+    return [str(path) for path in write_obj(read_npz(folder / "mesh.npz"), out, name, texture)]

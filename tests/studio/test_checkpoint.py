@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import trimesh
 from PIL import Image
 from safetensors import safe_open
 
@@ -104,11 +105,14 @@ def test_finish_gives_the_jobs_own_mesh_when_nothing_else_is_asked(
     job = tmp_path / "job"
     job.mkdir()
     occupied = load_field(kept).occupied.numpy()
-    report = finish_field(field, occupied, recipe.mesh, job, lambda event: None, lambda: None)
+    report = finish_field(field, occupied, recipe.mesh, job, lambda event: None, lambda: None, made_from=recipe)
     assert report["artifacts"] == ["mesh.npz", "mesh.glb", "albedo.png", "normal.png"]
     code, again = run(capsys, "finish", str(kept), "--out", str(tmp_path / "again.glb"))
     assert code == 0
     assert (tmp_path / "again.glb").read_bytes() == (job / "mesh.glb").read_bytes()
+    made = trimesh.load(tmp_path / "again.glb")
+    assert list(made.geometry) == [recipe.prompt]
+    assert recipe.model_dump_json().encode() in (tmp_path / "again.glb").read_bytes()
     assert again["placement"] == json.loads(json.dumps(report["placement"]))
 
 
@@ -119,9 +123,10 @@ def test_finish_meets_another_budget_and_texture_size(
     code, report = run(capsys, "finish", str(kept.parent), "--faces", "300", "--texture-size", "128", "--out", str(out))
     assert code == 0
     assert report["faces"] <= 300
-    names = ["few.obj", "few.mtl", "few-albedo.png", "few-normal.png"]
+    names = ["few.obj", "few.mtl", "few-albedo.png", "few-normal.png", "few-normal.exr"]
     assert [Path(name).name for name in report["files"]] == names
     assert Image.open(tmp_path / "few-albedo.png").size == (128, 128)
+    assert f"o {load_field(kept).recipe.prompt.replace(' ', '_')}" in out.read_text().splitlines()
 
 
 def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
