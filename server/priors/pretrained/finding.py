@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from server.errors import BadRequest
 from server.priors.pretrained import hub
-from server.priors.pretrained.families import FAMILIES, PretrainedModel
+from server.priors.pretrained.families import FAMILIES, PretrainedModel, broken
 from server.priors.pretrained.folder import read_folder
 from server.priors.pretrained.single_file import read_single_file
 
@@ -58,11 +59,19 @@ def find_model(name: str) -> PretrainedModel:
 
 
 def _find_on_disk(name: str) -> PretrainedModel:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return read_folder(path, name)
-    if path.is_file():
-        return read_single_file(path, name)
+    path = Path(os.path.expanduser(name))
+    try:
+        # Unlike Path's, these are False for what cannot be looked at.
+        if os.path.isdir(path):
+            return read_folder(path, name)
+        if os.path.isfile(path):
+            return read_single_file(path, name)
+    except (OSError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        # Its files may say anything, of any type, where something else is expected.
+        hint = "Copy or download it again."
+        raise broken(f"{path} cannot be read as a model ({type(error).__name__}: {error}).", hint) from None
+    if os.path.lexists(path):
+        raise broken(f"{path} cannot be opened: it is neither a file nor a folder.", "Look where it leads to.")
     raise BadRequest(
         "prior-unknown",
         f"There is no prior called {name!r}, and no such folder or file.",

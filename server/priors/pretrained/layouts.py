@@ -1,4 +1,4 @@
-"""What the networks in a single file look like, from the shapes of their tensors; free of torch.
+"""What the networks in a single file are, from the shapes of their tensors; free of torch.
 
 The names are those of the original research code, in which such files are shared. A configuration that shapes cannot
 tell (number of attention heads, activation, scale of the latents) is the family's own, as published with its models.
