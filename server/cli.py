@@ -305,7 +305,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
 
-    folders = tuple(folder.expanduser().absolute() for folder in args.folder)
+    folders = tuple(Path(os.path.expanduser(folder)).absolute() for folder in args.folder)
     serve(args.host, args.port, args.data_dir, args.device, args.parent_pid, folders, args.low_vram)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ CPU_PARAMETERS = 100_000_000
 # Beside the weights: activations of the encoder's gradient and the renderer at 512 x 512. A rough figure.
 WORKING_GB_AT_512 = 2.0
 MODEL_FILES = (".safetensors", ".ckpt")
+INDEX = "model_index.json"
 MODEL_PARTS = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "light_field")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}")
 _LICENCE = re.compile(r"^license(?:_name)?:\s*(\S+)\s*$", re.MULTILINE)
@@ -105,7 +107,7 @@ def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
     """
     found = [*_built_in(), *_in_hub_cache()]
     for folder in folders:
-        found += _in_folder(Path(folder).expanduser())
+        found += _in_folder(Path(os.path.expanduser(folder)))
     return found
 
 
@@ -118,7 +120,7 @@ def describe(priors: Sequence[ListedPrior]) -> str:
             camera = "takes a camera" if prior.card.takes_camera else "takes no camera"
             lines += [prior.card.description, f"Makes {' and '.join(prior.card.makes)}; {camera}. {prior.needs}"]
         lines.append(f"Licence: {prior.licence}")
-        if prior.path is not None and prior.path.exists():
+        if prior.path is not None and os.path.exists(prior.path):
             lines.append(f"Lies in {prior.path}")
         if prior.usable:
             lines.append(f"Use it with --prior {prior.name}")
@@ -174,8 +176,11 @@ def _in_hub_cache() -> Iterator[ListedPrior]:
 
 
 def _in_folder(folder: Path) -> Iterator[ListedPrior]:
-    inside = sorted(folder.iterdir()) if folder.is_dir() and not (folder / "model_index.json").is_file() else []
-    models = [path for path in inside if path.suffix in MODEL_FILES or (path / "model_index.json").is_file()]
+    # Unlike Path's, these are False for what cannot be looked at; why that is so, reading it as a model says.
+    models = []
+    if os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK) and not os.path.isfile(folder / INDEX):
+        inside = sorted(folder.iterdir())
+        models = [path for path in inside if path.suffix in MODEL_FILES or os.path.isfile(path / INDEX)]
     for path in models or [folder]:
         yield _look_at(path, path.stem if path.suffix in MODEL_FILES else path.name)
 
@@ -196,13 +201,13 @@ def _licence_in(path: Path) -> str:
     try:
         with (path / "README.md").open(encoding="utf-8", errors="replace") as file:
             said = _LICENCE.findall(file.read(4096))
-    except OSError:
+    except (OSError, ValueError):
         return ""
     return said[-1] if said else ""
 
 
 def _count_parameters(path: Path) -> int:
-    if path.is_file():
+    if os.path.isfile(path):
         return _count_in_file(path)
     return sum(_count_in_part(path / part) for part in MODEL_PARTS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def _check_tokenizer(folder: Path, words: Any, needs_json: bool) -> None:
     if type(words) is not int:
         raise broken(f"{folder}: its text encoder does not say how many words it knows.", AGAIN)
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):
             read_json(folder / name)
     numbers: list[Any] = []
     if (folder / "tokenizer.json").is_file():

@@ -178,7 +178,7 @@ def _layout_of(header: Header) -> str:
         if not header.has(TEXT_PREFIXES["sdxl"]["text_encoder"]):
             raise Misshapen("a refiner of Stable Diffusion XL")
         return "sdxl"
-    if f"{DENOISER}label_emb.0.0.weight" in header.shapes:
+    if header.has(f"{DENOISER}label_emb."):
         raise Misshapen(
             "a denoiser that takes more than texts, or one of Stable Diffusion XL without its text encoders"
         )
