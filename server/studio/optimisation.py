@@ -24,7 +24,7 @@ from server.priors.denoiser import Guided, Prior
 from server.priors.resizing import to_side
 from server.priors.views import Views
 from server.recipe import Recipe
-from server.studio.health import MOST_BAD_STEPS, Pulse, is_out_of_memory, out_of_memory
+from server.studio.health import MOST_BAD_STEPS, Pulse, is_mostly_broken, is_out_of_memory, out_of_memory
 from server.studio.snapshot import Snapshot
 
 WARM_UP_STEPS = 20
@@ -149,6 +149,12 @@ def optimise(
         if climb.step % every == 0 and climb.bad_in_a_row == 0:
             good = climb.snapshot()
             on_snapshot(good)
+    if stopped_by != "not-finite" and is_mostly_broken(climb.skipped, climb.step):
+        raise JobFailed(
+            "not-finite",
+            f"{climb.skipped} of {climb.step} steps were skipped: their numbers were not finite.",
+            "Try another seed, a smaller guidance scale or a larger final bandwidth.",
+        )
     if climb.skipped:
         on_warning(f"{climb.skipped} steps were skipped: their gradients were not finite.")
     return Outcome(climb.step, climb.calls, climb.seconds(), stopped_by, climb.skipped)
@@ -255,8 +261,7 @@ class _Climb:
     def restore(self, snapshot: Snapshot) -> None:
         tensors = snapshot.tensors
         self._subject.restore(_part(tensors, "subject."))
-        device = self._parameters[0].device
-        self._convergence.restore(_part(tensors, "convergence."), device)
+        self._convergence.restore(_part(tensors, "convergence."))
         self._optimiser.state.clear()
         for number, parameter in enumerate(self._parameters):
             moments = _part(tensors, f"adam.{number}.")

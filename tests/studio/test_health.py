@@ -48,6 +48,28 @@ def test_numbers_that_break_early_and_stay_broken_fail_by_name() -> None:
     assert torch.isfinite(subject.colour).all()
 
 
+@pytest.mark.parametrize(("steps", "bad_steps"), [(1, [0]), (3, range(3)), (4, [1, 3]), (40, range(0, 40, 2))])
+def test_a_run_of_which_most_steps_were_skipped_is_not_done(steps: int, bad_steps: Any) -> None:
+    with pytest.raises(JobFailed) as failure:
+        run(Swatch(bad_steps=bad_steps), recipe(steps=steps, guidance={"stop_threshold": 0.0}))
+    assert failure.value.code == "not-finite"
+    assert f"of {steps} steps" in failure.value.message
+
+
+def test_a_run_that_the_user_ends_after_skipped_steps_alone_is_not_done() -> None:
+    asked = iter([None, None, "finish"])
+    with pytest.raises(JobFailed) as failure:
+        optimise(
+            Swatch(bad_steps=range(9)), OneColour(), recipe(), lambda step: None, lambda: next(asked), lambda said: None
+        )
+    assert failure.value.code == "not-finite"
+
+
+def test_a_run_of_which_few_steps_were_skipped_is_done() -> None:
+    outcome, _ = run(Swatch(bad_steps=[0]), recipe(steps=3, guidance={"stop_threshold": 0.0}))
+    assert (outcome.steps, outcome.skipped_steps) == (3, 1)
+
+
 def test_numbers_that_break_late_leave_the_last_good_state() -> None:
     subject, undisturbed = Swatch(bad_steps=range(92, 200)), Swatch()
     outcome, warnings = run(subject, recipe(guidance={"stop_threshold": 0.0}))
