@@ -214,7 +214,8 @@ def choose_device(wanted: str) -> str:
 
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted.startswith("cuda") and not torch.cuda.is_available():
+    number = int(wanted.partition(":")[2] or 0) if wanted.startswith("cuda") else -1
+    if number >= torch.cuda.device_count():
         hint = "Use --device cpu, or install a CUDA build of torch and a driver for it."
         raise BadRequest("device-unavailable", f"torch cannot use {wanted} here.", hint)
     return wanted
@@ -275,6 +276,9 @@ def _facts(device: str) -> dict[str, Any]:
     from server.studio.threads import use_half_of_the_cores
 
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
+    if ":" in device:
+        # tiny-cuda-nn allocates on the current device, whichever its input is on.
+        torch.cuda.set_device(device)
     threads = use_half_of_the_cores()
     return {"device": device, "name": name, "torch": torch.__version__, "threads": threads, "pid": os.getpid()}
 

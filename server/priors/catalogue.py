@@ -69,7 +69,9 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
         return []
     if prior == "embedded":
         from server.priors.captions import read_known_words
+        from server.priors.embedded.card import WEIGHTS, check_weights
 
+        check_weights(WEIGHTS)
         read_known_words(prompt, kind)
         warnings = _warn_of_unknown_words(prior, prompt, kind, "")
         if negative_prompt.strip():

@@ -69,8 +69,10 @@ class ExactPrior:
         return ExactCondition(tuple(_from_views(caption, views)))
 
     def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[ExactCondition]) -> list[Tensor]:
-        pixels = functional.pixel_shuffle(noisy, 4)
-        return [functional.pixel_unshuffle(self._mean(pixels, sigma, condition), 4) for condition in conditions]
+        # Its pictures are in main memory, wherever the question comes from.
+        pixels, level = functional.pixel_shuffle(noisy.cpu(), 4), sigma.cpu()
+        means = [self._mean(pixels, level, condition) for condition in conditions]
+        return [functional.pixel_unshuffle(mean, 4).to(noisy.device) for mean in means]
 
     @staticmethod
     def _mean(pixels: Tensor, sigma: Tensor, condition: ExactCondition) -> Tensor:

@@ -14,7 +14,7 @@ from server.errors import BadRequest
 from server.priors.captions import EXACT_CARD, known_things, understood_words
 from server.priors.card import PriorCard
 from server.priors.catalogue import read_card
-from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
+from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS, check_weights
 from server.priors.pretrained.header import read_header
 from server.priors.pretrained.hub import HubModel
 
@@ -141,7 +141,7 @@ def _language(card: PriorCard | None) -> dict[str, Any] | None:
 
 
 def _built_in() -> Iterator[ListedPrior]:
-    missing = "" if (WEIGHTS / "model_index.json").is_file() else f"Its weights are not in {WEIGHTS}."
+    missing = _why_not_embedded()
     yield ListedPrior(
         EMBEDDED_CARD.name,
         "Embedded (built in)",
@@ -152,6 +152,16 @@ def _built_in() -> Iterator[ListedPrior]:
         missing,
     )
     yield ListedPrior(EXACT_CARD.name, "Exact (reference for tests)", None, EXACT_CARD, 0, EXACT_CARD.licence)
+
+
+def _why_not_embedded() -> str:
+    if not (WEIGHTS / INDEX).is_file():
+        return f"Its weights are not in {WEIGHTS}."
+    try:
+        check_weights(WEIGHTS)
+    except BadRequest as problem:
+        return str(problem)
+    return ""
 
 
 def _in_hub_cache() -> Iterator[ListedPrior]:
@@ -165,7 +175,7 @@ def _in_hub_cache() -> Iterator[ListedPrior]:
         return
     for repository in sorted(repositories, key=lambda repository: repository.repo_id):
         for revision in sorted(repository.revisions, key=lambda revision: revision.commit_hash):
-            if repository.repo_type != "model" or not (revision.snapshot_path / "model_index.json").is_file():
+            if repository.repo_type != "model" or not (revision.snapshot_path / INDEX).is_file():
                 continue
             reference = "main" if "main" in revision.refs else revision.commit_hash
             title = repository.repo_id + (f" ({reference[:7]})" if len(repository.revisions) > 1 else "")

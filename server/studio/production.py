@@ -56,7 +56,7 @@ class _Production:
 
     def optimise(self, subject: Subject, on_step: Callable[[Step], None]) -> Outcome:
         """Optimise from where an earlier run with this recipe was, if one was kept, and keep this one's state."""
-        start = None if self.kept is None else self.kept.load()
+        start = self._kept_start(subject)
         if start is not None:
             steps = f"step {start.step} of {self.recipe.steps}"
             self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
@@ -68,10 +68,22 @@ class _Production:
                 self.kept.save(snapshot)
                 saved = time.monotonic()
 
-        def warn(message: str) -> None:
-            self.on_event(Log("warning", message))
+        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, self._warn, save, start)
 
-        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, warn, save, start)
+    def _kept_start(self, subject: Subject) -> Snapshot | None:
+        """Where an earlier run with this recipe was, unless what was kept of it cannot be used."""
+        start = None if self.kept is None else self.kept.load(self._warn)
+        if self.kept is None or start is None:
+            return None
+        misfit = start.misfit(subject, self.recipe.steps)
+        if not misfit:
+            return start
+        self.kept.discard()
+        self._warn(f"What was kept of an earlier run cannot be used ({misfit}); this one starts anew.")
+        return None
+
+    def _warn(self, message: str) -> None:
+        self.on_event(Log("warning", message))
 
 
 def produce(

@@ -28,11 +28,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What `write_tensors` wrote: `about`, and the tensors on the CPU.
 
     Raises:
-        ValueError: the file is not one of ours, or damaged.
+        ValueError: the file is not one of ours, or damaged, or some of its numbers are not finite.
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             about = json.loads((file.metadata() or {})[METADATA])
-            return about, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, KeyError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, KeyError, OSError, RecursionError) as error:
         raise ValueError(str(error)) from error
+    if not isinstance(about, dict):
+        raise ValueError("it says nothing about itself")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ValueError(f"{name} holds numbers that are not finite")
+    return about, tensors

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from server.errors import BadRequest
 from server.priors.captions import read_known_words, unknown_words
-from server.priors.catalogue import built_in_cards, check_prompt, load_prior
+from server.priors.catalogue import built_in_cards, check_prompt, list_priors, load_prior
 from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
 from server.priors.embedded.prior import EmbeddedPrior
 from server.priors.views import Views
+from tests.priors.broken_models import change_tensors
 
 
 @pytest.fixture(scope="module")
@@ -130,4 +133,43 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
     (broken / "model_index.json").unlink()
     with pytest.raises(BadRequest) as caught:
         EmbeddedPrior(broken)
+    assert caught.value.code == "prior-broken"
+
+
+def damaged(tmp_path: Path, part: str, change: Callable[[dict[str, torch.Tensor]], Any]) -> Path:
+    folder = shutil.copytree(WEIGHTS, tmp_path / "weights")
+    (file,) = (folder / part).glob("*.safetensors")
+    change_tensors(file, change)
+    return folder
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "light_field"])
+def test_numbers_that_are_not_finite_and_tensors_that_are_not_there_are_named(tmp_path: Path, part: str) -> None:
+    def spoil(tensors: dict[str, torch.Tensor]) -> None:
+        tensors[min(tensors)].view(-1)[0] = float("nan")
+
+    for number, change in enumerate((spoil, lambda tensors: tensors.pop(min(tensors)), make_flat)):
+        with pytest.raises(BadRequest) as caught:
+            EmbeddedPrior(damaged(tmp_path / str(number), part, change))
+        assert caught.value.code == "prior-broken"
+        assert part in caught.value.message
+
+
+def make_flat(tensors: dict[str, torch.Tensor]) -> None:
+    tensors[min(tensors)] = torch.zeros(1)
+
+
+def test_damaged_weights_are_listed_and_refused_before_a_job_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(WEIGHTS, tmp_path / "weights")
+    (cut,) = (folder / "vae").glob("*.safetensors")
+    cut.write_bytes(b"")
+    monkeypatch.setattr("server.priors.listing.WEIGHTS", folder)
+    monkeypatch.setattr("server.priors.embedded.card.WEIGHTS", folder)
+    embedded = list_priors()[0]
+    assert not embedded.usable
+    assert str(cut) in embedded.why_not
+    with pytest.raises(BadRequest) as caught:
+        check_prompt("embedded", "a duck", "mesh")
     assert caught.value.code == "prior-broken"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
 from server.studio.checkpoint import NAME, load_field, save_field
 from server.studio.finishing import deliver, finish_field
+from tests.priors.broken_models import change_header, change_tensors
 
 SMALL = {"resolution": 32, "faces": 500, "texture_size": 64}
 
@@ -89,6 +91,62 @@ def test_a_file_of_another_kind_is_refused(kept: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({"grid": torch.zeros(3)}, kept)
+    with pytest.raises(BadRequest) as caught:
+        load_field(kept)
+    assert caught.value.code == "checkpoint-unreadable"
+
+
+def spoil(tensors: dict[str, torch.Tensor], name: str, value: float) -> None:
+    tensors[name].view(-1)[0] = value
+
+
+DAMAGES: dict[str, Callable[[dict[str, torch.Tensor]], Any]] = {
+    "a number that is none": lambda tensors: spoil(tensors, "grid", float("nan")),
+    "a number without bounds": lambda tensors: spoil(tensors, "decoder.0.bias", float("inf")),
+    "a grid of one row": lambda tensors: tensors.update(grid=tensors["grid"][:1].clone()),
+    "a grid of one column": lambda tensors: tensors.update(grid=tensors["grid"][:, :1].clone()),
+    "a grid of one number": lambda tensors: tensors.update(grid=torch.zeros(())),
+    "no grid": lambda tensors: tensors.pop("grid"),
+    "another decoder": lambda tensors: tensors.update({"decoder.2.weight": torch.zeros(4, 3)}),
+    "no decoder": lambda tensors: tensors.pop("decoder.2.bias"),
+    "flat cells": lambda tensors: tensors.update(occupied=tensors["occupied"].flatten()),
+    "cells that are no cube": lambda tensors: tensors.update(occupied=tensors["occupied"][:4].clone()),
+    "cells that are numbers": lambda tensors: tensors.update(occupied=tensors["occupied"].float()),
+    "no cells": lambda tensors: tensors.update(occupied=torch.zeros(0, 0, 0, dtype=torch.bool)),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_finish_refuses_a_field_that_is_damaged_inside(
+    kept: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_tensors(kept, DAMAGES[name])
+    code, said = run(capsys, "finish", str(kept), "--out", str(kept.with_name("mesh.glb")))
+    assert (code, said["error"]["code"]) == (2, "checkpoint-unreadable")
+    assert NAME in said["error"]["message"]
+    assert not kept.with_name("mesh.glb").exists()
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        [],
+        {},
+        {"shape": {"levels": 10**9}},
+        {"shape": {"levels": 0, "features": 2}},
+        {"shape": {"levels": 3, "features": 2, "log2_table": 60, "coarsest": 10**6, "finest": 10**9}},
+        {"shape": {"levels": 3, "features": 2, "coarsest": 0}},
+        {"shape": {"levels": "3"}},
+        {"hidden": 10**12},
+        {"recipe": None},
+    ],
+)
+def test_finish_refuses_a_field_that_is_said_to_be_something_else(kept: Path, about: Any) -> None:
+    def change(header: dict[str, Any]) -> None:
+        said = json.loads(header["__metadata__"]["blender_msd"])
+        header["__metadata__"]["blender_msd"] = json.dumps({**said, **about} if about else about)
+
+    change_header(kept, change)
     with pytest.raises(BadRequest) as caught:
         load_field(kept)
     assert caught.value.code == "checkpoint-unreadable"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from server.errors import BadRequest
 from server.priors.captions import COLOURS, KINDS, PATTERNS
 from server.priors.card import PriorCard
+from server.priors.pretrained.header import read_header
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -26,3 +29,26 @@ EMBEDDED_CARD = PriorCard(
     bandwidth_end=0.075,
     words=(*COLOURS, *KINDS, *PATTERNS),
 )
+
+
+def check_weights(folder: Path) -> None:
+    """Look at the headers of the embedded prior's weights.
+
+    Raises:
+        BadRequest: "prior-broken" when they are damaged.
+    """
+    try:
+        json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        for file in folder.rglob("*.safetensors"):
+            read_header(file)
+    except (OSError, ValueError, BadRequest) as error:
+        raise broken_weights(str(error)) from None
+
+
+def broken_weights(what: str) -> BadRequest:
+    """The refusal of the embedded prior's own files."""
+    return BadRequest(
+        "prior-broken",
+        f"The weights of the embedded prior cannot be read ({what}).",
+        "Install the program again: they are part of it.",
+    )
