@@ -12,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from server.priors.finite import is_finite
+
 # One key: safetensors writes several in an order of its own, and the same content would give different files.
 METADATA = "blender_msd"
 
@@ -39,6 +41,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(about, dict):
         raise ValueError("it says nothing about itself")
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+        if not is_finite(tensor):
             raise ValueError(f"{name} holds numbers that are not finite")
     return about, tensors
