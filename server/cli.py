@@ -14,27 +14,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from server.arguments import Pair, field, real, whole
 from server.errors import BadRequest, Cancelled, Problem
 from server.finish_cli import FORMATS as MESH_FORMATS
 from server.finish_cli import add_arguments as add_finish
 from server.finish_cli import add_mesh_arguments, mesh_wishes
 from server.out_files import check_suffix
+from server.recipe import GuidanceRecipe, Recipe, TextureRecipe
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        raise BadRequest("usage-wrong", f"{self.prog}: {' '.join(message.split())}.", f"See {self.prog} --help.")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     # Spinning OpenMP threads make two cores slower than one; must be set before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    args = _build_parser().parse_args(arguments)
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    args = argparse.Namespace()
     try:
+        args = _build_parser().parse_args(arguments)
         result = args.run(args)
     except Problem as problem:
-        if getattr(args, "json", False):
+        if as_json:
             print(json.dumps({"error": problem.as_json()}))
         print(f"{problem.message} {problem.hint}".strip(), file=sys.stderr)
         return problem.exit_code
@@ -65,20 +69,22 @@ def _build_parser() -> argparse.ArgumentParser:
 
     sample = commands.add_parser("sample", help="draw plain samples of a prior, without distillation")
     _add_common(sample)
-    sample.add_argument("prompt", metavar="PROMPT")
+    sample.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
     sample.add_argument("--out", type=Path, default=Path("sample.png"))
-    sample.add_argument("--steps", type=int, default=30, help="sampler steps")
-    sample.add_argument("--count", type=int, default=1, help="how many, side by side")
-    sample.add_argument("--azimuth", type=float, help="seen from this angle in degrees; 0 is the front")
-    sample.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
+    sample.add_argument("--steps", type=whole(1, 1000), default=30, help="sampler steps")
+    sample.add_argument("--count", type=whole(1, 64), default=1, help="how many, side by side")
+    sample.add_argument("--azimuth", type=real(-360, 360), help="seen from this angle in degrees; 0 is the front")
+    sample.add_argument(
+        "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
+    )
     _add_low_vram(sample)
     sample.set_defaults(run=_sample)
 
     serve = commands.add_parser("serve", help="run the server that the extension talks to")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    serve.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
     serve.add_argument("--data-dir", type=Path, required=True, help="where jobs, results and server.json live")
-    serve.add_argument("--parent-pid", type=int, help="stop when this process is gone")
+    serve.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     _add_folders(serve)
     _add_low_vram(serve)
@@ -97,12 +103,21 @@ def _build_parser() -> argparse.ArgumentParser:
     subjects = evaluate.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=_Parser)
     shapes = subjects.add_parser("shapes", help="meshes of known objects against their true shapes")
     _add_common(shapes)
-    shapes.add_argument("--prompts", nargs="+", default=None, metavar="PROMPT", help="default: one per known object")
+    shapes.add_argument(
+        "--prompts",
+        nargs="+",
+        type=field(Recipe, "prompt"),
+        default=None,
+        metavar="PROMPT",
+        help="default: one per known object",
+    )
     shapes.add_argument(
         "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
     )
-    shapes.add_argument("--calls", type=int, help="denoiser calls of every run, in place of the preset's steps")
-    shapes.add_argument("--seeds", type=int, default=1, help="how many seeds per prompt")
+    shapes.add_argument(
+        "--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of the preset's steps"
+    )
+    shapes.add_argument("--seeds", type=whole(1, 1000), default=1, help="how many seeds per prompt")
     shapes.add_argument("--preset", default="sketch")
     shapes.add_argument("--pictures", type=Path, help="folder for a turntable of every mesh")
     shapes.set_defaults(run=_evaluate_shapes)
@@ -110,8 +125,8 @@ def _build_parser() -> argparse.ArgumentParser:
     judged = subjects.add_parser("prior", help="what a prior draws, judged by a classifier, and its use of the camera")
     judged.add_argument("--prior", default="embedded", help="one that reads the procedural language")
     judged.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    judged.add_argument("--seed", type=int, default=0)
-    judged.add_argument("--repeats", type=int, default=1, help="how often every question is asked")
+    judged.add_argument("--seed", type=field(Recipe, "seed"), default=0)
+    judged.add_argument("--repeats", type=whole(1, 1000), default=1, help="how often every question is asked")
     judged.add_argument("--cache", type=Path, default=Path(".cache/prior-data"), help="folder of the rendered layers")
     judged.add_argument("--pictures", type=Path, help="folder for sheets of the samples")
     judged.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -133,7 +148,7 @@ def _build_parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=field(Recipe, "seed"), default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
 
 
@@ -151,10 +166,10 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
     parser.set_defaults(interrupted="Interrupted. The same command goes on from about here.")
     _add_common(parser)
-    parser.add_argument("prompt", metavar="PROMPT")
+    parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
     parser.add_argument("--out", type=Path, default=Path(out))
     _add_low_vram(parser)
-    parser.add_argument("--negative-prompt", default="")
+    parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
     parser.add_argument(
         "--perpendicular-negative",
         action="store_true",
@@ -162,15 +177,21 @@ def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
         help="avoid only what the negative prompt does not share with the prompt",
     )
     parser.add_argument("--preset", default="standard", help="sketch, standard or fine")
-    parser.add_argument("--steps", type=int, help="optimisation steps (default: the preset's)")
-    parser.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop optimising after this long")
-    parser.add_argument("--render-size", type=int, help="pixels per side of the training renders")
-    parser.add_argument("--views", type=int, help="views per step")
+    parser.add_argument("--steps", type=field(Recipe, "steps"), help="optimisation steps (default: the preset's)")
+    parser.add_argument(
+        "--time-budget", type=field(Recipe, "time_budget_s"), metavar="SECONDS", help="stop optimising after this long"
+    )
+    parser.add_argument(
+        "--render-size", type=field(Recipe, "render_size"), help="pixels per side of the training renders"
+    )
+    parser.add_argument("--views", type=field(Recipe, "views_per_step"), help="views per step")
     parser.add_argument("--method", help="msd (mean-shift distillation), sds or sdi")
     parser.add_argument("--estimator", help="paper, exact, tweedie or noised")
-    parser.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
-    parser.add_argument("--bandwidth-start", type=float)
-    parser.add_argument("--bandwidth-end", type=float)
+    parser.add_argument(
+        "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
+    )
+    parser.add_argument("--bandwidth-start", type=field(GuidanceRecipe, "bandwidth_start"))
+    parser.add_argument("--bandwidth-end", type=field(GuidanceRecipe, "bandwidth_end"))
 
 
 def _add_low_vram(parser: argparse.ArgumentParser) -> None:
@@ -178,13 +199,9 @@ def _add_low_vram(parser: argparse.ArgumentParser) -> None:
 
 
 def _size(text: str) -> tuple[int, int]:
-    try:
-        parts = [int(part) for part in text.lower().split("x")]
-    except ValueError:
-        parts = []
-    if len(parts) not in (1, 2):
-        raise argparse.ArgumentTypeError(f"size must be N or WxH in pixels, not {text!r}")
-    return parts[0], parts[-1]
+    side = field(TextureRecipe, "width")
+    found: tuple[int, int] = Pair(side, "WxH", "x")(text.lower()) if "x" in text.lower() else (side(text), side(text))
+    return found
 
 
 def _recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> dict[str, Any]:
@@ -279,8 +296,6 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
     from server.priors.catalogue import check_prompt, load_prior
     from server.studio.sampling import draw_samples
 
-    if args.steps < 1 or args.count < 1:
-        raise BadRequest("size-invalid", "--steps and --count must be at least 1.")
     check_suffix(args.out, (".png",))
     warnings = _say(check_prompt(args.prior, args.prompt, None))
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -338,7 +353,7 @@ def _evaluate_shapes(args: argparse.Namespace) -> dict[str, Any]:
 
     use_half_of_the_cores()
     seeds = range(args.seed, args.seed + args.seeds)
-    with tqdm(total=planned_runs(args.prompts, seeds, args.methods), desc="Shapes", unit="mesh") as bar:
+    with tqdm(total=planned_runs(args.prompts, seeds, args.methods), desc="Shapes", unit="mesh", delay=1) as bar:
         return evaluate_shapes(
             args.prompts,
             seeds,

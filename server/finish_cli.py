@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from server.arguments import field
 from server.out_files import check_suffix
+from server.recipe import MeshRecipe
 
 FORMATS = (".glb", ".obj", ".npz")
 
@@ -27,10 +29,19 @@ def add_arguments(commands: Any) -> None:
 
 def add_mesh_arguments(parser: argparse.ArgumentParser) -> None:
     """What is asked of a mesh; see `mesh_wishes`."""
-    parser.add_argument("--faces", type=int, help="face budget; 0 keeps every face")
-    parser.add_argument("--resolution", type=int, help="marching-cubes cells per side")
-    parser.add_argument("--texture-size", type=int, metavar="N", help="side of the baked maps; 0: vertex colours only")
-    parser.add_argument("--level", type=float, help="density of the surface (default: where cameras see the outline)")
+    parser.add_argument("--faces", type=field(MeshRecipe, "faces"), help="face budget; 0 keeps every face")
+    parser.add_argument("--resolution", type=field(MeshRecipe, "resolution"), help="marching-cubes cells per side")
+    parser.add_argument(
+        "--texture-size",
+        type=field(MeshRecipe, "texture_size"),
+        metavar="N",
+        help="side of the baked maps; 0: vertex colours only",
+    )
+    parser.add_argument(
+        "--level",
+        type=field(MeshRecipe, "level"),
+        help="density of the surface (default: where cameras see the outline)",
+    )
 
 
 def mesh_wishes(args: argparse.Namespace) -> dict[str, Any]:

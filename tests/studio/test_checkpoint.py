@@ -204,8 +204,8 @@ def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest
         (["nowhere"], "checkpoint-missing"),
         (["nowhere.safetensors"], "checkpoint-missing"),
         (["nowhere", "--out", "mesh.stl"], "format-unknown"),
-        (["KEPT", "--faces", "-5"], "recipe-invalid"),
-        (["KEPT", "--texture-size", "20"], "recipe-invalid"),
+        (["KEPT", "--faces", "-5"], "usage-wrong"),
+        (["KEPT", "--texture-size", "20"], "usage-wrong"),
     ],
 )
 def test_finish_refuses_what_it_cannot_do(
