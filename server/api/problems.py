@@ -56,7 +56,8 @@ def answer_every_problem(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return answer(BadRequest("request-invalid", f"{where}: {first['msg']}."))
+        said = first["msg"].replace("Input should", "must").replace("String should", "must")
+        return answer(BadRequest("request-invalid", f"{where} {said}."))
 
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:
         said = f"The server failed: {type(error).__name__}."

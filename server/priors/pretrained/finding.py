@@ -59,23 +59,29 @@ def find_model(name: str) -> PretrainedModel:
 
 
 def _find_on_disk(name: str) -> PretrainedModel:
-    path = Path(os.path.expanduser(name))
+    path = _existing(name)
     try:
-        # Unlike Path's, these are False for what cannot be looked at.
-        if os.path.isdir(path):
-            return read_folder(path, name)
-        if os.path.isfile(path):
-            return read_single_file(path, name)
-    except (OSError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        return read_folder(path, name) if os.path.isdir(path) else read_single_file(path, name)
+    except OSError as error:
+        raise broken(f"{path} cannot be read: {error.strerror or error}.", "Look at who may read it.") from None
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
         # Its files may say anything, of any type, where something else is expected.
         hint = "Copy or download it again."
         raise broken(f"{path} cannot be read as a model ({type(error).__name__}: {error}).", hint) from None
-    if os.path.lexists(path):
+
+
+def _existing(name: str) -> Path:
+    path = Path(os.path.expanduser(name))
+    # Unlike Path's, these are False for what cannot be looked at or is no path at all.
+    if name.strip() and (os.path.isdir(path) or os.path.isfile(path)):
+        return path
+    if name.strip() and os.path.lexists(path):
         raise broken(f"{path} cannot be opened: it is neither a file nor a folder.", "Look where it leads to.")
     raise BadRequest(
         "prior-unknown",
-        f"There is no prior called {name!r}, and no such folder or file.",
-        "Name a prior that ships with the server, or give a diffusers folder, a .safetensors file, or hub:owner/name.",
+        f"There is no model called {name[:300]!r}, and no such folder or file.",
+        "`python -m server priors` lists the models; or give a diffusers folder, a .safetensors file, or "
+        "hub:owner/name.",
     )
 
 
