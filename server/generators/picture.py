@@ -10,8 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from server.generators.subject import Exposure
+
+# Points of a step at a time. More are looked at in parts that keep no graph and are made again on the way back, so that
+# memory does not grow with the number of pixels.
+MOST_POINTS = 2**20
 
 
 class Picture(nn.Module):
@@ -99,9 +104,15 @@ class PictureSubject:
         inside = torch.stack([columns, rows], -1)[None]
         jitter = torch.rand(self._windows, side, side, 2, generator=generator)
         points = (corner[:, None, None] + (inside + jitter) / side).to(device)
-        colour = self.picture(points.view(-1, 2)).view(self._windows, side, side, 3).permute(0, 3, 1, 2)
+        colour = self._look(points.view(-1, 2)).view(self._windows, side, side, 3).permute(0, 3, 1, 2)
         image = nn.functional.avg_pool2d(colour, self._samples)
         return Exposure(image, None, image.new_zeros(()))
+
+    def _look(self, points: Tensor) -> Tensor:
+        if len(points) <= MOST_POINTS:
+            found: Tensor = self.picture(points)
+            return found
+        return torch.cat([checkpoint(self.picture, part, use_reentrant=False) for part in points.split(MOST_POINTS)])
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.picture.network.parameters()), "lr": 5e-3}]

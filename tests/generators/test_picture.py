@@ -1,5 +1,6 @@
 """A picture tiles where it promises to, and windows show what will be painted."""
 
+import pytest
 import torch
 
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
@@ -61,3 +62,19 @@ def test_a_tile_is_cut_where_its_steps_are_ordinary_and_only_along_axes_that_til
     assert seam_ratio(moved) < seam_ratio(bars)
     assert torch.equal(moved.sort(2).values, bars.sort(2).values)  # rows only rolled along x
     assert torch.equal(cut_where_ordinary(bars, (False, False)), bars)
+
+
+def test_a_look_at_more_points_than_fit_at_once_is_the_same_and_has_the_same_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look(most: int) -> list[torch.Tensor]:
+        monkeypatch.setattr("server.generators.picture.MOST_POINTS", most)
+        made = picture((True, True))
+        seen = PictureSubject(made, 2, 16).expose(0, 0.0, torch.Generator().manual_seed(3))
+        seen.image.square().sum().backward()
+        return [seen.image, *(parameter.grad for parameter in made.network.parameters() if parameter.grad is not None)]
+
+    whole, parts = look(10_000), look(300)
+    assert len(whole) == len(parts) == 7
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
