@@ -22,7 +22,7 @@ ALLOWED = {
     "evaluation": {"evaluation", "studio", "meshing", "priors", "guidance", "generators"},
     "lab": {"lab", "guidance", "priors"},
 }
-ROOMLESS = {"arguments", "errors", "recipe", "__init__"}
+ROOMLESS = {"arguments", "errors", "ranges", "recipe", "__init__"}
 
 
 def imports_of(path: Path) -> set[str]:

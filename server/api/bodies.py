@@ -16,7 +16,7 @@ def check_is_json(content_type: str | None) -> None:
     """Raises Refused, HTTP 415, when the request says that it carries something else."""
     if content_type is not None and content_type.partition(";")[0].strip().lower() != "application/json":
         hint = "Send the recipe as JSON, with Content-Type: application/json."
-        raise Refused(415, "body-not-json", f"The request carries {content_type[:80]!r}.", hint)
+        raise Refused(415, "body-not-json", f"The request says that it carries {content_type[:80]!r}, not JSON.", hint)
 
 
 def object_from(body: bytes) -> dict[str, Any]:

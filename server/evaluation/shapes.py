@@ -132,7 +132,7 @@ def evaluate_shapes(
     """
     if prompts is None:
         prompts = [Caption("mesh", name, kind.colour).text() for name, kind in KINDS.items()]
-    captions = {prompt: read_caption(prompt, "mesh") for prompt in prompts}
+    captions = {prompt: read_caption(prompt, "mesh", "This evaluation") for prompt in prompts}
     unknown = [method for method in methods if method not in METHODS]
     if unknown:
         raise BadRequest("method-unknown", f"There is no method {unknown[0]!r}.", f"Known: {', '.join(METHODS)}.")

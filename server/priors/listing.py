@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import BadRequest
-from server.priors.captions import EXACT_CARD, known_things, understood_words
+from server.priors.captions import EXACT_CARD, EXACT_TITLE, known_things, understood_words
 from server.priors.card import PriorCard
 from server.priors.catalogue import read_card
-from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS, check_weights
+from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, check_weights
 from server.priors.pretrained.header import read_header
 from server.priors.pretrained.hub import HubModel
 
@@ -144,14 +144,14 @@ def _built_in() -> Iterator[ListedPrior]:
     missing = _why_not_embedded()
     yield ListedPrior(
         EMBEDDED_CARD.name,
-        "Embedded (built in)",
+        EMBEDDED_TITLE,
         WEIGHTS,
         EMBEDDED_CARD,
         0 if missing else _count_parameters(WEIGHTS),
         EMBEDDED_CARD.licence,
         missing,
     )
-    yield ListedPrior(EXACT_CARD.name, "Exact (reference for tests)", None, EXACT_CARD, 0, EXACT_CARD.licence)
+    yield ListedPrior(EXACT_CARD.name, EXACT_TITLE, None, EXACT_CARD, 0, EXACT_CARD.licence)
 
 
 def _why_not_embedded() -> str:

@@ -12,6 +12,9 @@ from server.priors.pretrained.header import read_header
 
 WEIGHTS = Path(__file__).parent / "weights"
 
+# What people call it, in menus and in messages.
+EMBEDDED_TITLE = "Embedded (built in)"
+
 EMBEDDED_CARD = PriorCard(
     name="embedded",
     description=(
@@ -49,6 +52,6 @@ def broken_weights(what: str) -> BadRequest:
     """The refusal of the embedded prior's own files."""
     return BadRequest(
         "prior-broken",
-        f"The weights of the embedded prior cannot be read ({what}).",
+        f"The weights of {EMBEDDED_TITLE} cannot be read ({what}).",
         "Install the program again: they are part of it.",
     )

@@ -65,7 +65,9 @@ def export(run: Path, folder: Path, hardware: str = "an unnamed machine", gates:
     (partial / "README.md").write_text(card)
     size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
     if size > MOST_BYTES:
-        raise BadRequest("weights-too-large", f"{size} bytes are more than {MOST_BYTES}.", f"They are in {partial}.")
+        raise BadRequest(
+            "weights-too-large", f"The weights take {size} bytes; {MOST_BYTES} may ship.", f"They are in {partial}."
+        )
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
     return size

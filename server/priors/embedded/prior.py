@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from server.priors.captions import Caption, read_known_words
-from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS, broken_weights, check_weights
+from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, broken_weights, check_weights
 from server.priors.embedded.parallel import ParallelEvaluations
 from server.priors.embedded.wording import tokens_of
 from server.priors.finite import check_finite
@@ -175,7 +175,7 @@ def _open_network(kind: Any, folder: Path) -> Any:
     if found["missing_keys"]:
         raise broken_weights(f"{folder} has no tensor {min(found['missing_keys'])}")
     network.to(torch.float32).requires_grad_(False).eval()
-    check_finite(network, f"{folder}: the embedded prior's {folder.name}")
+    check_finite(network, f"{folder}: the {folder.name} of {EMBEDDED_TITLE}")
     return network
 
 
