@@ -18,6 +18,7 @@ end of the process. torch is imported here and nowhere above.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import json
 import os
@@ -34,6 +35,7 @@ import numpy as np
 
 from server.errors import BadRequest, Cancelled, Problem
 from server.jobs.artifacts import LiveFiles
+from server.jobs.devices import is_device
 from server.jobs.events import LIVE_FILES
 from server.recipe import read_recipe
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
@@ -249,16 +251,30 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m server.jobs.worker", usage=argparse.SUPPRESS)
+    parser.add_argument("device", type=_device, metavar="DEVICE", help="auto, cpu, cuda or cuda:NUMBER")
+    parser.add_argument("--low-vram", action="store_true")
+    return parser.parse_args()
+
+
+def _device(name: str) -> str:
+    if not is_device(name):
+        raise argparse.ArgumentTypeError(f"there is no device {name!r}; it is auto, cpu, cuda or cuda:NUMBER")
+    return name
+
+
 def main() -> None:
+    arguments = _arguments()
     _die_with_parent()
     answers = Answers(_keep_stdout_for_answers())
     # Ctrl+C in a terminal reaches the whole process group; the server decides what happens to the worker.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders = Orders(sys.stdin)
     try:
-        device = choose_device(sys.argv[1])
+        device = choose_device(arguments.device)
         answers.send("ready", facts=_facts(device))
-        priors = PriorShelf(device, low_vram="--low-vram" in sys.argv[2:])
+        priors = PriorShelf(device, arguments.low_vram)
         while True:
             make(*orders.next_job(), priors, answers)
     except Problem as problem:
