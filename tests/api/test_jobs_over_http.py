@@ -188,7 +188,7 @@ def test_only_files_of_the_job_are_served(client: TestClient, office: Office, br
     job_id = client.post("/v1/jobs", json=bricks).json()["id"]
     folder = job_folder(office.data_dir, job_id)
     folder.mkdir(parents=True)
-    (folder / ".hidden").write_text("x")
+    (folder / ".hidden").write_text("x", encoding="utf-8")
     answer = client.get(f"/v1/jobs/{job_id}/artifacts/{name}")
     assert answer.status_code == 404
     assert "error" in answer.json()

@@ -38,7 +38,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
 
 def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(Problem) as refused:
         serve("127.0.0.1", 0, tmp_path / "file", "cpu")
     assert refused.value.code == "data-folder-unusable"

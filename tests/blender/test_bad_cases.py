@@ -136,7 +136,7 @@ def test_a_server_that_is_killed_while_a_job_runs_is_noticed(bridge, preferences
     use_own_server(bridge, preferences, tmp_path, "run_until_told")
     start()
     pump_until(bridge, lambda: bridge.job.live_meshes == 1)
-    os.kill(json.loads((tmp_path / "data" / "server.json").read_text())["pid"], signal.SIGKILL)
+    os.kill(json.loads((tmp_path / "data" / "server.json").read_text(encoding="utf-8"))["pid"], signal.SIGKILL)
     pump_until(bridge, lambda: not bridge.job.busy, seconds=5)
     assert bridge.problem.code == "server-stopped"
     assert "was killed" in bridge.problem.message
@@ -167,7 +167,7 @@ def test_a_job_that_fails_on_the_server_says_why(server, bridge):
 
 
 def test_a_result_that_cannot_be_saved_is_said(server, bridge, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     bridge._results = tmp_path / "file"
     with pytest.raises(RuntimeError, match="could not be written"):
         generate()

@@ -31,7 +31,7 @@ def connect(server: LocalServer, python: Path = PYTHON, stop: Interrupt | None =
 
 
 def pid_of(tmp_path: Path) -> int:
-    return json.loads((tmp_path / "data" / "server.json").read_text())["pid"]
+    return json.loads((tmp_path / "data" / "server.json").read_text(encoding="utf-8"))["pid"]
 
 
 def test_the_server_is_started_once_and_answers(local, tmp_path):
@@ -64,7 +64,7 @@ def test_a_server_that_runs_already_is_used_and_left_alone(tmp_path):
 @pytest.mark.parametrize("left_over", ["{", "{}", '{"host": "127.0.0.1", "port": 9, "token": "old", "pid": 1}'])
 def test_what_a_dead_server_left_behind_is_not_believed(local, tmp_path, left_over):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "server.json").write_text(left_over)
+    (tmp_path / "data" / "server.json").write_text(left_over, encoding="utf-8")
     connect(local).check()
 
 
@@ -93,13 +93,13 @@ def test_a_server_that_never_answers_is_given_up_and_ended(tmp_path, monkeypatch
     package.mkdir(parents=True)
     pid_file = tmp_path / "pid"
     (package / "__main__.py").write_text(
-        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n", encoding="utf-8"
     )
     server = LocalServer(tmp_path / "home", tmp_path / "data")
     with pytest.raises(Problem, match="no answer within"):
         connect(server)
     with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), 0)
+        os.kill(int(pid_file.read_text(encoding="utf-8")), 0)
 
 
 def test_waiting_for_the_start_can_be_interrupted(local):

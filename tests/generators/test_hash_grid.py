@@ -157,7 +157,9 @@ def test_training_gives_the_same_bits_in_another_process() -> None:
     exec(TRAINING, here)
     torch.set_num_threads(threads)
     script = TRAINING + "print(digest)"
-    elsewhere = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True, encoding="utf-8"
+    )
     assert elsewhere.stdout.strip() == here["digest"]
 
 
@@ -165,7 +167,9 @@ def test_compiled_code_is_kept_in_the_folder_that_the_reason_names(tmp_path: Pat
     script = "from server.generators.radiance_field.hash_grid import choose_backend; print(choose_backend('cpu').why)"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", script]
-    told = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, encoding="utf-8"
+    ).stdout
     assert str(tmp_path) in told
     assert list(tmp_path.rglob("*.nbc"))
 

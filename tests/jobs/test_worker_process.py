@@ -28,7 +28,8 @@ def test_stray_output_never_reaches_the_protocol(tmp_path: Path) -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'torch':\n"
         "            print('noise by print', flush=True); os.write(1, b'noise by write\\n')\n"
-        "sys.meta_path.insert(0, Noisy())\n"
+        "sys.meta_path.insert(0, Noisy())\n",
+        encoding="utf-8",
     )
     worker = start_worker(env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"})
     recipe = {"kind": "texture", "prompt": "no such thing"}

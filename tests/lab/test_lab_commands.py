@@ -82,7 +82,7 @@ def test_table2_writes_json_and_a_figure_and_keeps_stdout_clean(
     result = _run("table2", *words, "--out", str(tmp_path), "--json")
     assert result is not None
     assert capsys.readouterr().out == ""
-    assert json.loads((tmp_path / "table2.json").read_text()) == result
+    assert json.loads((tmp_path / "table2.json").read_text(encoding="utf-8")) == result
     assert (tmp_path / "table2.png").stat().st_size > 10_000
     keys = {"density", "denoiser", "method", "nll", "nll_median", "precision", "recall", "mmd", "calls_per_point"}
     assert all(keys <= row.keys() for row in result["rows"])

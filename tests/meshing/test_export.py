@@ -177,7 +177,7 @@ def test_blender_imports_the_glb_facing_its_front_view_with_its_colours(figure: 
     path = tmp_path / "mesh.glb"
     write_glb(MeshArrays(figure.position, figure.triangle, colour), path, "a figure")
     command = [str(BLENDER_PYTHON), "-c", IMPORT_IN_BLENDER, str(path)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8")
     assert ran.returncode == 0, ran.stderr[-2000:]
     seen = json.loads(next(line for line in ran.stdout.splitlines() if line.startswith("{")))
     assert seen["low"] == pytest.approx(figure.position.min(0).tolist(), abs=1e-4)

@@ -95,9 +95,9 @@ def test_marks_of_velocity_and_of_a_schedule_without_signal_are_seen(tmp_path: P
 
 def test_a_configuration_beside_the_file_is_read(tmp_path: Path) -> None:
     path = write_single_file(tmp_path / "art.safetensors", "sd2")
-    path.with_suffix(".yaml").write_text('model:\n  params:\n    parameterization: "v"\n')
+    path.with_suffix(".yaml").write_text('model:\n  params:\n    parameterization: "v"\n', encoding="utf-8")
     assert find_model(str(path)).prediction == "v"
-    path.with_suffix(".yaml").write_text("model:\n  params:\n    linear_start: 0.00085\n")
+    path.with_suffix(".yaml").write_text("model:\n  params:\n    linear_start: 0.00085\n", encoding="utf-8")
     assert find_model(str(path)).prediction == "eps"
 
 
@@ -272,8 +272,8 @@ def test_vocabularies_are_found_in_the_hubs_cache(tmp_path: Path, inside: str, m
 
 def test_a_vocabulary_of_another_size_is_passed_over(tmp_path: Path) -> None:
     path = write_single_file(tmp_path / "art.safetensors", "sd1")
-    words = json.loads((tmp_path / "tokenizer" / "vocab.json").read_text())
-    (tmp_path / "tokenizer" / "vocab.json").write_text(json.dumps(words | {"more": len(words)}))
+    words = json.loads((tmp_path / "tokenizer" / "vocab.json").read_text(encoding="utf-8"))
+    (tmp_path / "tokenizer" / "vocab.json").write_text(json.dumps(words | {"more": len(words)}), encoding="utf-8")
     with pytest.raises(BadRequest) as caught:
         find_model(str(path))
     assert caught.value.code == "vocabulary-missing"
@@ -293,6 +293,6 @@ def test_looking_at_a_file_loads_no_torch(sd1: Path) -> None:
     )
     ran = subprocess.run(
         [sys.executable, "-c", code, str(sd1)], capture_output=True, text=True, check=True, timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[2], encoding="utf-8"
     )  # fmt: skip
     assert ran.stdout.strip() == "[]"

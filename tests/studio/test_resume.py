@@ -115,7 +115,7 @@ def test_a_cancelled_job_asked_for_again_goes_on_and_ends_in_the_same_bytes(
     else:
         one, other = ((tmp_path / name / "texture.png").read_bytes() for name in ("whole", "again"))
         assert one == other
-    reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in ("whole", "again")]
+    reports = [json.loads((tmp_path / name / "report.json").read_text(encoding="utf-8")) for name in ("whole", "again")]
     assert reports[0]["denoiser_calls"] == reports[1]["denoiser_calls"]
     assert not kept.exists()
 

@@ -58,7 +58,7 @@ def find_in_cache(model: HubModel) -> Path | None:
 
     cached = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=model.repository, repo_type="model")
     reference = cached / "refs" / model.revision
-    commit = reference.read_text().strip() if reference.is_file() else model.revision
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else model.revision
     folder = cached / "snapshots" / commit
     return folder if folder.is_dir() else None
 
