@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from server.console import as_text
 from server.ranges import in_words, shown
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -50,7 +51,7 @@ class Argument:
 
     def _parsed(self, text: str) -> int | float | str:
         if not self.is_number:
-            return text
+            return as_text(text)
         whole = self._bounds["type"] == "integer"
         if not (_WHOLE if whole else _REAL).fullmatch(text):
             raise ValueError(text)

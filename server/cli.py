@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from server.arguments import Pair, field, real, whole
-from server.errors import BadRequest, Cancelled, Problem
+from server.console import silence
+from server.errors import BadRequest, Cancelled, Problem, disk_problem
+from server.files import beside
 from server.finish_cli import FORMATS as MESH_FORMATS
 from server.finish_cli import add_arguments as add_finish
 from server.finish_cli import add_mesh_arguments, mesh_wishes
-from server.out_files import check_suffix
+from server.out_files import check_folder, check_suffix, check_targets, save_results
+from server.paths import path_argument
 from server.recipe import GuidanceRecipe, Recipe, TextureRecipe
+
+GOES_ON = "The same command goes on from about here."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,21 +38,38 @@ def main(arguments: list[str] | None = None) -> int:
     # Spinning OpenMP threads make two cores slower than one; must be set before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(arguments, as_json)
+        sys.stdout.flush()
+    except OSError as error:
+        silence(sys.stdout)
+        print(f"The answer could not be printed: {error.strerror}. Files are written.", file=sys.stderr)
+        return 1
+    return code
+
+
+def _run(arguments: list[str] | None, as_json: bool) -> int:
     args = argparse.Namespace()
     try:
         args = _build_parser().parse_args(arguments)
         result = args.run(args)
     except Problem as problem:
-        if as_json:
-            print(json.dumps({"error": problem.as_json()}))
-        print(f"{problem.message} {problem.hint}".strip(), file=sys.stderr)
-        return problem.exit_code
+        return _report(problem, as_json)
+    except OSError as error:
+        return _report(disk_problem(error, safe=getattr(args, "resumes", "")), as_json)
     except (KeyboardInterrupt, Cancelled):
         print(getattr(args, "interrupted", "Interrupted: nothing was saved."), file=sys.stderr)
         return 130
     if result is not None:
         print(json.dumps(result) if args.json else _readable(result))
     return 0
+
+
+def _report(problem: Problem, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": problem.as_json()}))
+    print(f"{problem.message} {problem.hint}".strip(), file=sys.stderr)
+    return problem.exit_code
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -57,7 +79,9 @@ def _build_parser() -> argparse.ArgumentParser:
     mesh = commands.add_parser("mesh", help="make a mesh from a prompt")
     _add_making(mesh, out="mesh.glb")
     add_mesh_arguments(mesh)
-    mesh.add_argument("--field", type=Path, metavar="FILE", help="keep the field here (.safetensors), for `finish`")
+    mesh.add_argument(
+        "--field", type=path_argument, metavar="FILE", help="keep the field here (.safetensors), for `finish`"
+    )
     mesh.set_defaults(run=_mesh)
     add_finish(commands)
 
@@ -70,7 +94,7 @@ def _build_parser() -> argparse.ArgumentParser:
     sample = commands.add_parser("sample", help="draw plain samples of a prior, without distillation")
     _add_common(sample)
     sample.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
-    sample.add_argument("--out", type=Path, default=Path("sample.png"))
+    sample.add_argument("--out", type=path_argument, default=Path("sample.png"))
     sample.add_argument("--steps", type=whole(1, 1000), default=30, help="sampler steps")
     sample.add_argument("--count", type=whole(1, 64), default=1, help="how many, side by side")
     sample.add_argument("--azimuth", type=real(-360, 360), help="seen from this angle in degrees; 0 is the front")
@@ -83,7 +107,7 @@ def _build_parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the server that the extension talks to")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
-    serve.add_argument("--data-dir", type=Path, required=True, help="where jobs, results and server.json live")
+    serve.add_argument("--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live")
     serve.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     _add_folders(serve)
@@ -99,49 +123,19 @@ def _build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
 
-    evaluate = commands.add_parser("evaluate", help="compare results with the truth, where there is one")
-    subjects = evaluate.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=_Parser)
-    shapes = subjects.add_parser("shapes", help="meshes of known objects against their true shapes")
-    _add_common(shapes)
-    shapes.add_argument(
-        "--prompts",
-        nargs="+",
-        type=field(Recipe, "prompt"),
-        default=None,
-        metavar="PROMPT",
-        help="default: one per known object",
-    )
-    shapes.add_argument(
-        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
-    )
-    shapes.add_argument(
-        "--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of the preset's steps"
-    )
-    shapes.add_argument("--seeds", type=whole(1, 1000), default=1, help="how many seeds per prompt")
-    shapes.add_argument("--preset", default="sketch")
-    shapes.add_argument("--pictures", type=Path, help="folder for a turntable of every mesh")
-    shapes.set_defaults(run=_evaluate_shapes)
-
-    judged = subjects.add_parser("prior", help="what a prior draws, judged by a classifier, and its use of the camera")
-    judged.add_argument("--prior", default="embedded", help="one that reads the procedural language")
-    judged.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    judged.add_argument("--seed", type=field(Recipe, "seed"), default=0)
-    judged.add_argument("--repeats", type=whole(1, 1000), default=1, help="how often every question is asked")
-    judged.add_argument("--cache", type=Path, default=Path(".cache/prior-data"), help="folder of the rendered layers")
-    judged.add_argument("--pictures", type=Path, help="folder for sheets of the samples")
-    judged.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    judged.set_defaults(run=_evaluate_prior)
-
     from server.bench.cli import add_arguments as add_bench
+    from server.evaluation.cli import add_arguments as add_evaluate
     from server.lab.cli import add_arguments as add_lab
     from server.priors.embedded.plan import add_arguments
 
+    add_evaluate(commands)
     add_lab(commands)
     add_bench(commands)
     training = commands.add_parser("train-prior", help="train the small prior on procedural pictures; resumable")
     add_arguments(training)
     training.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    training.set_defaults(run=_train_prior)
+    resumes = "The same command goes on from the last checkpoint."
+    training.set_defaults(run=_train_prior, resumes=resumes, interrupted=f"Interrupted. {resumes}")
     return parser
 
 
@@ -155,7 +149,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=path_argument,
         action="append",
         default=[],
         metavar="DIR",
@@ -164,10 +158,10 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.set_defaults(interrupted="Interrupted. The same command goes on from about here.")
+    parser.set_defaults(resumes=GOES_ON, interrupted=f"Interrupted. {GOES_ON}")
     _add_common(parser)
     parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
-    parser.add_argument("--out", type=Path, default=Path(out))
+    parser.add_argument("--out", type=path_argument, default=Path(out))
     _add_low_vram(parser)
     parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
     parser.add_argument(
@@ -239,16 +233,17 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 def _mesh(args: argparse.Namespace) -> dict[str, Any]:
     check_suffix(args.out, MESH_FORMATS)
+    files = [args.out]
+    if args.field is not None:
+        check_suffix(args.field, (".safetensors",))
+        files.append(args.field)
 
     def keep(folder: Path) -> None:
-        from server.studio.checkpoint import NAME
         from server.studio.finishing import deliver
 
-        deliver(folder, args.out, args.prompt)
-        if args.field is not None:
-            shutil.copyfile(folder / NAME, args.field)
+        deliver(folder, args.out, args.prompt, args.field, GOES_ON)
 
-    return _make(_recipe_of(args, "mesh", mesh=mesh_wishes(args)), args, keep)
+    return _make(_recipe_of(args, "mesh", mesh=mesh_wishes(args)), args, files, keep)
 
 
 def _texture(args: argparse.Namespace) -> dict[str, Any]:
@@ -256,11 +251,17 @@ def _texture(args: argparse.Namespace) -> dict[str, Any]:
     width, height = args.size or (None, None)
     texture = {"width": width, "height": height, "tile_x": args.tile, "tile_y": args.tile}
     recipe = _recipe_of(args, "texture", texture=texture)
-    return _make(recipe, args, lambda folder: shutil.copyfile(folder / "texture.png", args.out))
+
+    def keep(folder: Path) -> None:
+        save_results({args.out: (folder / "texture.png").read_bytes()}, GOES_ON)
+
+    return _make(recipe, args, [args.out], keep)
 
 
-def _make(recipe_data: dict[str, Any], args: argparse.Namespace, keep: Callable[[Path], object]) -> dict[str, Any]:
-    """Make it in this process, showing a progress bar on stderr; `keep` takes what was asked for out of the folder."""
+def _make(
+    recipe_data: dict[str, Any], args: argparse.Namespace, files: list[Path], keep: Callable[[Path], object]
+) -> dict[str, Any]:
+    """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder."""
     import tempfile
 
     from server.priors.catalogue import check_prompt, load_prior
@@ -269,16 +270,15 @@ def _make(recipe_data: dict[str, Any], args: argparse.Namespace, keep: Callable[
 
     recipe = read_recipe(recipe_data)
     warnings = _say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    check_targets(*files)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         from server.studio.production import produce
         from server.studio.threads import use_half_of_the_cores
 
         use_half_of_the_cores()
         prior = load_prior(recipe.prior, args.device, args.low_vram)
-        unfinished = args.out.with_name(f".{args.out.name}.unfinished")
-        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished)
-        keep(Path(folder))
+        unfinished = beside(args.out, ".unfinished")
+        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
         shutil.rmtree(unfinished, ignore_errors=True)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}
@@ -291,6 +291,8 @@ def _say(warnings: list[str]) -> list[str]:
 
 
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
+    import tempfile
+
     from tqdm import tqdm
 
     from server.priors.catalogue import check_prompt, load_prior
@@ -298,8 +300,9 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 
     check_suffix(args.out, (".png",))
     warnings = _say(check_prompt(args.prior, args.prompt, None))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=args.steps, desc="Sampling") as bar:
+    check_targets(args.out)
+    with tqdm(total=args.steps, desc="Sampling") as bar, tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "sample.png"
         prior = load_prior(args.prior, args.device, args.low_vram)
         calls = draw_samples(
             prior,
@@ -307,12 +310,13 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
             args.count,
             args.steps,
             args.seed,
-            args.out,
+            drawn,
             args.scale,
             args.azimuth,
             args.device,
             bar.update,
         )
+        save_results({args.out: drawn.read_bytes()})
     done = {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}
     return {**done, "warnings": warnings}
 
@@ -320,7 +324,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
 
-    folders = tuple(Path(os.path.expanduser(folder)).absolute() for folder in args.folder)
+    folders = tuple(folder.absolute() for folder in args.folder)
     serve(args.host, args.port, args.data_dir, args.device, args.parent_pid, folders, args.low_vram)
 
 
@@ -345,44 +349,11 @@ def _doctor(args: argparse.Namespace) -> dict[str, Any] | None:
     return None
 
 
-def _evaluate_shapes(args: argparse.Namespace) -> dict[str, Any]:
-    from tqdm import tqdm
-
-    from server.evaluation.shapes import evaluate_shapes, planned_runs
-    from server.studio.threads import use_half_of_the_cores
-
-    use_half_of_the_cores()
-    seeds = range(args.seed, args.seed + args.seeds)
-    with tqdm(total=planned_runs(args.prompts, seeds, args.methods), desc="Shapes", unit="mesh", delay=1) as bar:
-        return evaluate_shapes(
-            args.prompts,
-            seeds,
-            args.methods,
-            args.prior,
-            args.device,
-            {"preset": args.preset},
-            args.calls,
-            args.pictures,
-            lambda row: bar.update(),
-        )
-
-
-def _evaluate_prior(args: argparse.Namespace) -> dict[str, Any]:
-    from tqdm import tqdm
-
-    from server.evaluation.prior import evaluate_prior, planned_steps
-    from server.studio.threads import use_half_of_the_cores
-
-    use_half_of_the_cores()
-    with tqdm(total=planned_steps(), desc="Judging", mininterval=1.0) as bar:
-        return evaluate_prior(
-            args.prior, args.device, args.cache, args.seed, args.repeats, args.pictures, on_step=bar.update
-        )
-
-
 def _train_prior(args: argparse.Namespace) -> dict[str, Any]:
     from server.priors.embedded.training import train
 
+    for folder in (args.out, args.cache):
+        check_folder(folder)
     return train(args)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
 from server.arguments import field
-from server.out_files import check_suffix
+from server.out_files import check_suffix, check_targets
+from server.paths import as_path, path_argument
 from server.recipe import MeshRecipe
 
 FORMATS = (".glb", ".obj", ".npz")
@@ -19,8 +21,9 @@ def add_arguments(commands: Any) -> None:
     finish.add_argument(
         "field", metavar="JOB|CHECKPOINT", help="a job's id (with --data-dir), its folder, or a field.safetensors"
     )
-    finish.add_argument("--data-dir", type=Path, help="the server's folder, to find jobs by their id")
-    finish.add_argument("--out", type=Path, default=Path("mesh.glb"), help=".glb, .obj or .npz (default: mesh.glb)")
+    finish.add_argument("--data-dir", type=path_argument, help="the server's folder, to find jobs by their id")
+    out = Path("mesh.glb")
+    finish.add_argument("--out", type=path_argument, default=out, help=".glb, .obj or .npz (default: mesh.glb)")
     add_mesh_arguments(finish)
     finish.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     finish.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -65,7 +68,7 @@ def _finish(args: argparse.Namespace) -> dict[str, Any]:
     kept = load_field(_checkpoint(args.field, args.data_dir), args.device)
     made = kept.recipe.model_dump()
     recipe = read_recipe({**made, "mesh": {**made["mesh"], **mesh_wishes(args)}})
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    check_targets(args.out)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         occupied = kept.occupied.numpy()
         report = finish_field(
@@ -80,7 +83,7 @@ def _checkpoint(wanted: str, data_dir: Path | None) -> Path:
     from server.jobs.artifacts import job_folder
     from server.studio.checkpoint import NAME
 
-    path = Path(wanted)
-    if data_dir is not None and not path.exists():
+    path = as_path(wanted)
+    if data_dir is not None and not os.path.exists(path):
         path = job_folder(data_dir, path.name)
-    return path / NAME if path.is_dir() or not path.suffix else path
+    return path / NAME if os.path.isdir(path) or not path.suffix else path

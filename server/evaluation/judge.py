@@ -12,11 +12,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model, save
 from torch import Tensor, nn
 from torch.nn import functional
 
 from server.errors import BadRequest
+from server.files import write_bytes
 from server.priors.captions import COLOURS, KINDS, PATTERNS, Caption, usual_second
 from server.priors.embedded.captions_table import (
     CaptionTable,
@@ -106,7 +107,7 @@ def trained_judge(cache: Path, steps: int = STEPS, on_step: Callable[[], object]
             on_step()
     else:
         judge = train_judge(bank, steps, on_step=on_step)
-        save_model(judge, str(path))
+        write_bytes(path, save(judge.state_dict()))
     return judge.eval().requires_grad_(False)
 
 

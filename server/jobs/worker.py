@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 
-from server.errors import BadRequest, Cancelled, Problem
+from server.console import prepare_console
+from server.errors import BadRequest, Cancelled, Problem, disk_problem
 from server.jobs.artifacts import LiveFiles
 from server.jobs.devices import is_device
 from server.jobs.events import LIVE_FILES
@@ -126,8 +127,18 @@ class Reporter:
         self._answers = answers
         self._meshes = LiveFiles(folder, LIVE_FILES["preview_mesh"])
         self._images = LiveFiles(folder, LIVE_FILES["preview_image"])
+        self._unsaved = False
 
     def __call__(self, event: Event) -> None:
+        """Previews that cannot be written are missed, and said once: the job is worth more."""
+        try:
+            self._tell(event)
+        except OSError as error:
+            if not self._unsaved:
+                self._send("log", asdict(Log("warning", f"{disk_problem(error).message} Previews are missing.")))
+            self._unsaved = True
+
+    def _tell(self, event: Event) -> None:
         if isinstance(event, Progress):
             self._send("progress", asdict(event))
         elif isinstance(event, Log):
@@ -186,6 +197,10 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         answers.send("cancelled", job=job_id)
     except Problem as problem:
         answers.send("failed", job=job_id, error=problem.as_json(), fatal=False)
+    except OSError as error:
+        traceback.print_exc()
+        disk = disk_problem(error, safe="Submit the recipe again: it goes on from where it was.")
+        answers.send("failed", job=job_id, error=disk.as_json(), fatal=False)
     except Exception as error:
         traceback.print_exc()
         answers.send("failed", job=job_id, error=_unforeseen(error), fatal=_is_device_lost(error))
@@ -267,6 +282,7 @@ def _device(name: str) -> str:
 def main() -> None:
     arguments = _arguments()
     _die_with_parent()
+    prepare_console()
     answers = Answers(_keep_stdout_for_answers())
     # Ctrl+C in a terminal reaches the whole process group; the server decides what happens to the worker.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

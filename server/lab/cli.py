@@ -19,6 +19,8 @@ from server.arguments import Pair, field, real, whole
 from server.errors import BadRequest
 from server.lab.limits import FARTHEST, WIDEST
 from server.lab.report import TABLE1, TABLE2, Column, as_text, show
+from server.out_files import check_folder, check_targets, save_results
+from server.paths import path_argument
 from server.recipe import Recipe
 
 MAIN_DENSITIES = ("fractal", "spiral", "pinwheel")
@@ -58,7 +60,7 @@ def add_arguments(commands: Any) -> None:
     table2.add_argument("--denoiser", nargs="+", choices=("ideal", "learned"), default=["ideal", "learned"])
     table2.add_argument("--method", nargs="+", default=None, help="default: all")
     table2.add_argument(
-        "--weights", type=Path, help="folder of networks trained by `lab train` (default: the package's)"
+        "--weights", type=path_argument, help="folder of networks trained by `lab train` (default: the package's)"
     )
     _add_common(table2, seeds=1, out=True)
     table2.set_defaults(run=_table2)
@@ -81,7 +83,7 @@ def add_arguments(commands: Any) -> None:
     train = tools.add_parser("train", help="train the small network of a density")
     train.add_argument("--density", default="fractal")
     train.add_argument("--iterations", type=whole(1, 10**7), default=4096)
-    train.add_argument("--weights", type=Path, help="where to write them (default: OUT/DENSITY.safetensors)")
+    train.add_argument("--weights", type=path_argument, help="where to write them (default: OUT/DENSITY.safetensors)")
     _add_common(train, out=True)
     train.set_defaults(run=_train)
 
@@ -102,7 +104,9 @@ def _add_common(parser: argparse.ArgumentParser, seeds: int | None = None, out: 
             "--seeds", type=whole(1, 1000), default=seeds, metavar="N", help=f"how many seeds (default {seeds})"
         )
     if out:
-        parser.add_argument("--out", type=Path, default=Path("out/lab"), help="folder for JSON and PNG (out/lab)")
+        parser.add_argument(
+            "--out", type=path_argument, default=Path("out/lab"), help="folder for JSON and PNG (out/lab)"
+        )
 
 
 class _Bar:
@@ -135,11 +139,12 @@ def _check(args: argparse.Namespace) -> None:
 
     for name in getattr(args, "densities", None) or [getattr(args, "density", "fractal")]:
         density(name)
+    if hasattr(args, "out"):
+        check_folder(args.out)
 
 
 def _save(args: argparse.Namespace, name: str, result: Result) -> None:
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    save_results({args.out / f"{name}.json": f"{json.dumps(result, indent=1)}\n".encode()})
 
 
 def _answer(args: argparse.Namespace, result: Result, columns: Sequence[Column]) -> Result | None:
@@ -253,13 +258,14 @@ def _train(args: argparse.Namespace) -> Result | None:
     from server.lab.learned import save_weights, score_errors, train
 
     _check(args)
+    path = args.weights or args.out / f"{args.density}.safetensors"
+    check_targets(path)
     mixture = density(args.density)
     generator = torch.Generator().manual_seed(args.seed)
     started = time.monotonic()
     with _Bar(args.iterations, f"train {args.density}") as bar:
         network = train(mixture, generator, args.iterations, on_step=lambda step, loss: bar.step(f"loss {loss:.4f}"))
     seconds = time.monotonic() - started
-    path = args.weights or args.out / f"{args.density}.safetensors"
     save_weights(network, path)
     rows = []
     for sigma in (0.01, 0.05, 0.2, 1.0):

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from server.files import replaced, write_bytes
 from server.meshing.baking import Texture
 from server.meshing.fields import Floats, Triangles
 from server.meshing.gltf import GltfFile
 from server.meshing.names import label
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, split_at_seams
+from server.png import write_png
 from server.recipe import Recipe
 from server.studio.events import MeshArrays
 
@@ -75,7 +77,7 @@ def write_npz(mesh: MeshArrays, path: Path, texture: Texture | None = None) -> N
     arrays: dict[str, Any] = {"position": mesh.position, "triangle": mesh.triangle, "colour": mesh.colour}
     if texture is not None:
         arrays["uv"] = texture.uv
-    with open(path, "wb") as file:
+    with replaced(path) as file:
         np.savez(file, **arrays)
 
 
@@ -96,8 +98,8 @@ def read_texture(npz: Path, albedo: Path, normal: Path) -> Texture | None:
 
 def write_maps(texture: Texture, albedo: Path, normal: Path) -> None:
     """The two pictures as PNG files."""
-    Image.fromarray(texture.albedo).save(albedo)
-    Image.fromarray(texture.normal).save(normal)
+    write_png(albedo, texture.albedo)
+    write_png(normal, texture.normal)
 
 
 def write_glb(
@@ -134,7 +136,7 @@ def write_glb(
         material["pbrMetallicRoughness"]["baseColorTexture"] = file.texture(texture.albedo, f"{name} albedo")
         material["normalTexture"] = file.texture(texture.normal, f"{name} normal")
     extras = {} if made_from is None else {"recipe": made_from.model_dump()}
-    path.write_bytes(file.as_bytes(name, attributes, file.triangles(triangles), material, extras))
+    write_bytes(path, file.as_bytes(name, attributes, file.triangles(triangles), material, extras))
 
 
 def y_up(vectors: Floats) -> Floats:

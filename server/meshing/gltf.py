@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.meshing.fields import Floats, Triangles
-from server.meshing.pictures import png_bytes
+from server.png import png_bytes
 
 VERTEX_DATA, VERTEX_INDICES = 34962, 34963
 TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from server.files import write_together
 from server.meshing.baking import Texture
 from server.meshing.export import ROUGHNESS, y_up
+from server.meshing.exr import exr_bytes
 from server.meshing.names import word
 from server.meshing.neighbours import choose_material, choose_names, notes
-from server.meshing.pictures import exr_bytes, png_bytes
 from server.meshing.tangents import smooth_normals
+from server.png import png_bytes
 from server.studio.events import MeshArrays
 
 LIBRARY, ALBEDO, NORMAL, NORMAL_NUMBERS = ".mtl", "-albedo.png", "-normal.png", "-normal.exr"
@@ -25,8 +27,7 @@ def write_obj(mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture
         Every file written, the .obj first.
     """
     files = obj_files(mesh, path, name, texture)
-    for file, content in reversed(files.items()):
-        file.write_bytes(content)
+    write_together(files)
     return list(files)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import BadRequest
+from server.paths import as_path
 from server.priors.captions import EXACT_CARD, EXACT_TITLE, known_things, understood_words
 from server.priors.card import PriorCard
 from server.priors.catalogue import read_card
@@ -107,7 +108,7 @@ def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
     """
     found = [*_built_in(), *_in_hub_cache()]
     for folder in folders:
-        found += _in_folder(Path(os.path.expanduser(folder)))
+        found += _in_folder(folder)
     return found
 
 
@@ -185,7 +186,12 @@ def _in_hub_cache() -> Iterator[ListedPrior]:
             yield replace(prior, name=name, card=prior.card and replace(prior.card, name=name))
 
 
-def _in_folder(folder: Path) -> Iterator[ListedPrior]:
+def _in_folder(folder: Path | str) -> Iterator[ListedPrior]:
+    try:
+        folder = as_path(folder) if isinstance(folder, str) else folder
+    except BadRequest as problem:
+        yield ListedPrior(str(folder), str(folder), None, None, 0, "unknown", str(problem))
+        return
     # Unlike Path's, these are False for what cannot be looked at; why that is so, reading it as a model says.
     models = []
     if os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK) and not os.path.isfile(folder / INDEX):

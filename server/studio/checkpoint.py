@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,11 @@ def load_field(path: Path, device: str = "cpu") -> KeptField:
     Raises:
         BadRequest: "checkpoint-missing" or "checkpoint-unreadable".
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadRequest("checkpoint-missing", f"There is no file {path}.", f"Jobs keep their field as {NAME}.")
     try:
         return _rebuild(*read_tensors(path), device)
-    except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError, Problem) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError, Problem) as error:
         hint = "It may be damaged, or written by another version."
         raise BadRequest("checkpoint-unreadable", f"{path.name} holds no field ({error}).", hint) from None
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
 
-from server import __version__
+from server.errors import disk_problem
+from server.files import write_text
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
 from server.generators.radiance_field.plan import plan_for
@@ -23,6 +23,7 @@ from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
+from server.png import write_png
 from server.priors.denoiser import Prior
 from server.priors.views import Views
 from server.recipe import Recipe
@@ -60,13 +61,20 @@ class _Production:
         if start is not None:
             steps = f"step {start.step} of {self.recipe.steps}"
             self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
-        saved = time.monotonic()
+        saved, unsaved = time.monotonic(), False
 
         def save(snapshot: Snapshot) -> None:
-            nonlocal saved
-            if self.kept is not None and time.monotonic() - saved >= SAVE_INTERVAL_S:
+            nonlocal saved, unsaved
+            if self.kept is None or time.monotonic() - saved < SAVE_INTERVAL_S:
+                return
+            try:
                 self.kept.save(snapshot)
-                saved = time.monotonic()
+            except OSError as error:
+                if not unsaved:
+                    reason = disk_problem(error).message
+                    self._warn(f"{reason} The run goes on, but what it has reached cannot be kept for another.")
+                unsaved = True
+            saved = time.monotonic()
 
         return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, self._warn, save, start)
 
@@ -94,10 +102,13 @@ def produce(
     should_stop: StopRequest,
     device: str = "cpu",
     unfinished: Path | None = None,
+    deliver: Callable[[Path], object] = lambda folder: None,
 ) -> dict[str, Any]:
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
     Args:
+        deliver: takes what was asked for out of the finished folder; while it has not returned, the state of the run is
+            kept.
         unfinished: folder for the state of runs that are under way. The same recipe, asked for again after a crash, a
             failure or a cancel, goes on from there. None keeps nothing.
         on_event: called from this thread with every event of server/studio/events.py.
@@ -108,7 +119,7 @@ def produce(
         The report, which is also written as report.json.
 
     Raises:
-        JobFailed, BadRequest, Cancelled.
+        JobFailed, BadRequest, Cancelled; OSError when `folder` cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     on_event(Progress("Loading", 0.0))
@@ -121,8 +132,9 @@ def produce(
     report = make(_Production(recipe, prior, folder, on_event, should_stop, device, kept))
     report["seconds"] = round(time.monotonic() - started, 2)
     report["artifacts"] = sorted([*report["artifacts"], "recipe.json", "report.json"])
-    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=2))
-    (folder / "report.json").write_text(json.dumps(report, indent=2))
+    write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
+    write_text(folder / "report.json", json.dumps(report, indent=2))
+    deliver(folder)
     if kept is not None:
         kept.discard()
     on_event(Progress("Done", 1.0, report["steps"], recipe.steps, 0.0, report["denoiser_calls"]))
@@ -192,10 +204,7 @@ def _make_texture(asked: _Production) -> dict[str, Any]:
     outcome = asked.optimise(subject, _Narrator("Painting", on_event, preview))
     on_event(Progress("Saving", OPTIMISED, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
     pixels = _to_bytes(cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic))
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text("Software", f"Blender MSD {__version__}")
-    notes.add_text("recipe", recipe.model_dump_json())
-    Image.fromarray(pixels).save(asked.folder / "texture.png", pnginfo=notes)
+    write_png(asked.folder / "texture.png", pixels, recipe.model_dump_json())
     seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
     size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
     return {**size_report, **_account(outcome), "artifacts": ["texture.png"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from server import __version__
+from server.errors import disk_problem
 from server.generators.subject import Subject
 from server.priors.card import PriorCard
 from server.recipe import Recipe
@@ -88,6 +90,9 @@ class Unfinished:
         try:
             about, tensors = read_tensors(self.path)
             return Snapshot(tensors, int(about["step"]), float(about["seconds"]))
+        except OSError as error:
+            warn(f"{disk_problem(error).message} What was kept of an earlier run is there; this one starts anew.")
+            return None
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             self.discard()
             warn(f"What was kept of an earlier run is damaged ({error}); this one starts anew.")
@@ -102,5 +107,6 @@ class Unfinished:
             old.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """The run has ended well."""
-        self.path.unlink(missing_ok=True)
+        """The run has ended well. A file that cannot be removed harms nobody."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()

@@ -50,7 +50,9 @@ def test_stray_output_never_reaches_the_protocol(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [[], ["quantum"], ["cuda:99999999999999999999"], ["cpu", "--fast"], ["-1"]])
 def test_a_worker_started_by_hand_with_wrong_arguments_says_so_in_one_line(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "server.jobs.worker", *arguments]
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, encoding="utf-8"
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
 

@@ -91,7 +91,11 @@ def test_an_obj_without_texture_has_colours_at_its_vertices(figure: MeshArrays, 
     assert [path.name for path in write_obj(figure, tmp_path / "fig.obj")] == ["fig.obj", "fig.mtl"]
     loaded = trimesh.load(tmp_path / "fig.obj", force="mesh", process=False)
     assert np.array_equal(loaded.triangles.astype(np.float32), y_up(figure.position)[figure.triangle])
-    colours = [line.split()[4:] for line in (tmp_path / "fig.obj").read_text().splitlines() if line.startswith("v ")]
+    colours = [
+        line.split()[4:]
+        for line in (tmp_path / "fig.obj").read_text(encoding="utf-8").splitlines()
+        if line.startswith("v ")
+    ]
     assert np.array_equal(np.round(np.array(colours, float) * 255), figure.colour[:, :3])
 
 
@@ -129,11 +133,11 @@ def test_a_strangers_obj_with_its_material_is_replaced_alone(
     figure: MeshArrays, painted: Texture, tmp_path: Path
 ) -> None:
     """The .obj is what was asked for; what it needed may be needed by others."""
-    (tmp_path / "duck.obj").write_text("# Blender 5.0\nmtllib duck.mtl\n")
-    (tmp_path / "duck.mtl").write_text("newmtl Material\nmap_Kd duck-albedo.png\n")
+    (tmp_path / "duck.obj").write_text("# Blender 5.0\nmtllib duck.mtl\n", encoding="utf-8")
+    (tmp_path / "duck.mtl").write_text("newmtl Material\nmap_Kd duck-albedo.png\n", encoding="utf-8")
     (tmp_path / "duck-albedo.png").write_bytes(b"a stranger's")
     write_obj(figure, tmp_path / "duck.obj", "a duck", painted)
-    assert (tmp_path / "duck.mtl").read_text().startswith("newmtl Material")
+    assert (tmp_path / "duck.mtl").read_text(encoding="utf-8").startswith("newmtl Material")
     assert (tmp_path / "duck-albedo.png").read_bytes() == b"a stranger's"
 
 
@@ -169,6 +173,6 @@ def test_a_picture_that_was_painted_over_since_is_kept(figure: MeshArrays, paint
 
 def test_a_strangers_material_of_the_same_name_is_not_mixed_into_ours(figure: MeshArrays, tmp_path: Path) -> None:
     # Blender reads the .mtl that is called as the .obj, whether the .obj refers to it or not.
-    (tmp_path / "my duck.mtl").write_text("newmtl a_duck\nKd 1 0 0\n  newmtl a_duck-2\r\nKd 1 0 0\n")
+    (tmp_path / "my duck.mtl").write_text("newmtl a_duck\nKd 1 0 0\n  newmtl a_duck-2\r\nKd 1 0 0\n", encoding="utf-8")
     write_obj(figure, tmp_path / "my duck.obj", "a duck")
     assert words(tmp_path / "my duck.obj", "usemtl") == words(tmp_path / "my_duck.mtl", "newmtl") == ["a_duck-3"]

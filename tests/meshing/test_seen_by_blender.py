@@ -53,7 +53,7 @@ def test_glb_and_obj_are_the_same_material_in_blender_and_the_same_picture_in_cy
     write_obj(figure, tmp_path / "dull.obj", "figure", relief)
     for name, line, instead in (("flat", "map_Bump", "# "), ("dull", "Ks 0.5 0.5 0.5", "Ks 0.04 0.04 0.04")):
         library = tmp_path / f"{name}.mtl"
-        library.write_text(library.read_text().replace(line, instead))
+        library.write_text(library.read_text(encoding="utf-8").replace(line, instead), encoding="utf-8")
     files = [tmp_path / name for name in ("mesh.glb", "mesh.obj", "flat.obj", "dull.obj")]
     glb, obj, flat, dull = show(tmp_path, *files)
 
@@ -98,7 +98,7 @@ def test_a_strangers_material_beside_an_obj_does_not_colour_it(
     figure: MeshArrays, painted: Texture, tmp_path: Path
 ) -> None:
     for stem in ("duck", "my duck"):
-        (tmp_path / f"{stem}.mtl").write_text("newmtl a_duck\nKd 1 0 0\nPr 0.1\nmap_Kd strange.png\n")
+        (tmp_path / f"{stem}.mtl").write_text("newmtl a_duck\nKd 1 0 0\nPr 0.1\nmap_Kd strange.png\n", encoding="utf-8")
         Image.new("RGB", (8, 8)).save(tmp_path / "strange.png")
         write_obj(figure, tmp_path / f"{stem}.obj", "a duck", painted)
         (seen,) = show("", tmp_path / f"{stem}.obj")

@@ -259,15 +259,17 @@ def config(file: str, **values: Any) -> Damage:
     """Say something else in one of a folder's files; ... takes it out."""
 
     def change(folder: Path) -> None:
-        data = json.loads((folder / file).read_text())
+        data = json.loads((folder / file).read_text(encoding="utf-8"))
         data.update(values)
-        (folder / file).write_text(json.dumps({key: value for key, value in data.items() if value is not ...}))
+        (folder / file).write_text(
+            json.dumps({key: value for key, value in data.items() if value is not ...}), encoding="utf-8"
+        )
 
     return change
 
 
 def text(file: str, content: str) -> Damage:
-    return lambda folder: (folder / file).write_text(content)
+    return lambda folder: (folder / file).write_text(content, encoding="utf-8")
 
 
 def replaced(file: str, damage: Damage) -> Damage:

@@ -184,7 +184,7 @@ def test_finish_meets_another_budget_and_texture_size(
     names = ["few.obj", "few.mtl", "few-albedo.png", "few-normal.png", "few-normal.exr"]
     assert [Path(name).name for name in report["files"]] == names
     assert Image.open(tmp_path / "few-albedo.png").size == (128, 128)
-    assert f"o {load_field(kept).recipe.prompt.replace(' ', '_')}" in out.read_text().splitlines()
+    assert f"o {load_field(kept).recipe.prompt.replace(' ', '_')}" in out.read_text(encoding="utf-8").splitlines()
 
 
 def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

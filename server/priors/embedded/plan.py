@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.arguments import field, positive, whole
+from server.paths import path_argument
 from server.recipe import Recipe
 
 
@@ -48,8 +49,12 @@ class Plan:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan = Plan()
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run that is there is continued")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/prior-data"), help="folder of the rendered layers")
+    parser.add_argument(
+        "--out", type=path_argument, required=True, help="folder of the run; a run that is there is continued"
+    )
+    parser.add_argument(
+        "--cache", type=path_argument, default=Path(".cache/prior-data"), help="folder of the rendered layers"
+    )
     parser.add_argument("--seed", type=field(Recipe, "seed"), default=plan.seed)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--light-steps", type=whole(1, 10**8), default=plan.light_steps)

@@ -292,7 +292,7 @@ class Trainer:
             "images_per_second": round(batch * len(losses) / seconds, 1),
             "time": round(time.time(), 1),
         }
-        with (self.folder / LOG).open("a") as log:
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from server.errors import BadRequest
+from server.paths import as_path
 from server.priors.pretrained import hub
 from server.priors.pretrained.families import FAMILIES, PretrainedModel, broken
 from server.priors.pretrained.folder import read_folder
@@ -71,18 +72,22 @@ def _find_on_disk(name: str) -> PretrainedModel:
 
 
 def _existing(name: str) -> Path:
-    path = Path(os.path.expanduser(name))
-    # Unlike Path's, these are False for what cannot be looked at or is no path at all.
-    if name.strip() and (os.path.isdir(path) or os.path.isfile(path)):
-        return path
-    if name.strip() and os.path.lexists(path):
-        raise broken(f"{path} cannot be opened: it is neither a file nor a folder.", "Look where it leads to.")
-    raise BadRequest(
+    unknown = BadRequest(
         "prior-unknown",
         f"There is no model called {name[:300]!r}, and no such folder or file.",
         "`python -m server priors` lists the models; or give a diffusers folder, a .safetensors file, or "
         "hub:owner/name.",
     )
+    try:
+        path = as_path(name)
+    except BadRequest:
+        raise unknown from None
+    # Unlike Path's, these are False for what cannot be looked at.
+    if os.path.isdir(path) or os.path.isfile(path):
+        return path
+    if os.path.lexists(path):
+        raise broken(f"{path} cannot be opened: it is neither a file nor a folder.", "Look where it leads to.")
+    raise unknown
 
 
 def _find_whole_in_cache(model: hub.HubModel, name: str) -> PretrainedModel | None:

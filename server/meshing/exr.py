@@ -1,24 +1,15 @@
-"""Pictures as the bytes of files: PNG, and as much of OpenEXR as a picture of numbers needs."""
+"""As much of OpenEXR as a picture of numbers needs."""
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 # Rows that are compressed together, by the format's ZIP compression.
 ROWS = 16
-
-
-def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG file of [H, W, 3], top row first."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def exr_bytes(values: NDArray[np.floating]) -> bytes:
