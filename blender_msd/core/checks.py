@@ -7,6 +7,7 @@ whatever a file says.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from .errors import Problem
@@ -63,15 +64,17 @@ def choice(name: str, value: str, titles: Mapping[str, str]) -> str:
 
 
 def prompt_text(name: str, text: str) -> str:
-    """`text` without the space round it, if it is not too long.
+    """`text` without the space round it, if it is text and not too long.
 
     Args:
         name: what the user calls it.
 
     Raises:
-        Problem: "prompt-too-long".
+        Problem: "prompt-too-long", "prompt-unreadable".
     """
     text = text.strip()
+    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\t\r\n" for char in text):
+        raise Problem("prompt-unreadable", f"{name} holds characters that are not text.", "Type it anew.")
     if len(text) > PROMPT_CHARACTERS:
         message = f"{name} has {len(text):,} characters, {PROMPT_CHARACTERS:,} are the most."
         raise Problem("prompt-too-long", message, "Shorten it.")

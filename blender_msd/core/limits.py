@@ -17,7 +17,8 @@ class Range(NamedTuple):
 
 # As Python counts: one for a Chinese character and for a simple emoji, whatever bytes they take.
 PROMPT_CHARACTERS = 1000
+MODEL_CHARACTERS = 4096
 SEED = Range(0, 2**31 - 1)
 PICTURE_SIDE = Range(32, 8192)
-# In the prior's latent units; 0, in Blender, leaves it to the prior.
-BANDWIDTH = Range(0.0, 100.0)
+# In the prior's latent units; in Blender 0, too, which leaves it to the prior.
+BANDWIDTH = Range(0.001, 100.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .checks import number, prompt_text
 from .errors import Problem
-from .limits import BANDWIDTH, PICTURE_SIDE, SEED
+from .limits import BANDWIDTH, MODEL_CHARACTERS, PICTURE_SIDE, SEED
 
 PRESETS = ("sketch", "standard", "fine")
 
@@ -29,7 +29,8 @@ def mesh_recipe(
             to the prior.
 
     Raises:
-        Problem: "prompt-empty", "prompt-too-long", "preset-unknown", "value-out-of-range", "bandwidth-grows".
+        Problem: "prompt-empty", "prompt-too-long", "prompt-unreadable", "preset-unknown", "value-out-of-range",
+            "path-unreadable", "bandwidth-grows".
     """
     return _recipe("mesh", prompt, negative_prompt, seed, preset, prior, bandwidth_start, bandwidth_end)
 
@@ -77,8 +78,11 @@ def _recipe(
     if preset not in PRESETS:
         raise Problem("preset-unknown", f"There is no preset named {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
     number("Seed", seed, SEED)
-    number("Bandwidth Start", bandwidth_start, BANDWIDTH)
-    number("Bandwidth End", bandwidth_end, BANDWIDTH)
+    for name, bandwidth in (("Bandwidth Start", bandwidth_start), ("Bandwidth End", bandwidth_end)):
+        if bandwidth:
+            number(name, bandwidth, BANDWIDTH)
+    if len(prior) > MODEL_CHARACTERS:
+        raise Problem("path-unreadable", f"The model's name has {len(prior):,} characters.", "Choose it again.")
     if bandwidth_start and bandwidth_end and bandwidth_start < bandwidth_end:
         raise Problem(
             "bandwidth-grows",
@@ -90,8 +94,8 @@ def _recipe(
         recipe["negative_prompt"] = negative_prompt
     if prior:
         recipe["prior"] = prior
-    bandwidth = {"bandwidth_start": bandwidth_start, "bandwidth_end": bandwidth_end}
-    guidance = {name: value for name, value in bandwidth.items() if value}
+    bandwidths = {"bandwidth_start": bandwidth_start, "bandwidth_end": bandwidth_end}
+    guidance = {name: value for name, value in bandwidths.items() if value}
     if guidance:
         recipe["guidance"] = guidance
     return recipe

@@ -51,14 +51,14 @@ class CommonSettings:
         name="Bandwidth Start",
         description="Kernel bandwidth of the mean shift in the first step, in latent units: large values look for the "
         "common shape. 0: the prior's own",
-        soft_min=BANDWIDTH.least,
+        soft_min=0.0,
         soft_max=BANDWIDTH.most,
         precision=3,
     )
     bandwidth_end: FloatProperty(
         name="End",
         description="Kernel bandwidth in the last step: small values find detail. 0: the prior's own",
-        soft_min=BANDWIDTH.least,
+        soft_min=0.0,
         soft_max=BANDWIDTH.most,
         precision=3,
     )

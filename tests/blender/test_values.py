@@ -13,7 +13,7 @@ from test_panels import draw
 OPERATORS = {"mesh": "generate_mesh", "texture": "fill_texture"}
 BAD_NUMBERS = {
     "seed": [-1, -5, -(2**31)],
-    "bandwidth_start": [-0.1, 100.5, math.nan, math.inf, -math.inf],
+    "bandwidth_start": [-0.1, 0.0009, 100.5, math.nan, math.inf, -math.inf],
     "bandwidth_end": [-1e30, 101.0, math.nan],
     "size": [0.0, -1.0, 1001.0, math.nan, math.inf],
     "repeat": [0.0, -3.0, 1e6, math.nan],
@@ -123,6 +123,7 @@ def test_the_add_on_and_the_server_have_the_same_limits(addon):
     limits = inside("core.limits")
     settings = bpy.context.scene.msd.texture.bl_rna.properties
     ranges = {"seed": limits.SEED, "width": limits.PICTURE_SIDE, "height": limits.PICTURE_SIDE}
-    ranges |= {"bandwidth_start": limits.BANDWIDTH, "bandwidth_end": limits.BANDWIDTH}
+    bandwidth = (0.0, limits.BANDWIDTH.most)  # 0 is the prior's own
+    ranges |= {"bandwidth_start": bandwidth, "bandwidth_end": bandwidth}
     for name, allowed in ranges.items():
         assert (settings[name].soft_min, settings[name].soft_max) == tuple(allowed)
