@@ -366,7 +366,7 @@ def test_a_folder_of_the_add_on_that_cannot_be_made_keeps_nobody_from_enabling_i
     own = Path(bpy.utils.extension_path_user(EXTENSION, path="", create=False))
     shutil.rmtree(own, ignore_errors=True)
     own.parent.mkdir(parents=True, exist_ok=True)
-    own.write_text("a file in its place")
+    own.write_text("a file in its place", encoding="utf-8")
     try:
         assert addon_utils.enable(EXTENSION, default_set=True) is not None
         fake = FakeServer()

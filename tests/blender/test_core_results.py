@@ -27,7 +27,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(tmp_path):
 
 
 def test_a_file_in_the_place_of_the_folder_is_said(tmp_path):
-    (tmp_path / "results").write_text("")
+    (tmp_path / "results").write_text("", encoding="utf-8")
     assert "Not a directory" in refusal(ResultFolder(tmp_path / "results", "a duck", "abc"))
 
 

@@ -122,7 +122,7 @@ def test_the_server_of_another_user_is_not_talked_to(local, tmp_path):
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     server = LocalServer(make_home(tmp_path / "home", "make_cube"), tmp_path / "file" / "data")
     assert "server-output.log cannot be written" in refusal(server, "data-folder-unusable")
 
@@ -173,7 +173,7 @@ def test_a_folder_instead_of_a_python_is_refused(local, tmp_path):
 
 
 def test_a_file_that_is_no_program_is_refused(local, tmp_path):
-    (tmp_path / "notes.txt").write_text("no program")
+    (tmp_path / "notes.txt").write_text("no program", encoding="utf-8")
     with pytest.raises(Problem, match=r"notes\.txt cannot be run") as caught:
         connect(local, tmp_path / "notes.txt")
     assert caught.value.code == "server-did-not-start"

@@ -23,6 +23,20 @@ def test_unknown_words_are_named_each_once_with_what_is_known_instead() -> None:
     assert not any(word in warning for word in PATTERNS)
 
 
+def test_messages_name_a_model_as_the_menu_does_or_not_at_all() -> None:
+    titles = {prior.name: prior.title for prior in list_priors()}
+    messages = check_prompt("embedded", "a shiny duck", "mesh", "a spooky ball")
+    for prior in ("embedded", "exact"):
+        for prompt in ("a dragon", "a duck and a mug", "shiny", "a"):
+            with pytest.raises(BadRequest) as refused:
+                check_prompt(prior, prompt, "mesh")
+            messages.append(refused.value.message)
+    assert messages[0].startswith(titles["embedded"])
+    for message in messages:
+        assert " prior" not in message
+        assert "procedural" not in message
+
+
 def test_unknown_words_in_what_to_avoid_are_named_too() -> None:
     (warning,) = check_prompt("embedded", "a yellow duck", "mesh", "a spooky ball")
     assert '"spooky" in what to avoid' in warning
@@ -82,15 +96,3 @@ def test_a_refusal_is_a_sentence_that_a_person_would_write(prior: str, prompt: s
     with pytest.raises(BadRequest) as refused:
         check_prompt(prior, prompt, "mesh")
     assert refused.value.message == says
-
-
-def test_messages_name_a_model_as_the_menu_does_or_not_at_all() -> None:
-    titles = {prior.name: prior.title for prior in list_priors()}
-    (warning,) = check_prompt("embedded", "a shiny duck", "mesh")
-    assert warning.startswith(titles["embedded"])
-    for prior in ("embedded", "exact"):
-        for prompt in ("a dragon", "a duck and a mug", "shiny", "a"):
-            with pytest.raises(BadRequest) as refused:
-                check_prompt(prior, prompt, "mesh")
-            assert " prior" not in refused.value.message
-            assert "procedural" not in refused.value.message
