@@ -22,7 +22,7 @@ def draws_at(density_name: str, method: str, bandwidth: float, draws: int, seed:
     """Independent targets of one estimator at EXAMPLES, [examples, draws, 2]."""
     mixture = density(density_name)
     x = torch.tensor(EXAMPLES, dtype=torch.float64).repeat_interleave(draws, 0)
-    estimate = ESTIMATORS[method](mixture, x, bandwidth, torch.Generator().manual_seed(seed))
+    estimate = ESTIMATORS[method](mixture, x, bandwidth, Fresh(torch.Generator().manual_seed(seed)))
     return estimate.target.reshape(len(EXAMPLES), draws, 2)
 
 
