@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -35,8 +34,6 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    # Spinning OpenMP threads make two cores slower than one; must be set before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = _run(arguments, as_json)

@@ -100,6 +100,5 @@ def exit_in_words(code: int) -> str:
 def _environment() -> dict[str, str]:
     root = str(Path(server.__file__).parents[1])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-    # Waiting threads that spin would take the cores Blender draws with. What it writes into its log is read as UTF-8.
-    calm = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
-    return {**os.environ, "PYTHONPATH": path, **calm}
+    # What it writes into its log is read as UTF-8.
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
