@@ -1,6 +1,7 @@
 """What is to be made: the one schema shared by the command line, the HTTP interface and the workers.
 
-A recipe is a value. The same recipe on the same machine gives the same result, and a result carries its recipe.
+A recipe is a value. The same recipe gives the same result on the same machine with the same versions and
+number of threads, and a result carries its recipe.
 Fields left out are filled from the named preset; fields that are `None` are decided by the prior's card
 (server/priors/card.py), because guidance scale and bandwidth are in the units of that prior.
 

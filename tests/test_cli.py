@@ -16,8 +16,8 @@ from server.priors.embedded.card import WEIGHTS
 ROOT = Path(__file__).parent.parent
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings}
     command = [sys.executable, "-m", "server", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, encoding="utf-8"
@@ -80,12 +80,14 @@ def test_a_texture_is_written_and_described(tmp_path: Path) -> None:
 def two_meshes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str, Any], Path]]:
     folder = tmp_path_factory.mktemp("meshes")
     made = []
-    for name in ("first", "second"):
+    # In the second process everything lies elsewhere in memory.
+    for name, malloc in (("first", "pymalloc"), ("second", "malloc")):
         out = folder / f"{name}.npz"
         cheap = ["--prior", "exact", "--steps", "60", "--render-size", "24"]
         cheap += ["--resolution", "32", "--faces", "2000", "--texture-size", "128"]
         cheap += ["--field", str(folder / f"{name}.safetensors")]
-        made.append((document(run("mesh", "a red ball", *cheap, "--seed", "5", "--out", str(out), "--json")), out))
+        cheap += ["--seed", "5", "--out", str(out), "--json"]
+        made.append((document(run("mesh", "a red ball", *cheap, PYTHONMALLOC=malloc)), out))
     return made
 
 

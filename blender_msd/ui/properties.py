@@ -38,7 +38,7 @@ class CommonSettings:
     )
     seed: IntProperty(
         name="Seed",
-        description="The same seed gives the same result. Shows the last seed that was used",
+        description="The same seed gives the same result on the same computer. Shows the last seed that was used",
         soft_min=SEED.least,
         soft_max=SEED.most,
     )

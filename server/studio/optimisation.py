@@ -95,7 +95,7 @@ def optimise(
     Args:
         on_warning: told in a sentence what went wrong and was mended: steps skipped, a shape that vanished, memory.
         on_snapshot: called about SNAPSHOTS times in a run.
-        start: of an earlier run with the same recipe, to go on from; on a CPU it ends in the same bits.
+        start: of an earlier run with the same recipe and threads, to go on from; on a CPU it ends in the same bits.
 
     Raises:
         JobFailed: "not-finite" when numbers stay broken before there is anything to keep; "nothing-formed" when nothing
