@@ -103,9 +103,10 @@ def optimise(
         Cancelled: from `should_stop`.
     """
     climb = _Climb(subject, prior, recipe)
+    first = climb.snapshot()
     if start is not None:
         climb.restore(start)
-    first, good = climb.snapshot(), climb.snapshot()
+    good = climb.snapshot()
     every = max(1, recipe.steps // SNAPSHOTS)
     lightened = False
     stopped_by = "steps"

@@ -17,6 +17,7 @@ from server.priors.card import CameraLaw
 from server.recipe import Recipe, read_recipe
 from server.studio.health import STEPS_UNSEEN
 from server.studio.optimisation import Outcome, optimise
+from server.studio.snapshot import Snapshot
 from tests.studio.swatch import MODE, OneColour, Swatch
 
 
@@ -99,6 +100,28 @@ def test_what_was_not_seen_for_long_starts_anew_once() -> None:
     torch.testing.assert_close(starts[0], torch.full((3,), 0.5))
     assert len(warnings) == 1
     assert "anew" in warnings[0]
+
+
+def test_a_resumed_run_starts_anew_from_where_the_first_one_began() -> None:
+    kept: list[Snapshot] = []
+    quiet = recipe(guidance={"stop_threshold": 0.0})
+    optimise(Swatch(), OneColour(), quiet, lambda step: None, lambda: None, lambda said: None, kept.append)
+    late = next(snapshot for snapshot in kept if snapshot.step >= 20)
+    starts = []
+
+    class Watched(Swatch):
+        def restore(self, state: dict[str, Tensor]) -> None:
+            starts.append(state["colour"])
+            super().restore(state)
+
+    vanishing = Watched(unseen_steps=range(late.step + 5, late.step + 5 + STEPS_UNSEEN))
+    warnings: list[str] = []
+    optimise(vanishing, OneColour(), quiet, lambda step: None, lambda: None, warnings.append, start=late)
+    assert len(warnings) == 1
+    assert "anew" in warnings[0]
+    resumed, anew = starts
+    assert torch.equal(resumed, late.tensors["subject.colour"])
+    torch.testing.assert_close(anew, torch.full((3,), 0.5))
 
 
 def test_a_few_steps_out_of_sight_are_no_reason_to_start_anew() -> None:
