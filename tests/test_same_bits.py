@@ -49,7 +49,9 @@ def answers(script: str) -> list[str]:
     """The lines that it prints in a process where nobody chose how MKL rounds."""
     environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
     command = [sys.executable, "-c", ELSEWHERE + script]
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    ran = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True, encoding="utf-8"
+    )
     return ran.stdout.split()
 
 
@@ -77,5 +79,7 @@ def test_every_process_has_the_setting_before_torch_and_a_persons_own_wins(entra
     )
     environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
     environment |= {} if chosen is None else {"MKL_CBWR": chosen}
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
     assert ran.stdout == ("AUTO" if chosen is None else chosen) + "\n", ran.stderr
