@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from server import __version__
 from server.api import API_VERSION
+from server.api.answers import Answer
 from server.api.bodies import check_is_json, object_from
 from server.api.office import Office
 from server.api.problems import Refused
@@ -25,6 +29,15 @@ from server.recipe import PRESETS, Recipe, read_recipe
 BODY_LIMIT = 100_000
 # SQLite's largest whole number.
 MAX_EVENT_ID = 2**63 - 1
+
+
+def _in_digits(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch("[0-9]{1,19}", value):
+        raise PydanticCustomError("digits", "must be a whole number, in no more than 19 digits")
+    return value
+
+
+Digits = Annotated[int, BeforeValidator(_in_digits)]
 
 _MEDIA_TYPES = {
     ".npz": "application/octet-stream",
@@ -66,10 +79,10 @@ def build_routes(office: Office) -> APIRouter:
         warnings = check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
         job, is_new = store.submit(recipe, idempotency_key, warnings)
         queue.wake()
-        return JSONResponse(job.as_json(), 201 if is_new else 200)
+        return Answer(job.as_json(), 201 if is_new else 200)
 
     @routes.get("/jobs")
-    def list_jobs(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
+    def list_jobs(limit: Annotated[Digits, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
         return {"jobs": [job.as_json() for job in store.newest(limit)]}
 
     @routes.get("/jobs/{job_id}")
@@ -90,7 +103,7 @@ def build_routes(office: Office) -> APIRouter:
         return store.get(job_id).as_json()
 
     @routes.get("/jobs/{job_id}/events")
-    def events(job_id: str, last_event_id: Annotated[int, Header(ge=0, le=MAX_EVENT_ID)] = 0) -> StreamingResponse:
+    def events(job_id: str, last_event_id: Annotated[Digits, Header(ge=0, le=MAX_EVENT_ID)] = 0) -> StreamingResponse:
         store.get(job_id)  # an unknown job is a 404, not an empty stream
         headers = {"Cache-Control": "no-store"}
         return StreamingResponse(

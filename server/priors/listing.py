@@ -203,6 +203,11 @@ def _in_folder(folder: Path | str) -> Iterator[ListedPrior]:
 
 def _look_at(path: Path, title: str) -> ListedPrior:
     path = path.absolute()
+    readable = str(path).encode(errors="replace").decode()
+    if readable != str(path):
+        # No recipe could name it.
+        reason = f"The name of {readable} is not text in UTF-8. Rename it."
+        return ListedPrior(readable, Path(readable).name, None, None, 0, "unknown", reason)
     licence = _licence_in(path)
     try:
         card = read_card(str(path))

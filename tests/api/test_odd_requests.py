@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +15,11 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from server.api.app import build_app
+from server.api.office import Office
+from server.errors import Problem
 from server.recipe import Recipe as Schema
+from tests.api.conftest import TOKEN
 
 Recipe = dict[str, Any]
 
@@ -154,6 +161,9 @@ def test_a_body_that_is_called_something_else_is_refused(
         ("Last-Event-ID", "9" * 5000),
         ("Last-Event-ID", "-1"),
         ("Last-Event-ID", "1.5"),
+        ("Last-Event-ID", "1_0"),
+        ("Last-Event-ID", "+1"),
+        ("Last-Event-ID", "1.0"),
         ("Last-Event-ID", "x"),
     ],
 )
@@ -174,15 +184,50 @@ def test_the_last_event_that_can_be_numbered_ends_a_stream_quietly(never_failing
     assert (answer.status_code, answer.text) == (200, "")
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs?limit=" + "9" * 5000, "/v1/jobs?limit=true"])
-def test_odd_limits_are_refused(never_failing: TestClient, path: str) -> None:
-    assert_refused(never_failing.get(path))
+@pytest.mark.parametrize(
+    "limit",
+    ["9" * 5000, "true", "1_0", "+1", "-1", "0", "1.0", "1e1", "%201", "1%20", "1%0A", "%D9%A3", "0x1", "", "501"],
+)
+def test_odd_limits_are_refused(never_failing: TestClient, limit: str) -> None:
+    error = assert_refused(never_failing.get(f"/v1/jobs?limit={limit}"))
+    assert error["message"].startswith("query.limit must be ")
 
 
 @pytest.mark.parametrize("job_id", ["%00", "%ED%A0%80", "x" * 5000, "..", "%2e%2e%2f", "'; --", "%F0%9F%A6%86"])
 @pytest.mark.parametrize("rest", ["", "/events", "/artifacts/mesh.glb", "/artifacts/%00"])
 def test_odd_job_ids_are_not_found(never_failing: TestClient, job_id: str, rest: str) -> None:
     assert_refused(never_failing.get(f"/v1/jobs/{job_id}{rest}"))
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.safetensors", b"caf\xe9", b"models-\xff/tiny.safetensors"])
+def test_models_whose_names_are_no_text_are_listed_as_such(office: Office, tmp_path: Path, name: bytes) -> None:
+    place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), b"models", name)))
+    place.parent.mkdir(parents=True)
+    if place.suffix:
+        place.write_bytes(b"")
+    else:
+        place.mkdir()
+        (place / "model_index.json").write_text("{}", encoding="utf-8")
+    client = TestClient(
+        build_app(replace(office, prior_folders=(place.parent,))),
+        base_url="http://127.0.0.1",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+    answer = client.get("/v1/capabilities")
+    assert answer.status_code == 200
+    listed = answer.json()["priors"][-1]
+    assert not listed["usable"]
+    assert "is not text in UTF-8" in listed["why_not"]
+
+
+def test_messages_that_name_files_without_a_name_in_utf8_are_answered(
+    office: Office, never_failing: TestClient, bricks: Recipe
+) -> None:
+    job_id = never_failing.post("/v1/jobs", json=bricks).json()["id"]
+    said = Problem("prior-broken", f"{os.fsdecode(b'caf' + bytes([0xE9]))} cannot be read.")
+    office.store.end(job_id, "failed", error=said.as_json())
+    assert never_failing.get(f"/v1/jobs/{job_id}").json()["error"]["message"] == "caf? cannot be read."
+    assert never_failing.get("/v1/jobs").status_code == 200
 
 
 def test_whole_numbers_may_be_written_with_a_point(never_failing: TestClient, bricks: Recipe) -> None:
