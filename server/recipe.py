@@ -55,6 +55,15 @@ def _leaves_room_for_charts(texture_size: int) -> int:
     return texture_size
 
 
+def why_too_much(views: int, side: int) -> str:
+    """The end of a sentence that begins with "The recipe", when a step of so many views of side x side pixels does not
+    fit into memory; otherwise empty."""
+    if views * side**2 <= MOST_PIXELS_PER_STEP:
+        return ""
+    said = f"asks for {views} views of {side} x {side} pixels in every step"
+    return f"{said}; together they may have {MOST_PIXELS_PER_STEP} pixels"
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_printable)]
 
@@ -136,11 +145,8 @@ class Recipe(_Part):
 
     @model_validator(mode="after")
     def _a_step_fits_into_memory(self) -> Recipe:
-        if self.render_size and self.views_per_step * self.render_size**2 > MOST_PIXELS_PER_STEP:
-            raise ValueError(
-                f"asks for {self.views_per_step} views of {self.render_size} x {self.render_size} pixels in every "
-                f"step; together they may have {MOST_PIXELS_PER_STEP} pixels"
-            )
+        if self.render_size and (why := why_too_much(self.views_per_step, self.render_size)):
+            raise ValueError(why)
         return self
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from server.errors import disk_problem
+from server.errors import BadRequest, disk_problem
 from server.files import write_text
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
@@ -26,7 +26,7 @@ from server.meshing.preview import preview_mesh
 from server.png import write_png
 from server.priors.denoiser import Prior
 from server.priors.views import Views
-from server.recipe import Recipe
+from server.recipe import Recipe, why_too_much
 from server.studio import checkpoint
 from server.studio.checkpoint import save_field
 from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
@@ -144,7 +144,7 @@ def produce(
 def _make_mesh(asked: _Production) -> dict[str, Any]:
     recipe, card, device, on_event = asked.recipe, asked.prior.card, asked.device, asked.on_event
     # A processor would spend minutes a step on the last pixels.
-    size = recipe.render_size or (min(card.image_size, SMALL) if device == "cpu" else card.image_size)
+    size = _side(recipe, min(card.image_size, SMALL) if device == "cpu" else card.image_size)
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
@@ -186,6 +186,15 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
     return {**report, **_account(outcome)}
 
 
+def _side(recipe: Recipe, usual: int) -> int:
+    """Pixels a side of every view. Raises BadRequest when all views of a step would be too much for memory."""
+    side = recipe.render_size or usual
+    why = why_too_much(recipe.views_per_step, side)
+    if why:
+        raise BadRequest("recipe-invalid", f"The recipe {why}.", "Ask for fewer views, or for a smaller render size.")
+    return side
+
+
 def _make_texture(asked: _Production) -> dict[str, Any]:
     recipe, on_event = asked.recipe, asked.on_event
     texture = recipe.texture
@@ -193,7 +202,7 @@ def _make_texture(asked: _Production) -> dict[str, Any]:
     # The shorter side spans one window: over several, parts of a pattern settle out of step with each other.
     extent = (texture.width / shorter, texture.height / shorter)
     picture = Picture(extent, (texture.tile_x, texture.tile_y), step_generator(recipe.seed, 0)).to(asked.device)
-    size = recipe.render_size or min(asked.prior.card.image_size, 512)
+    size = _side(recipe, min(asked.prior.card.image_size, 512))
     subject = PictureSubject(picture, recipe.views_per_step, size)
 
     def preview() -> None:

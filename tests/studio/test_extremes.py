@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import LEAST_BANDWIDTH, read_recipe
 from server.studio.production import produce
+from tests.studio.swatch import OneColour
 
 TEXTURE: dict[str, Any] = {
     "kind": "texture",
@@ -81,4 +83,15 @@ def test_a_time_budget_of_nothing_still_ends_in_a_result(exact: Prior, tmp_path:
 def test_what_cannot_be_made_is_refused_by_the_recipe(change: dict[str, Any]) -> None:
     with pytest.raises(BadRequest) as refused:
         read_recipe(TEXTURE | change)
+    assert refused.value.code == "recipe-invalid"
+
+
+class Large(OneColour):
+    card = replace(OneColour.card, image_size=512)
+
+
+def test_views_of_the_priors_own_size_are_counted_before_any_work(tmp_path: Path) -> None:
+    recipe = read_recipe({"kind": "texture", "prompt": "bricks", "views_per_step": 17})
+    with pytest.raises(BadRequest, match="17 views of 512 x 512") as refused:
+        produce(recipe, Large(), tmp_path, lambda event: None, lambda: None)
     assert refused.value.code == "recipe-invalid"
