@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -183,18 +185,20 @@ def test_files_of_one_result_are_written_all_or_none(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
-@pytest.fixture
-def full_disk() -> Any:
+@contextmanager
+def full_disk() -> Iterator[None]:
     """No file may become larger than 1000 bytes, which the system says as it says that a disk is full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_what_a_full_disk_cuts_short_leaves_the_old_file_and_says_so(tmp_path: Path, full_disk: None) -> None:
+def test_what_a_full_disk_cuts_short_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
     write_bytes(tmp_path / "x", b"old")
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailed) as caught, full_disk():
         save_results({tmp_path / "x": bytes(5000)}, "Ask again.")
     assert caught.value.code == "disk-full"
     assert "Ask again." in caught.value.hint

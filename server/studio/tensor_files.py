@@ -33,12 +33,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises:
         ValueError: the file is not one of ours, or damaged, or some of its numbers are not finite.
+        OSError: it cannot be read.
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             about = json.loads((file.metadata() or {})[METADATA])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, KeyError, OSError, RecursionError) as error:
+    except (SafetensorError, KeyError, RecursionError) as error:
         raise ValueError(str(error)) from error
     if not isinstance(about, dict):
         raise ValueError("it says nothing about itself")
