@@ -56,6 +56,8 @@ def test_a_model_without_an_unconditional_one_is_inverted_without_guidance() -> 
             return [(noisy - c) / (1 + sigma[:, None] ** 2) + c for c in conditions]
 
     guided = Guided(OneClass(), 1.0)
-    estimate = DistillationViaInversion(steps=4)(guided, torch.zeros((1, 2)), 1.0, torch.Generator().manual_seed(0))
+    estimate = DistillationViaInversion(steps=4)(
+        guided, torch.zeros((1, 2)), 1.0, Fresh(torch.Generator().manual_seed(0))
+    )
     assert guided.calls == estimate.denoiser_calls == 5
     assert bool(estimate.target.isfinite().all())

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from server.guidance.mean_shift import Paper
+from server.guidance.noise import Fresh
 from server.guidance.sampling import sample
 from server.guidance.schedules import karras_grid
 from server.lab.densities import density
@@ -103,7 +104,7 @@ def _trajectories(denoiser: Denoiser, dtype: torch.dtype) -> Tensor:
     drawn = sample(denoiser, (32, 2), karras_grid(0.03, 14.0, 24), generator, "ddim", dtype=dtype)
     shifted = Paper(start="prior", sigma_min=0.03, sigma_max=14.0, steps=24, kernel_time="lam2+sigma2")
     x = torch.randn((32, 2), generator=generator, dtype=dtype)
-    return torch.cat([drawn, shifted(denoiser, x, 0.3, generator).target])
+    return torch.cat([drawn, shifted(denoiser, x, 0.3, Fresh(generator)).target])
 
 
 @pytest.mark.parametrize("prediction", HEADS)
