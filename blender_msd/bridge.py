@@ -22,9 +22,10 @@ from .core import job as jobs
 from .core.arrays import Mesh
 from .core.client import Client
 from .core.connection import Setup, choose_connection
-from .core.errors import Interrupted, Problem
+from .core.errors import Interrupted, Problem, mistake
 from .core.interrupt import Interrupt
 from .core.job_view import JobView
+from .core.names import undo_name
 from .core.offer import Offer, follow_offer
 from .core.server_process import LocalServer
 from .core.threads import network_thread
@@ -150,6 +151,13 @@ class Bridge:
         self.problem = problem
         redraw()
 
+    def give_up(self, problem: Problem) -> None:
+        """End the job with a problem, touching nothing in the scene, which may be what is wrong."""
+        self._stop.set()
+        if self.job is not None and self.job.busy:
+            self._fail(self.job, problem)
+        self.refuse(problem)
+
     # Main thread: what the timer, the tests and background mode drive.
 
     def pump(self, budget: float = BUDGET) -> int:
@@ -233,6 +241,8 @@ class Bridge:
                 pass
             except Problem as problem:
                 self._queue.put((None, jobs.RequestFailed(problem)))
+            except Exception as error:
+                self._queue.put((None, jobs.RequestFailed(mistake(error))))
 
         self._start(network_thread(run, "msd-request"))
 
@@ -275,7 +285,7 @@ class Bridge:
                 case jobs.Noted(text):
                     job.notes.append(text)
                 case jobs.LiveMesh(mesh) if self._place is not None:
-                    placement.show_preview(mesh, job.prompt[:50], self._place)
+                    placement.show_preview(mesh, job.prompt, self._place)
                     job.live_meshes += 1
                 case jobs.LiveImage(pixels):
                     images.show_preview(pixels)
@@ -304,7 +314,7 @@ class Bridge:
         job.result, job.report, job.folder = made.name, finished.report, str(finished.folder)
         job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
         job.end("done")
-        bpy.ops.ed.undo_push(message=f"Generate: {job.prompt[:50]}")
+        bpy.ops.ed.undo_push(message=undo_name("Generate: ", job.prompt))
 
     def _fail(self, job: JobView, problem: Problem) -> None:
         # The last preview stays: after an hour of work it is better than nothing. The next job replaces it.
@@ -344,7 +354,8 @@ def current() -> Bridge:
 
 def register() -> None:
     global _bridge
-    user_dir = Path(bpy.utils.extension_path_user(EXTENSION, path="", create=True))
+    # Created with the first file in it: a disk that is full or read-only must not keep the add-on from being enabled.
+    user_dir = Path(bpy.utils.extension_path_user(EXTENSION, path="", create=False))
     _bridge = Bridge(Path(__file__).parent.parent, user_dir)
     bpy.app.handlers.load_pre.append(_before_load)
 
@@ -377,6 +388,5 @@ def _tick() -> float | None:
     try:
         _bridge.pump()
     except Exception as error:  # an exception would unregister the timer without a word
-        _bridge.cancel()
-        _bridge.refuse(Problem("add-on-error", f"The add-on made a mistake: {error!r}.", "Copy the report."))
+        _bridge.give_up(mistake(error))
     return TICK if _bridge.busy else None

@@ -7,44 +7,66 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from server.errors import BadRequest, Cancelled, Problem
-from server.evaluation.textures_cli import add_textures
+from server.arguments import Pair, field, real, whole
+from server.console import silence
+from server.errors import BadRequest, Cancelled, Problem, disk_problem
+from server.files import beside
 from server.finish_cli import FORMATS as MESH_FORMATS
 from server.finish_cli import add_arguments as add_finish
 from server.finish_cli import add_mesh_arguments, mesh_wishes
-from server.out_files import check_suffix
+from server.out_files import check_folder, check_suffix, check_targets, save_results
+from server.paths import path_argument
+from server.recipe import GuidanceRecipe, Recipe, TextureRecipe
+
+GOES_ON = "The same command goes on from about here."
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        raise BadRequest("usage-wrong", f"{self.prog}: {' '.join(message.split())}.", f"See {self.prog} --help.")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    # Spinning OpenMP threads make two cores slower than one; must be set before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    args = _build_parser().parse_args(arguments)
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
+        code = _run(arguments, as_json)
+        sys.stdout.flush()
+    except OSError as error:
+        silence(sys.stdout)
+        print(f"The answer could not be printed: {error.strerror}. Files are written.", file=sys.stderr)
+        return 1
+    return code
+
+
+def _run(arguments: list[str] | None, as_json: bool) -> int:
+    args = argparse.Namespace()
+    try:
+        args = _build_parser().parse_args(arguments)
         result = args.run(args)
     except Problem as problem:
-        if getattr(args, "json", False):
-            print(json.dumps({"error": problem.as_json()}))
-        print(f"{problem.message} {problem.hint}".strip(), file=sys.stderr)
-        return problem.exit_code
+        return _report(problem, as_json)
+    except OSError as error:
+        return _report(disk_problem(error, safe=getattr(args, "resumes", "")), as_json)
     except (KeyboardInterrupt, Cancelled):
         print(getattr(args, "interrupted", "Interrupted: nothing was saved."), file=sys.stderr)
         return 130
     if result is not None:
         print(json.dumps(result) if args.json else _readable(result))
     return 0
+
+
+def _report(problem: Problem, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": problem.as_json()}))
+    print(f"{problem.message} {problem.hint}".strip(), file=sys.stderr)
+    return problem.exit_code
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -54,7 +76,9 @@ def _build_parser() -> argparse.ArgumentParser:
     mesh = commands.add_parser("mesh", help="make a mesh from a prompt")
     _add_making(mesh, out="mesh.glb")
     add_mesh_arguments(mesh)
-    mesh.add_argument("--field", type=Path, metavar="FILE", help="keep the field here (.safetensors), for `finish`")
+    mesh.add_argument(
+        "--field", type=path_argument, metavar="FILE", help="keep the field here (.safetensors), for `finish`"
+    )
     mesh.set_defaults(run=_mesh)
     add_finish(commands)
 
@@ -66,20 +90,22 @@ def _build_parser() -> argparse.ArgumentParser:
 
     sample = commands.add_parser("sample", help="draw plain samples of a prior, without distillation")
     _add_common(sample)
-    sample.add_argument("prompt", metavar="PROMPT")
-    sample.add_argument("--out", type=Path, default=Path("sample.png"))
-    sample.add_argument("--steps", type=int, default=30, help="sampler steps")
-    sample.add_argument("--count", type=int, default=1, help="how many, side by side")
-    sample.add_argument("--azimuth", type=float, help="seen from this angle in degrees; 0 is the front")
-    sample.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
+    sample.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
+    sample.add_argument("--out", type=path_argument, default=Path("sample.png"))
+    sample.add_argument("--steps", type=whole(1, 1000), default=30, help="sampler steps")
+    sample.add_argument("--count", type=whole(1, 64), default=1, help="how many, side by side")
+    sample.add_argument("--azimuth", type=real(-360, 360), help="seen from this angle in degrees; 0 is the front")
+    sample.add_argument(
+        "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
+    )
     _add_low_vram(sample)
     sample.set_defaults(run=_sample)
 
     serve = commands.add_parser("serve", help="run the server that the extension talks to")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    serve.add_argument("--data-dir", type=Path, required=True, help="where jobs, results and server.json live")
-    serve.add_argument("--parent-pid", type=int, help="stop when this process is gone")
+    serve.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
+    serve.add_argument("--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live")
+    serve.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     _add_folders(serve)
     _add_low_vram(serve)
@@ -94,55 +120,33 @@ def _build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
 
-    evaluate = commands.add_parser("evaluate", help="compare results with the truth, where there is one")
-    subjects = evaluate.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=_Parser)
-    shapes = subjects.add_parser("shapes", help="meshes of known objects against their true shapes")
-    _add_common(shapes)
-    shapes.add_argument("--prompts", nargs="+", default=None, metavar="PROMPT", help="default: one per known object")
-    shapes.add_argument(
-        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
-    )
-    shapes.add_argument("--calls", type=int, help="denoiser calls of every run, in place of the preset's steps")
-    shapes.add_argument("--seeds", type=int, default=1, help="how many seeds per prompt")
-    shapes.add_argument("--preset", default="sketch")
-    shapes.add_argument("--pictures", type=Path, help="folder for a turntable of every mesh")
-    shapes.set_defaults(run=_evaluate_shapes)
-
-    judged = subjects.add_parser("prior", help="what a prior draws, judged by a classifier, and its use of the camera")
-    judged.add_argument("--prior", default="embedded", help="one that reads the procedural language")
-    judged.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    judged.add_argument("--seed", type=int, default=0)
-    judged.add_argument("--repeats", type=int, default=1, help="how often every question is asked")
-    judged.add_argument("--cache", type=Path, default=Path(".cache/prior-data"), help="folder of the rendered layers")
-    judged.add_argument("--pictures", type=Path, help="folder for sheets of the samples")
-    judged.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    judged.set_defaults(run=_evaluate_prior)
-    add_textures(subjects)
-
     from server.bench.cli import add_arguments as add_bench
+    from server.evaluation.cli import add_arguments as add_evaluate
     from server.lab.cli import add_arguments as add_lab
     from server.priors.embedded.plan import add_arguments
 
+    add_evaluate(commands)
     add_lab(commands)
     add_bench(commands)
     training = commands.add_parser("train-prior", help="train the small prior on procedural pictures; resumable")
     add_arguments(training)
     training.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    training.set_defaults(run=_train_prior)
+    resumes = "The same command goes on from the last checkpoint."
+    training.set_defaults(run=_train_prior, resumes=resumes, interrupted=f"Interrupted. {resumes}")
     return parser
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=field(Recipe, "seed"), default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
 
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=path_argument,
         action="append",
         default=[],
         metavar="DIR",
@@ -151,12 +155,12 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.set_defaults(interrupted="Interrupted. The same command goes on from about here.")
+    parser.set_defaults(resumes=GOES_ON, interrupted=f"Interrupted. {GOES_ON}")
     _add_common(parser)
-    parser.add_argument("prompt", metavar="PROMPT")
-    parser.add_argument("--out", type=Path, default=Path(out))
+    parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
+    parser.add_argument("--out", type=path_argument, default=Path(out))
     _add_low_vram(parser)
-    parser.add_argument("--negative-prompt", default="")
+    parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
     parser.add_argument(
         "--perpendicular-negative",
         action="store_true",
@@ -164,15 +168,24 @@ def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
         help="avoid only what the negative prompt does not share with the prompt",
     )
     parser.add_argument("--preset", default="standard", help="sketch, standard or fine")
-    parser.add_argument("--steps", type=int, help="optimisation steps (default: the preset's)")
-    parser.add_argument("--time-budget", type=float, metavar="SECONDS", help="stop optimising after this long")
-    parser.add_argument("--render-size", type=int, help="pixels per side of the training renders")
-    parser.add_argument("--views", type=int, help="views per step")
+    parser.add_argument("--steps", type=field(Recipe, "steps"), help="optimisation steps (default: the preset's)")
+    parser.add_argument(
+        "--time-budget", type=field(Recipe, "time_budget_s"), metavar="SECONDS", help="stop optimising after this long"
+    )
+    parser.add_argument(
+        "--render-size", type=field(Recipe, "render_size"), help="pixels per side of the training renders"
+    )
+    parser.add_argument("--views", type=field(Recipe, "views_per_step"), help="views per step")
     parser.add_argument("--method", help="msd (mean-shift distillation), sds or sdi")
     parser.add_argument("--estimator", help="paper, exact, tweedie or noised")
-    parser.add_argument("--scale", type=float, help="guidance scale (default: the prior's own)")
-    parser.add_argument("--bandwidth-start", type=float)
-    parser.add_argument("--bandwidth-end", type=float)
+    parser.add_argument(
+        "--noise", help="fresh, attached (to what is made) or view (one for each; default: the prior's)"
+    )
+    parser.add_argument(
+        "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
+    )
+    parser.add_argument("--bandwidth-start", type=field(GuidanceRecipe, "bandwidth_start"))
+    parser.add_argument("--bandwidth-end", type=field(GuidanceRecipe, "bandwidth_end"))
 
 
 def _add_low_vram(parser: argparse.ArgumentParser) -> None:
@@ -180,13 +193,9 @@ def _add_low_vram(parser: argparse.ArgumentParser) -> None:
 
 
 def _size(text: str) -> tuple[int, int]:
-    try:
-        parts = [int(part) for part in text.lower().split("x")]
-    except ValueError:
-        parts = []
-    if len(parts) not in (1, 2):
-        raise argparse.ArgumentTypeError(f"size must be N or WxH in pixels, not {text!r}")
-    return parts[0], parts[-1]
+    side = field(TextureRecipe, "width")
+    found: tuple[int, int] = Pair(side, "WxH", "x")(text.lower()) if "x" in text.lower() else (side(text), side(text))
+    return found
 
 
 def _recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> dict[str, Any]:
@@ -194,6 +203,7 @@ def _recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> 
     guidance = {
         "method": args.method,
         "estimator": args.estimator,
+        "noise": args.noise,
         "scale": args.scale,
         "bandwidth_start": args.bandwidth_start,
         "bandwidth_end": args.bandwidth_end,
@@ -224,16 +234,17 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 def _mesh(args: argparse.Namespace) -> dict[str, Any]:
     check_suffix(args.out, MESH_FORMATS)
+    files = [args.out]
+    if args.field is not None:
+        check_suffix(args.field, (".safetensors",))
+        files.append(args.field)
 
     def keep(folder: Path) -> None:
-        from server.studio.checkpoint import NAME
         from server.studio.finishing import deliver
 
-        deliver(folder, args.out)
-        if args.field is not None:
-            shutil.copyfile(folder / NAME, args.field)
+        deliver(folder, args.out, args.prompt, args.field, GOES_ON)
 
-    return _make(_recipe_of(args, "mesh", mesh=mesh_wishes(args)), args, keep)
+    return _make(_recipe_of(args, "mesh", mesh=mesh_wishes(args)), args, files, keep)
 
 
 def _texture(args: argparse.Namespace) -> dict[str, Any]:
@@ -241,11 +252,17 @@ def _texture(args: argparse.Namespace) -> dict[str, Any]:
     width, height = args.size or (None, None)
     texture = {"width": width, "height": height, "tile_x": args.tile, "tile_y": args.tile}
     recipe = _recipe_of(args, "texture", texture=texture)
-    return _make(recipe, args, lambda folder: shutil.copyfile(folder / "texture.png", args.out))
+
+    def keep(folder: Path) -> None:
+        save_results({args.out: (folder / "texture.png").read_bytes()}, GOES_ON)
+
+    return _make(recipe, args, [args.out], keep)
 
 
-def _make(recipe_data: dict[str, Any], args: argparse.Namespace, keep: Callable[[Path], object]) -> dict[str, Any]:
-    """Make it in this process, showing a progress bar on stderr; `keep` takes what was asked for out of the folder."""
+def _make(
+    recipe_data: dict[str, Any], args: argparse.Namespace, files: list[Path], keep: Callable[[Path], object]
+) -> dict[str, Any]:
+    """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder."""
     import tempfile
 
     from server.priors.catalogue import check_prompt, load_prior
@@ -254,16 +271,15 @@ def _make(recipe_data: dict[str, Any], args: argparse.Namespace, keep: Callable[
 
     recipe = read_recipe(recipe_data)
     warnings = _say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    check_targets(*files)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         from server.studio.production import produce
         from server.studio.threads import use_half_of_the_cores
 
         use_half_of_the_cores()
         prior = load_prior(recipe.prior, args.device, args.low_vram)
-        unfinished = args.out.with_name(f".{args.out.name}.unfinished")
-        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished)
-        keep(Path(folder))
+        unfinished = beside(args.out, ".unfinished")
+        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
         shutil.rmtree(unfinished, ignore_errors=True)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}
@@ -276,17 +292,18 @@ def _say(warnings: list[str]) -> list[str]:
 
 
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
+    import tempfile
+
     from tqdm import tqdm
 
     from server.priors.catalogue import check_prompt, load_prior
     from server.studio.sampling import draw_samples
 
-    if args.steps < 1 or args.count < 1:
-        raise BadRequest("size-invalid", "--steps and --count must be at least 1.")
     check_suffix(args.out, (".png",))
     warnings = _say(check_prompt(args.prior, args.prompt, None))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=args.steps, desc="Sampling") as bar:
+    check_targets(args.out)
+    with tqdm(total=args.steps, desc="Sampling") as bar, tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "sample.png"
         prior = load_prior(args.prior, args.device, args.low_vram)
         calls = draw_samples(
             prior,
@@ -294,12 +311,13 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
             args.count,
             args.steps,
             args.seed,
-            args.out,
+            drawn,
             args.scale,
             args.azimuth,
             args.device,
             bar.update,
         )
+        save_results({args.out: drawn.read_bytes()})
     done = {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}
     return {**done, "warnings": warnings}
 
@@ -307,7 +325,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
 
-    folders = tuple(folder.expanduser().absolute() for folder in args.folder)
+    folders = tuple(folder.absolute() for folder in args.folder)
     serve(args.host, args.port, args.data_dir, args.device, args.parent_pid, folders, args.low_vram)
 
 
@@ -332,44 +350,11 @@ def _doctor(args: argparse.Namespace) -> dict[str, Any] | None:
     return None
 
 
-def _evaluate_shapes(args: argparse.Namespace) -> dict[str, Any]:
-    from tqdm import tqdm
-
-    from server.evaluation.shapes import evaluate_shapes, planned_runs
-    from server.studio.threads import use_half_of_the_cores
-
-    use_half_of_the_cores()
-    seeds = range(args.seed, args.seed + args.seeds)
-    with tqdm(total=planned_runs(args.prompts, seeds, args.methods), desc="Shapes", unit="mesh") as bar:
-        return evaluate_shapes(
-            args.prompts,
-            seeds,
-            args.methods,
-            args.prior,
-            args.device,
-            {"preset": args.preset},
-            args.calls,
-            args.pictures,
-            lambda row: bar.update(),
-        )
-
-
-def _evaluate_prior(args: argparse.Namespace) -> dict[str, Any]:
-    from tqdm import tqdm
-
-    from server.evaluation.prior import evaluate_prior, planned_steps
-    from server.studio.threads import use_half_of_the_cores
-
-    use_half_of_the_cores()
-    with tqdm(total=planned_steps(), desc="Judging", mininterval=1.0) as bar:
-        return evaluate_prior(
-            args.prior, args.device, args.cache, args.seed, args.repeats, args.pictures, on_step=bar.update
-        )
-
-
 def _train_prior(args: argparse.Namespace) -> dict[str, Any]:
     from server.priors.embedded.training import train
 
+    for folder in (args.out, args.cache):
+        check_folder(folder)
     return train(args)
 
 

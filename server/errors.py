@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 
 class Problem(Exception):
     """Something a person can act on.
@@ -36,3 +40,33 @@ class JobFailed(Problem):
 
 class Cancelled(Exception):
     """The user asked a running job to stop and throw its result away."""
+
+
+# A limit on the size of files is met like the end of a disk.
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def disk_problem(
+    error: OSError,
+    code: str = "file-unusable",
+    safe: str = "",
+    refusal: bool = False,
+    file: Path | None = None,
+) -> Problem:
+    """What the system said about a file, for people.
+
+    Args:
+        code: of the problem; "disk-full" when that is what it is.
+        safe: what is not lost, where it is and how to get it, in a sentence.
+        refusal: whether nothing was started yet (BadRequest); otherwise a job failed.
+        file: what the person called it; None: what the system named.
+    """
+    named = file if file is not None else error.filename
+    reason = os.strerror(error.errno) if error.errno is not None else str(error) or "unknown error"
+    full = error.errno in _FULL
+    hints = ["Make room on the disk, or use another one." if full else "", safe]
+    if refusal and not full:
+        hints.append("Name another file or folder.")
+    said = f"{reason}." if named is None else f"{os.fsdecode(named)} cannot be used: {reason}."
+    kind = BadRequest if refusal else JobFailed
+    return kind("disk-full" if full else code, said, " ".join(filter(None, hints)))

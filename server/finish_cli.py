@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
-from server.out_files import check_suffix
+from server.arguments import field
+from server.out_files import check_suffix, check_targets
+from server.paths import as_path, path_argument
+from server.recipe import MeshRecipe
 
 FORMATS = (".glb", ".obj", ".npz")
 
@@ -17,8 +21,9 @@ def add_arguments(commands: Any) -> None:
     finish.add_argument(
         "field", metavar="JOB|CHECKPOINT", help="a job's id (with --data-dir), its folder, or a field.safetensors"
     )
-    finish.add_argument("--data-dir", type=Path, help="the server's folder, to find jobs by their id")
-    finish.add_argument("--out", type=Path, default=Path("mesh.glb"), help=".glb, .obj or .npz (default: mesh.glb)")
+    finish.add_argument("--data-dir", type=path_argument, help="the server's folder, to find jobs by their id")
+    out = Path("mesh.glb")
+    finish.add_argument("--out", type=path_argument, default=out, help=".glb, .obj or .npz (default: mesh.glb)")
     add_mesh_arguments(finish)
     finish.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     finish.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -27,10 +32,19 @@ def add_arguments(commands: Any) -> None:
 
 def add_mesh_arguments(parser: argparse.ArgumentParser) -> None:
     """What is asked of a mesh; see `mesh_wishes`."""
-    parser.add_argument("--faces", type=int, help="face budget; 0 keeps every face")
-    parser.add_argument("--resolution", type=int, help="marching-cubes cells per side")
-    parser.add_argument("--texture-size", type=int, metavar="N", help="side of the baked maps; 0: vertex colours only")
-    parser.add_argument("--level", type=float, help="density of the surface (default: where cameras see the outline)")
+    parser.add_argument("--faces", type=field(MeshRecipe, "faces"), help="face budget; 0 keeps every face")
+    parser.add_argument("--resolution", type=field(MeshRecipe, "resolution"), help="marching-cubes cells per side")
+    parser.add_argument(
+        "--texture-size",
+        type=field(MeshRecipe, "texture_size"),
+        metavar="N",
+        help="side of the baked maps; 0: vertex colours only",
+    )
+    parser.add_argument(
+        "--level",
+        type=field(MeshRecipe, "level"),
+        help="density of the surface (default: where cameras see the outline)",
+    )
 
 
 def mesh_wishes(args: argparse.Namespace) -> dict[str, Any]:
@@ -54,11 +68,13 @@ def _finish(args: argparse.Namespace) -> dict[str, Any]:
     kept = load_field(_checkpoint(args.field, args.data_dir), args.device)
     made = kept.recipe.model_dump()
     recipe = read_recipe({**made, "mesh": {**made["mesh"], **mesh_wishes(args)}})
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    check_targets(args.out)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         occupied = kept.occupied.numpy()
-        report = finish_field(kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device)
-        files = deliver(Path(folder), args.out)
+        report = finish_field(
+            kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device, made_from=recipe
+        )
+        files = deliver(Path(folder), args.out, recipe.prompt)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), "files": files, **report}
 
@@ -67,7 +83,7 @@ def _checkpoint(wanted: str, data_dir: Path | None) -> Path:
     from server.jobs.artifacts import job_folder
     from server.studio.checkpoint import NAME
 
-    path = Path(wanted)
-    if data_dir is not None and not path.exists():
+    path = as_path(wanted)
+    if data_dir is not None and not os.path.exists(path):
         path = job_folder(data_dir, path.name)
-    return path / NAME if path.is_dir() or not path.suffix else path
+    return path / NAME if os.path.isdir(path) or not path.suffix else path

@@ -1,17 +1,23 @@
 """What is to be made: the one schema shared by the command line, the HTTP interface and the workers.
 
-A recipe is a value. The same recipe on the same machine gives the same result, and a result carries its recipe.
+A recipe is a value. The same recipe gives the same result on the same machine with the same versions and
+number of threads, and a result carries its recipe.
 Fields left out are filled from the named preset; fields that are `None` are decided by the prior's card
 (server/priors/card.py), because guidance scale and bandwidth are in the units of that prior.
+
+Types are strict, because a recipe is written by programs: neither true nor "3" is a number. A whole number may be
+written as 3.0, which JSON does not tell from 3.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import unicodedata
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from server.errors import BadRequest
+from server.ranges import in_words, shown
 
 Kind = Literal["mesh", "texture"]
 Preset = Literal["sketch", "standard", "fine"]
@@ -21,10 +27,50 @@ NoiseName = Literal["fresh", "attached", "view"]
 ScheduleName = Literal["constant", "linear", "cosine", "geometric"]
 
 MAX_SEED = 2**31 - 1
+MAX_SECONDS = 30 * 24 * 3600.0
+# Narrower kernels tell nothing: single precision loses what they weigh, and their squares vanish.
+LEAST_BANDWIDTH = 0.001
+# Of all views of a step together: a few GB, and minutes a step on a processor.
+MOST_PIXELS_PER_STEP = 2**22
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str) and any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in value):
+        raise ValueError("holds characters that are not text, such as NUL")
+    return value
+
+
+def _says_something(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is empty: a prompt must say what to make")
+    return value
+
+
+def _leaves_room_for_charts(texture_size: int) -> int:
+    if 0 < texture_size < 64:
+        raise ValueError("must be 0, or a whole number from 64 to 4096")
+    return texture_size
+
+
+def why_too_much(views: int, side: int) -> str:
+    """The end of a sentence that begins with "The recipe", when a step of so many views of side x side pixels does not
+    fit into memory; otherwise empty."""
+    if views * side**2 <= MOST_PIXELS_PER_STEP:
+        return ""
+    said = f"asks for {views} views of {side} x {side} pixels in every step"
+    return f"{said}; together they may have {MOST_PIXELS_PER_STEP} pixels"
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_printable)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class GuidanceRecipe(_Part):
@@ -38,18 +84,18 @@ class GuidanceRecipe(_Part):
             "fresh in every step, attached to what is made, or one for each view; None: the prior's own for the kind"
         ),
     )
-    fits: int | None = Field(
+    fits: Whole | None = Field(
         default=None,
         ge=1,
         le=64,
         description="optimiser steps towards every target; None: enough to keep the pace of attached noise, else one",
     )
     scale: float | None = Field(default=None, ge=0.0, le=200.0)
-    bandwidth_start: float | None = Field(default=None, gt=0.0, le=100.0)
-    bandwidth_end: float | None = Field(default=None, gt=0.0, le=100.0)
+    bandwidth_start: float | None = Field(default=None, ge=LEAST_BANDWIDTH, le=100.0)
+    bandwidth_end: float | None = Field(default=None, ge=LEAST_BANDWIDTH, le=100.0)
     bandwidth_schedule: ScheduleName = "geometric"
-    sampler_steps: int = Field(default=12, ge=2, le=200)
-    samples: int = Field(default=1, ge=1, le=64)
+    sampler_steps: Whole = Field(default=12, ge=2, le=200)
+    samples: Whole = Field(default=1, ge=1, le=64)
     perpendicular_negative: bool = Field(
         default=False,
         description="avoid only what the negative prompt does not share with the prompt; half as slow again",
@@ -61,45 +107,41 @@ class GuidanceRecipe(_Part):
     @model_validator(mode="after")
     def _bandwidth_only_shrinks(self) -> GuidanceRecipe:
         if self.bandwidth_start and self.bandwidth_end and self.bandwidth_start < self.bandwidth_end:
-            raise ValueError("bandwidth_start must not be smaller than bandwidth_end")
+            raise ValueError("must not have a bandwidth_start that is smaller than bandwidth_end")
         return self
 
 
 class MeshRecipe(_Part):
-    resolution: int = Field(default=112, ge=16, le=512, description="marching-cubes cells along the longest axis")
-    faces: int = Field(default=20_000, ge=0, le=2_000_000, description="face budget after reduction; 0 keeps all")
-    texture_size: int = Field(
+    resolution: Whole = Field(default=112, ge=16, le=512, description="marching-cubes cells along the longest axis")
+    faces: Whole = Field(default=20_000, ge=0, le=2_000_000, description="face budget after reduction; 0 keeps all")
+    texture_size: Annotated[Whole, AfterValidator(_leaves_room_for_charts)] = Field(
         default=1024, ge=0, le=4096, description="side of the baked maps in pixels; 0 leaves colours at the vertices"
     )
     level: float | None = Field(
         default=None, gt=0.0, le=1000.0, description="density of the surface; None: where cameras see the outline"
     )
 
-    @model_validator(mode="after")
-    def _texture_has_room(self) -> MeshRecipe:
-        if 0 < self.texture_size < 64:
-            raise ValueError("texture_size must be 0, or at least 64")
-        return self
-
 
 class TextureRecipe(_Part):
-    width: int = Field(default=512, ge=32, le=8192)
-    height: int = Field(default=512, ge=32, le=8192)
+    width: Whole = Field(default=512, ge=32, le=8192)
+    height: Whole = Field(default=512, ge=32, le=8192)
     tile_x: bool = True
     tile_y: bool = True
 
 
 class Recipe(_Part):
     kind: Kind
-    prompt: str = Field(min_length=1, max_length=1000)
-    negative_prompt: str = Field(default="", max_length=1000)
-    seed: int = Field(default=0, ge=0, le=MAX_SEED)
-    prior: str = "embedded"
+    prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(min_length=1, max_length=1000)
+    negative_prompt: Text = Field(default="", max_length=1000)
+    seed: Whole = Field(default=0, ge=0, le=MAX_SEED)
+    prior: Text = Field(default="embedded", min_length=1, max_length=4096)
     preset: Preset = "standard"
-    steps: int = Field(ge=1, le=100_000)
-    views_per_step: int = Field(default=1, ge=1, le=64, description="views, or crops, rendered in every step")
-    render_size: int | None = Field(default=None, ge=16, le=1024, description="None: the prior's own image size")
-    time_budget_s: float | None = Field(default=None, gt=0.0)
+    steps: Whole = Field(ge=1, le=100_000)
+    views_per_step: Whole = Field(default=1, ge=1, le=64, description="views, or crops, rendered in every step")
+    render_size: Annotated[int | None, BeforeValidator(_whole)] = Field(
+        default=None, ge=16, le=1024, description="None: the prior's own image size"
+    )
+    time_budget_s: float | None = Field(default=None, gt=0.0, le=MAX_SECONDS)
     guidance: GuidanceRecipe = GuidanceRecipe()
     mesh: MeshRecipe = MeshRecipe()
     texture: TextureRecipe = TextureRecipe()
@@ -109,13 +151,15 @@ class Recipe(_Part):
     def _fill_from_preset(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        defaults = PRESETS.get(data.get("kind", ""), {}).get(data.get("preset", "standard"), {})
-        return _merged(defaults, data)
+        kind, preset = data.get("kind"), data.get("preset", "standard")
+        if not isinstance(kind, str) or not isinstance(preset, str):
+            return data
+        return _merged(PRESETS.get(kind, {}).get(preset, {}), data)
 
     @model_validator(mode="after")
-    def _prompt_says_something(self) -> Recipe:
-        if not self.prompt.strip():
-            raise ValueError("prompt is empty")
+    def _a_step_fits_into_memory(self) -> Recipe:
+        if self.render_size and (why := why_too_much(self.views_per_step, self.render_size)):
+            raise ValueError(why)
         return self
 
 
@@ -153,7 +197,22 @@ def read_recipe(data: dict[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "recipe"
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise BadRequest("recipe-invalid", f"{field}: {message}.") from None
+        raise BadRequest("recipe-invalid", f"{_sentence(error.errors()[0])}.") from None
+
+
+def _sentence(error: Any) -> str:
+    """What is wrong, from one of pydantic's `ValidationError.errors()`."""
+    path = [str(part) for part in error["loc"]]
+    field = ".".join(path)[:100] or "The recipe"
+    match error["type"]:
+        case "value_error":
+            return f"{field} {error['ctx']['error']}"
+        case "extra_forbidden":
+            return f"A recipe has no field {shown(field)}"
+    model: type[BaseModel] = Recipe
+    for part in path[:-1]:
+        model = model.model_fields[part].annotation  # type: ignore[assignment]
+    accepted = in_words(model.model_json_schema()["properties"][path[-1]] if path else {})
+    if error["type"] == "missing":
+        return f"{field} is missing: it must be {accepted}"
+    return f"{field} must be {accepted}, not {shown(error['input'])}"

@@ -16,10 +16,12 @@ from server.priors.embedded.card import WEIGHTS
 ROOT = Path(__file__).parent.parent
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings}
     command = [sys.executable, "-m", "server", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, encoding="utf-8"
+    )
 
 
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -36,14 +38,14 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
         (["mesh", "a purple unicorn"], "duck"),
         (["mesh", "a yellow duck", "--preset", "grand"], "preset"),
         (["mesh", "a yellow duck", "--out", "duck.stl"], ".glb"),
-        (["mesh", "a yellow duck", "--texture-size", "7"], "texture_size"),
+        (["mesh", "a yellow duck", "--texture-size", "7"], "--texture-size"),
         (["finish", "no-such-job"], "no-such-job"),
         (["mesh", "a yellow duck", "--prior", "/no/such/folder"], "/no/such/folder"),
         (["mesh", "red bricks"], "surface"),
-        (["mesh", "a yellow duck", "--bandwidth-start", "-1"], "bandwidth_start"),
+        (["mesh", "a yellow duck", "--bandwidth-start", "-1"], "--bandwidth-start"),
         (["mesh", "a yellow duck", "--bandwidth-start", "0.1", "--bandwidth-end", "2"], "bandwidth"),
-        (["texture", "red bricks", "--size", "0"], "texture.width"),
-        (["texture", "red bricks", "--size", "big"], "size"),
+        (["texture", "red bricks", "--size", "0"], "--size"),
+        (["texture", "red bricks", "--size", "512x0"], "--size"),
         (["texture", "a yellow duck"], "object"),
         (["mesh", "a yellow duck", "--device", "quantum"], "quantum"),
         (["conjure"], "conjure"),
@@ -78,12 +80,14 @@ def test_a_texture_is_written_and_described(tmp_path: Path) -> None:
 def two_meshes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str, Any], Path]]:
     folder = tmp_path_factory.mktemp("meshes")
     made = []
-    for name in ("first", "second"):
+    # In the second process everything lies elsewhere in memory.
+    for name, malloc in (("first", "pymalloc"), ("second", "malloc")):
         out = folder / f"{name}.npz"
         cheap = ["--prior", "exact", "--steps", "60", "--render-size", "24"]
         cheap += ["--resolution", "32", "--faces", "2000", "--texture-size", "128"]
         cheap += ["--field", str(folder / f"{name}.safetensors")]
-        made.append((document(run("mesh", "a red ball", *cheap, "--seed", "5", "--out", str(out), "--json")), out))
+        cheap += ["--seed", "5", "--out", str(out), "--json"]
+        made.append((document(run("mesh", "a red ball", *cheap, PYTHONMALLOC=malloc)), out))
     return made
 
 

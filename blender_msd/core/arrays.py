@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,13 @@ from .errors import Problem
 MAX_VERTICES = 4_000_000
 MAX_TRIANGLES = 8_000_000
 MAX_IMAGE_SIDE = 16_384
+# Far more than any mesh of longest side 1; beyond it a size in scene units could leave the range of 32 bits.
+MAX_DISTANCE = 100.0
 MAX_DOWNLOAD = 512 * 1024 * 1024
 
+# By its kind of colour.
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PIECE = 1 << 16
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -29,7 +35,7 @@ class Mesh:
     """A checked mesh: Blender axes, Z up, base at z = 0, longest side 1.
 
     Attributes:
-        position: float32 [V, 3], finite.
+        position: float32 [V, 3], finite, at most `MAX_DISTANCE` from the origin along each axis.
         triangle: int32 [F, 3], in [0, V), three different corners each.
         colour: uint8 [V, 4], sRGB.
         uv: float32 [F, 3, 2] of the faces' corners, finite, v upward; None when the mesh has no texture.
@@ -87,6 +93,8 @@ def read_mesh(data: bytes) -> Mesh:
         raise _damaged("mesh-damaged", f"it has {len(position)} vertices and {len(colour)} colours")
     if not np.isfinite(position).all():
         raise _damaged("mesh-damaged", "some positions are not finite numbers")
+    if np.abs(position).max() > MAX_DISTANCE:
+        raise _damaged("mesh-damaged", f"it reaches {np.abs(position).max():.3g} units far, but its longest side is 1")
     if triangle.min() < 0 or triangle.max() >= len(position):
         raise _damaged(
             "mesh-damaged",
@@ -120,18 +128,49 @@ def read_pixels(data: bytes) -> Pixels:
 
 
 def read_png(data: bytes) -> Png:
-    """A PNG file whose header was checked (the pixels are decoded by Blender).
+    """A whole, undamaged PNG file (the pixels are decoded by Blender, which shows a damaged one in pink).
 
     Raises:
         Problem: "image-damaged".
     """
-    # Signature, then the header chunk: length (4), "IHDR", width (4), height (4), all big-endian.
-    if len(data) < 33 or not data.startswith(_PNG_SIGNATURE) or data[12:16] != b"IHDR" or b"IEND" not in data[-16:]:
+    if not data.startswith(_PNG_SIGNATURE):
+        raise _damaged("image-damaged", "it is not a PNG file")
+    chunks = list(_png_chunks(data))
+    names = [name for name, _ in chunks]
+    if names[:1] != [b"IHDR"] or len(chunks[0][1]) != 13 or names[-1:] != [b"IEND"]:
         raise _damaged("image-damaged", "it is not a whole PNG file")
-    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    # Width (4) and height (4), big-endian, bits a channel (1), kind of colour (1).
+    header = chunks[0][1]
+    width, height = int.from_bytes(header[:4]), int.from_bytes(header[4:8])
     if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE):
         raise _damaged("image-damaged", f"it is {width} x {height} pixels")
+    bits = width * header[8] * _PNG_CHANNELS.get(header[9], 0)
+    try:
+        size = _inflated_size(b"".join(content for name, content in chunks if name == b"IDAT"))
+    except zlib.error:
+        size = 0
+    # Every row has a byte before its pixels.
+    if not bits or size < height * (1 + (bits + 7) // 8):
+        raise _damaged("image-damaged", "its pixels are not all there")
     return Png(width, height, data)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of each chunk whose checksum is right, up to the first that is not: length (4), name (4),
+    content, checksum (4), all big-endian."""
+    at = len(_PNG_SIGNATURE)
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4])
+        if end + 4 > len(data) or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
+            return
+        yield data[at + 4 : at + 8], data[at + 8 : end]
+        at = end + 4
+
+
+def _inflated_size(data: bytes) -> int:
+    inflate = zlib.decompressobj()
+    # In pieces, because a small file can hold a very large one.
+    return sum(len(inflate.decompress(data[at : at + _PIECE])) for at in range(0, len(data), _PIECE))
 
 
 def _open_npz(data: bytes, code: str) -> Mapping[str, NDArray]:
@@ -142,7 +181,9 @@ def _open_npz(data: bytes, code: str) -> Mapping[str, NDArray]:
                 raise _damaged(code, "it is larger than any result")
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError, SyntaxError) as error:
+    except Problem:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy have a dozen kinds for what a damaged file can provoke
         raise _damaged(code, f"the file cannot be read ({error})") from None
 
 

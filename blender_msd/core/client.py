@@ -42,17 +42,21 @@ class Client:
         token: the server's bearer token.
 
     Raises:
-        Problem: "address-unreadable".
+        Problem: "address-unreadable", "token-wrong".
     """
 
     def __init__(self, url: str, token: str) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
             self._host, self._port = parts.hostname or "", parts.port
+            is_address = parts.scheme in ("http", "https") and _is_host(self._host)
         except ValueError:
-            self._host = ""
-        if not self._host or parts.scheme not in ("http", "https"):
+            is_address = False
+        if not is_address:
             raise Problem("address-unreadable", f"{url!r} is no address.", "Write it like http://127.0.0.1:8188.")
+        if not (token.isascii() and token.isprintable()):
+            hint = "Copy it again from the server's server.json."
+            raise Problem("token-wrong", "The token has characters that no token has.", hint)
         self._secure = parts.scheme == "https"
         self._token = token
 
@@ -179,6 +183,11 @@ class Client:
         return response
 
 
+def _is_host(name: str) -> bool:
+    """Raises ValueError for a name that cannot be asked for."""
+    return bool(name.encode("idna")) and name.isprintable() and " " not in name
+
+
 def _read(response: http.client.HTTPResponse, limit: int) -> bytes:
     # In pieces: a socket read gives Blender's main thread its turn.
     pieces, size = [], 0
@@ -193,7 +202,7 @@ def _read(response: http.client.HTTPResponse, limit: int) -> bytes:
 def _as_object(text: bytes) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise Problem("not-our-server", "The answer is not from our server.", "Change the address or the port.")

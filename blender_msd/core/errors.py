@@ -21,6 +21,17 @@ class Problem(Exception):
         self.hint = hint
 
 
+def mistake(error: Exception) -> Problem:
+    """An error that nobody foresaw, as a problem."""
+    hint = "Copy the report and send it to the developers."
+    return Problem("add-on-error", f"The add-on made a mistake: {error!r}.", hint)
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, without the path and the number."""
+    return error.strerror or str(error)
+
+
 class Interrupted(Exception):
     """The work was told to stop; nobody needs to hear about it."""
 
@@ -50,6 +61,8 @@ _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
     "server-not-set-up": ("The server is not set up", _PREFERENCES),
     "server-python-missing": ("The server's Python was not found", _PREFERENCES),
     "server-did-not-start": ("The server did not start", _PREFERENCES),
+    "server-file-unusable": ("The server's file cannot be used", _NO_BUTTON),
+    "data-folder-unusable": ("The server's folder cannot be used", _NO_BUTTON),
     "server-stopped": ("The server stopped unexpectedly", _START),
     "server-lost": ("The server does not answer", _START),
     "server-incompatible": ("Add-on and server do not match", _PREFERENCES),
@@ -60,6 +73,11 @@ _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
     "prompt-empty": ("The prompt is empty", _NO_BUTTON),
     "prompt-unreadable": ("The prompt was not understood", _NO_BUTTON),
     "preset-unknown": ("There is no such preset", _NO_BUTTON),
+    "prompt-too-long": ("The prompt is too long", _NO_BUTTON),
+    "value-out-of-range": ("A number is out of range", _NO_BUTTON),
+    "choice-unknown": ("A choice is not there any more", _NO_BUTTON),
+    "path-unreadable": ("The path was not understood", _NO_BUTTON),
+    "path-relative": ("The path leads nowhere yet", _NO_BUTTON),
     "bandwidth-grows": ("The bandwidth may only shrink", _NO_BUTTON),
     "job-running": ("A job is already running", _NO_BUTTON),
     "mesh-damaged": ("The mesh arrived damaged", _NO_BUTTON),

@@ -104,7 +104,7 @@ def is_last(event: Event) -> bool:
 def _as_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise Problem("not-our-server", "An event could not be read.", "Check the address in the preferences.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import Any
 from .arrays import Maps, Mesh, Pixels, Png, read_mesh, read_pixels, read_png
 from .client import Client
 from .connection import Connection
-from .errors import Interrupted, Problem
+from .errors import Interrupted, Problem, mistake
 from .events import Event, follow
 from .interrupt import Interrupt
 from .offer import Offer, read_offer
@@ -81,7 +82,7 @@ class Finished:
 
     Attributes:
         result: a mesh or a picture, as the recipe's kind says.
-        report: the server's report.
+        report: the server's report; with "faces" of a mesh, "width" and "height" of a picture.
         recipe: the full recipe, filled in by the server.
         folder: where all files of the result lie.
     """
@@ -162,8 +163,7 @@ def run_job(
     except Problem as problem:
         put(Failed(problem))
     except Exception as error:
-        hint = "Copy the report and send it to the developers."
-        put(Failed(Problem("add-on-error", f"The add-on made a mistake: {error!r}.", hint)))
+        put(Failed(mistake(error)))
     finally:
         if client is not None and job_id:
             with contextlib.suppress(Problem):
@@ -192,7 +192,7 @@ def _progressed(data: dict[str, Any]) -> Progressed:
         fraction=min(1.0, max(0.0, float(data.get("fraction", 0.0)))),
         step=int(data.get("step", 0)),
         steps=int(data.get("steps", 0)),
-        seconds_left=None if seconds_left is None else float(seconds_left),
+        seconds_left=None if seconds_left is None or not math.isfinite(seconds_left) else float(seconds_left),
         denoiser_calls=int(data.get("denoiser_calls", 0)),
     )
 
@@ -209,6 +209,8 @@ def _fetch_preview(client: Client, job_id: str, event: Event) -> Message | None:
 def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: Path) -> Finished:
     recipe: dict[str, Any] = client.job(job_id)["recipe"]
     is_mesh = recipe["kind"] == "mesh"
+    shown = ("faces",) if is_mesh else ("width", "height")
+    report = report | {name: int(report[name]) for name in shown}
     names = [str(name) for name in report["artifacts"]]
     wanted = "mesh.npz" if is_mesh else "texture.png"
     folder = ResultFolder(results, recipe["prompt"], job_id)

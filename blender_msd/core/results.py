@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .errors import Problem
+from .errors import Problem, reason
+from .names import file_words
 
 
 class ResultFolder:
@@ -23,9 +24,10 @@ class ResultFolder:
     """
 
     def __init__(self, root: Path, prompt: str, job_id: str) -> None:
-        words = re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:40].strip("-")
         short_id = re.sub(r"[^A-Za-z0-9]", "", job_id)[:8]
-        self.path = root / "-".join(part for part in (time.strftime("%Y%m%d-%H%M"), words, short_id) if part)
+        self.path = root / "-".join(
+            part for part in (time.strftime("%Y%m%d-%H%M"), file_words(prompt), short_id) if part
+        )
 
     def save(self, name: str, data: bytes) -> Path:
         """Write one file, whole or not at all.
@@ -42,9 +44,8 @@ class ResultFolder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 half.unlink()
-            raise Problem(
-                "result-not-saved", f"{target} could not be written ({error}).", "Free some disk space and try again."
-            ) from None
+            hint = "Free some disk space, or make the folder writable, and try again."
+            raise Problem("result-not-saved", f"{target} could not be written ({reason(error)}).", hint) from None
         return target
 
     def save_json(self, name: str, value: dict[str, Any]) -> Path:

@@ -13,10 +13,10 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .client import Client
-from .errors import Problem
+from .errors import Problem, reason
 from .interrupt import Interrupt
 
 START_LIMIT = 60.0
@@ -39,6 +39,7 @@ class LocalServer:
         self._data_dir = data_dir
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._file = data_dir / "server.json"
         self.log = data_dir / "server-output.log"
 
     def connect(self, python: Path, stop: Interrupt, model_folder: Path | None = None) -> Client:
@@ -50,9 +51,10 @@ class LocalServer:
 
         Raises:
             Interrupted: `stop` was set.
-            Problem: "server-python-missing", "server-did-not-start".
+            Problem: "server-python-missing", "server-did-not-start", "server-file-unusable", "data-folder-unusable".
         """
         with self._lock:
+            self._check_file()
             client = self._find()
             if client is not None:
                 return client
@@ -77,6 +79,21 @@ class LocalServer:
         with self._lock:
             self._stop()
 
+    def _check_file(self) -> None:
+        """Refuse a `server.json` that no server of this user could have written, or could replace."""
+        try:
+            with self._file.open("rb") as file:
+                owner = os.fstat(file.fileno()).st_uid
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            hint = "Delete it, or make it readable, and try again."
+            message = f"{self._file} cannot be read ({reason(error)})."
+            raise Problem("server-file-unusable", message, hint) from None
+        if hasattr(os, "geteuid") and owner != os.geteuid():
+            hint = "Delete it if no server of theirs is wanted here, and try again."
+            raise Problem("server-file-unusable", f"{self._file} belongs to another user.", hint)
+
     def _find(self) -> Client | None:
         try:
             client = self._client_from_file()
@@ -87,11 +104,11 @@ class LocalServer:
 
     def _client_from_file(self) -> Client:
         try:
-            said: dict[str, Any] = json.loads((self._data_dir / "server.json").read_text("utf-8"))
+            said: dict[str, Any] = json.loads(self._file.read_text("utf-8"))
             host = f"[{said['host']}]" if ":" in said["host"] else said["host"]
             return Client(f"http://{host}:{int(said['port'])}", str(said["token"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            raise Problem("server-lost", "There is no server.json.") from None
+        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+            raise Problem("server-lost", "There is no server.json that can be read.") from None
 
     def _start(self, python: Path, model_folder: Path | None) -> None:
         command = [str(python), "-m", "server", "serve", "--port", "0", "--data-dir", str(self._data_dir)]
@@ -99,10 +116,10 @@ class LocalServer:
         command += [] if model_folder is None else ["--folder", str(model_folder)]
         # An interpreter of its own must not see what Blender's interpreter was started with.
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
+        environment["PYTHONUTF8"] = "1"  # as the log is read here, whatever the system's encoding
         no_console = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console window
-        try:
-            self._data_dir.mkdir(parents=True, exist_ok=True)
-            with self.log.open("wb") as log:
+        with self._open_log() as log:
+            try:
                 self._process = subprocess.Popen(
                     command,
                     cwd=self._home,
@@ -112,10 +129,22 @@ class LocalServer:
                     stderr=subprocess.STDOUT,
                     creationflags=no_console,
                 )
-        except FileNotFoundError:
-            raise Problem("server-python-missing", f"{python} does not exist.", "Choose the Python again.") from None
+            except FileNotFoundError:
+                message = f"{python} does not exist."
+                raise Problem("server-python-missing", message, "Choose the Python again.") from None
+            except OSError as error:
+                message = f"{python} cannot be run ({'it is a folder' if python.is_dir() else reason(error)})."
+                raise Problem("server-did-not-start", message, "Choose the Python program itself.") from None
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            log = self.log.open("wb", buffering=0)
+            log.write(b"\n")  # a full disk is noticed here, before a server falls over it
         except OSError as error:
-            raise Problem("server-did-not-start", f"{python}: {error}.", "Choose another Python.") from None
+            hint = "Free some disk space, or make the folder writable, and try again."
+            raise Problem("data-folder-unusable", f"{self.log} cannot be written ({reason(error)}).", hint) from None
+        return log
 
     def _wait_until_ready(self, stop: Interrupt) -> Client:
         assert self._process is not None

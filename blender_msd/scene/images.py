@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..core.arrays import Pixels, Png
+from ..core.names import block_name
 from . import materials, meshes, provenance
 
 PREVIEW_NAME = "MSD preview"
@@ -43,7 +44,7 @@ def place(
     Returns:
         The image and the material. When the object is gone by now, the material is kept with a fake user.
     """
-    name = f"{recipe['prompt'][:40]} {recipe['seed']}"
+    name = block_name(recipe["prompt"], f" {recipe['seed']}")
     image = packed(name, png)
     provenance.write(image, recipe, job_id, version)
     _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..core.arrays import Mesh
+from ..core.names import block_name
 from . import images, materials, meshes, provenance
 
 COLLECTION = "Generated"
@@ -30,7 +31,7 @@ class Place:
     scene: str
 
 
-def show_preview(arrays: Mesh, title: str, place: Place) -> None:
+def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
     """Show a live mesh on the one preview object, which keeps the transform the user gave it. Pushes no undo step.
 
     While the user edits the preview object itself, nothing is replaced.
@@ -38,11 +39,12 @@ def show_preview(arrays: Mesh, title: str, place: Place) -> None:
     obj = provenance.find_preview(bpy.data.objects)
     if obj is not None and obj.mode != "OBJECT":
         return
-    mesh = meshes.new_mesh(f"{title} preview", arrays, place.size)
+    name = block_name(prompt, " preview")
+    mesh = meshes.new_mesh(name, arrays, place.size)
     mesh.is_runtime_data = True
     mesh.materials.append(_preview_material())
     if obj is None:
-        obj = bpy.data.objects.new(f"{title} preview", mesh)
+        obj = bpy.data.objects.new(name, mesh)
         obj.location = place.location
         provenance.mark_preview(obj)
         collection = _collection(_scene(place), PREVIEW_COLLECTION)
@@ -77,7 +79,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
 
     It is selected and active, unless the user is in another mode and would be thrown out of it.
     """
-    title = recipe["prompt"][:50]
+    title = block_name(recipe["prompt"])
     scene = _scene(place)
     preview = provenance.find_preview(bpy.data.objects)
     transform = None
@@ -86,7 +88,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
         transform = preview.matrix_world.copy()
     remove_preview(scene)
     mesh = meshes.new_mesh(title, arrays, place.size)
-    mesh.materials.append(_material(title, arrays))
+    mesh.materials.append(_material(recipe["prompt"], arrays))
     obj = bpy.data.objects.new(title, mesh)
     provenance.write(obj, recipe, job_id, version)
     _collection(scene, COLLECTION).objects.link(obj)
@@ -120,12 +122,12 @@ def _give_to_user(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
             del block[provenance.PREVIEW]
 
 
-def _material(title: str, arrays: Mesh) -> bpy.types.Material:
+def _material(prompt: str, arrays: Mesh) -> bpy.types.Material:
     if arrays.maps is None:
-        return materials.colour_attribute_material(title)
-    albedo = images.packed(f"{title} albedo", arrays.maps.albedo)
-    normal = images.packed(f"{title} normal", arrays.maps.normal)
-    return materials.baked_material(title, albedo, normal)
+        return materials.colour_attribute_material(block_name(prompt))
+    albedo = images.packed(block_name(prompt, " albedo"), arrays.maps.albedo)
+    normal = images.packed(block_name(prompt, " normal"), arrays.maps.normal)
+    return materials.baked_material(block_name(prompt), albedo, normal)
 
 
 def _preview_material() -> bpy.types.Material:

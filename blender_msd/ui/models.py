@@ -5,19 +5,26 @@ from __future__ import annotations
 import bpy
 
 from .. import bridge
+from ..core.errors import Problem
 from ..core.offer import Model
+from . import texts
+from .values import Values
 from .writing import draw_text
 
 
 def chosen_model(settings: bpy.types.PropertyGroup) -> Model | None:
     """The model that these settings ask for; None while it is not known (no server yet, or one typed by hand)."""
-    return bridge.current().offer.find(settings.prior)
+    return bridge.current().offer.find(_asked_for(settings))
 
 
 def why_off(settings: bpy.types.PropertyGroup, kind: str) -> str:
     """Why the big button is off, in a sentence; empty when it is on."""
-    if not settings.prompt.strip():
+    if not texts.text(settings, "prompt").strip():
         return "Type what to make first"
+    try:
+        Values(settings).check(kind)
+    except Problem as problem:
+        return str(problem)
     model = chosen_model(settings)
     return "" if model is None else model.cannot_make(kind)
 
@@ -30,7 +37,7 @@ def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, k
         row.prop(settings, "prior", text="", placeholder="Model: the server's choice", icon="FILE_3D")
         row.operator("msd.browse_model", text="", icon="FILE_FOLDER").kind = kind
         return
-    model = offer.find(settings.prior)
+    model = chosen_model(settings)
     typed = settings.type_prior or model is None
     row.menu(f"MSD_MT_{kind}_model", text="Other" if typed or model is None else model.title)
     row.operator("msd.refresh_models", text="", icon="FILE_REFRESH")
@@ -45,13 +52,21 @@ def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, k
 def draw_unknown_words(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str) -> None:
     """A box that names the words of the text `settings.name` that the chosen model does not know."""
     model = chosen_model(settings)
-    unknown = [] if model is None else model.unknown_words(getattr(settings, name))
+    unknown = [] if model is None else model.unknown_words(texts.text(settings, name))
     if model is None or not unknown:
         return
     box = layout.box()
     what = "This model refuses words that it does not know" if model.refuses else "Not known, will be left out"
     draw_text(box, f"{what}: {', '.join(unknown)}", "ERROR")
     draw_text(box, "What it knows is in About the Model", "BLANK1")
+
+
+def _asked_for(settings: bpy.types.PropertyGroup) -> str:
+    """What a recipe would call the model; one whose path cannot be read goes by its path as it was typed."""
+    try:
+        return texts.model(settings, "prior")
+    except Problem:
+        return texts.text(settings, "prior")
 
 
 class AboutModel:
@@ -99,7 +114,7 @@ class _ModelMenu:
     def draw(self: bpy.types.Menu, context: bpy.types.Context) -> None:
         settings = getattr(context.scene.msd, self.kind)
         offer = bridge.current().offer
-        chosen = None if settings.type_prior else offer.find(settings.prior)
+        chosen = None if settings.type_prior else chosen_model(settings)
         for model in offer.models:
             icon = "CHECKMARK" if model is chosen else ("ERROR" if model.cannot_make(self.kind) else "BLANK1")
             choice = self.layout.operator("msd.choose_model", text=model.title, icon=icon)

@@ -8,12 +8,15 @@ from pathlib import Path
 import bpy
 
 from .. import EXTENSION, VERSION, bridge
+from ..core import checks
 from ..core.errors import Problem, explain
-from ..core.recipes import mesh_recipe, texture_recipe
+from ..core.names import printable
 from ..scene import images
 from ..scene.placement import Place
+from . import texts
 from .preferences import setup
-from .properties import MeshSettings, ModelChoice, ModelFile, TextureSettings, Values
+from .properties import MeshSettings, ModelChoice, ModelFile, TextureSettings
+from .values import Values
 
 LOG_LINES = 50
 
@@ -36,7 +39,7 @@ def _a_job_runs(cls: type[bpy.types.Operator]) -> bool:
 
 def _report(operator: bpy.types.Operator, problem: Problem) -> set[str]:
     bridge.current().refuse(problem)
-    operator.report({"ERROR"}, f"{explain(problem).headline}. {problem}")
+    operator.report({"ERROR"}, printable(f"{explain(problem).headline}. {problem}"))
     return {"CANCELLED"}
 
 
@@ -64,10 +67,11 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
         return _nothing_runs(cls)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        values = Values(self, context.scene.msd.mesh)
-        cursor = context.scene.cursor.location if values["place"] == "CURSOR" else (0.0, 0.0, 0.0)
+        values = Values(context.scene.msd.mesh, self)
         try:
-            recipe = mesh_recipe(**values.common())
+            recipe = values.recipe("mesh")
+            cursor = context.scene.cursor.location if values["place"] == "CURSOR" else (0.0, 0.0, 0.0)
+            checks.place("The 3D cursor", cursor)
             place = Place(tuple(cursor), values["size"], context.scene.name)
             bridge.current().make_mesh(recipe, place, setup())
             context.scene.msd.mesh.seed = recipe["seed"]
@@ -86,10 +90,9 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         return _nothing_runs(cls)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        values = Values(self, context.scene.msd.texture)
+        values = Values(context.scene.msd.texture, self)
         try:
-            sizes = {name: values[name] for name in ("width", "height", "tile_x", "tile_y")}
-            recipe = texture_recipe(**values.common(), **sizes)
+            recipe = values.recipe("texture")
             bridge.current().make_texture(recipe, self._target(context, values), setup())
             context.scene.msd.texture.seed = recipe["seed"]
         except Problem as problem:
@@ -186,15 +189,17 @@ class MSD_OT_choose_model(bpy.types.Operator, ModelChoice):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        model = bridge.current().offer.find(properties.name) if properties.name else None
+        name = texts.text(properties, "name")
+        model = bridge.current().offer.find(name) if name else None
         if model is None:
             return "A model of your own: a diffusers folder, a .safetensors file, or a model on the hub"
         return model.cannot_make(properties.kind) or f"{model.description} {model.needs}"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = getattr(context.scene.msd, self.kind)
-        settings.prior = self.name
-        settings.type_prior = not self.name
+        name = texts.text(self, "name")
+        settings.prior = name
+        settings.type_prior = not name
         return {"FINISHED"}
 
 
@@ -210,7 +215,13 @@ class MSD_OT_browse_model(bpy.types.Operator, ModelFile):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = getattr(context.scene.msd, self.kind)
-        settings.prior = str(Path(bpy.path.abspath(self.filepath)))
+        try:
+            chosen = texts.model(self, "filepath")
+            if not chosen:
+                raise Problem("path-unreadable", "No file was chosen.", "Choose a file, or a folder.")
+        except Problem as problem:
+            return _report(self, problem)
+        settings.prior = chosen
         settings.type_prior = True
         return {"FINISHED"}
 
@@ -241,6 +252,10 @@ class MSD_OT_show_colours(bpy.types.Operator):
     bl_label = "Show Colours"
     bl_description = "Let this viewport's solid shading show the objects' own colours"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.space_data is not None and context.space_data.type == "VIEW_3D"
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.space_data.shading.color_type = "VERTEX"
         return {"FINISHED"}
@@ -256,7 +271,7 @@ def report_text() -> str:
         job = link.job
         lines.append(f"Job: {job.kind}, {job.state}, {job.phase}, step {job.step} of {job.steps}, {job.seconds:.0f} s")
     lines.append("The server's log:")
-    text = "\n".join([*lines, *link.local.log_lines(LOG_LINES)]).replace(str(Path.home()), "~")
+    text = printable("\n".join([*lines, *link.local.log_lines(LOG_LINES)])).replace(str(Path.home()), "~")
     return text if link.job is None else text.replace(link.job.prompt, "(prompt)")
 
 

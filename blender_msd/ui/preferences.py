@@ -8,6 +8,9 @@ import bpy
 from .. import EXTENSION
 from ..bridge import current
 from ..core.connection import Setup
+from ..core.names import printable
+from ..core.paths import read_path
+from . import texts
 
 PYTHON_VARIABLE = "BLENDER_MSD_PYTHON"
 
@@ -40,26 +43,31 @@ class MSD_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "server_python")
-        if not self.server_python and os.environ.get(PYTHON_VARIABLE):
-            layout.label(text=f"From the environment: {os.environ[PYTHON_VARIABLE]}", icon="INFO")
+        if not texts.pasted(self, "server_python") and os.environ.get(PYTHON_VARIABLE):
+            layout.label(text=printable(f"From the environment: {os.environ[PYTHON_VARIABLE]}"), icon="INFO")
         layout.prop(self, "model_folder")
         box = layout.box()
         box.label(text="A server that runs already")
         box.prop(self, "server_url", placeholder="http://127.0.0.1:8188")
         box.prop(self, "server_token")
-        layout.label(text=f"Log: {current().local.log}", icon="TEXT")
+        layout.label(text=printable(f"Log: {current().local.log}"), icon="TEXT")
 
 
 def setup() -> Setup:
-    """How to reach a server; the preferences win over the environment variable."""
+    """How to reach a server; the preferences win over the environment variable.
+
+    Raises:
+        Problem: "path-unreadable", "path-relative".
+    """
     preferences = bpy.context.preferences.addons[EXTENSION].preferences
-    python = bpy.path.abspath(preferences.server_python) or os.environ.get(PYTHON_VARIABLE, "")
+    python = texts.path(preferences, "server_python") or read_path(os.environ.get(PYTHON_VARIABLE, ""))
+    models = texts.path(preferences, "model_folder")
     return Setup(
         python=Path(python) if python else None,
-        url=preferences.server_url.strip(),
-        token=preferences.server_token.strip(),
+        url=texts.pasted(preferences, "server_url"),
+        token=texts.pasted(preferences, "server_token"),
         online_access=bpy.app.online_access,
-        model_folder=Path(bpy.path.abspath(preferences.model_folder)) if preferences.model_folder else None,
+        model_folder=Path(models) if models else None,
     )
 
 

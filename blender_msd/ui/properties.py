@@ -1,12 +1,13 @@
-"""Settings: declared once, used by the panels (`scene.msd`) and as properties of the operators."""
+"""Settings: declared once, used by the panels (`scene.msd`) and as properties of the operators.
 
-import random
-from typing import Any
+Numbers have soft limits only, and texts none: Blender would silently change a number from a script, and cut a text
+after so many bytes, inside a character. `Values` checks both and says what is wrong.
+"""
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-MAX_SEED = 2**31 - 1
+from ..core.limits import BANDWIDTH, PICTURE_SIDE, PROMPT_CHARACTERS, SEED
 
 
 class CommonSettings:
@@ -14,10 +15,14 @@ class CommonSettings:
 
     # Updated with every key, so that words the model does not know are named while they are typed.
     prompt: StringProperty(
-        name="Prompt", description="What to make, in plain words", maxlen=1000, options={"TEXTEDIT_UPDATE"}
+        name="Prompt",
+        description=f"What to make, in plain words; at most {PROMPT_CHARACTERS} characters",
+        options={"TEXTEDIT_UPDATE"},
     )
     negative_prompt: StringProperty(
-        name="Avoid", description="What the result should not look like", maxlen=1000, options={"TEXTEDIT_UPDATE"}
+        name="Avoid",
+        description=f"What the result should not look like; at most {PROMPT_CHARACTERS} characters",
+        options={"TEXTEDIT_UPDATE"},
     )
     preset: EnumProperty(
         name="Quality",
@@ -33,9 +38,9 @@ class CommonSettings:
     )
     seed: IntProperty(
         name="Seed",
-        description="The same seed gives the same result. Shows the last seed that was used",
-        min=0,
-        max=MAX_SEED,
+        description="The same seed gives the same result on the same computer. Shows the last seed that was used",
+        soft_min=SEED.least,
+        soft_max=SEED.most,
     )
     prior: StringProperty(
         name="Model",
@@ -46,22 +51,27 @@ class CommonSettings:
         name="Bandwidth Start",
         description="Kernel bandwidth of the mean shift in the first step, in latent units: large values look for the "
         "common shape. 0: the prior's own",
-        min=0.0,
-        max=100.0,
+        soft_min=0.0,
+        soft_max=BANDWIDTH.most,
         precision=3,
     )
     bandwidth_end: FloatProperty(
         name="End",
         description="Kernel bandwidth in the last step: small values find detail. 0: the prior's own",
-        min=0.0,
-        max=100.0,
+        soft_min=0.0,
+        soft_max=BANDWIDTH.most,
         precision=3,
     )
 
 
 class MeshSettings(CommonSettings):
     size: FloatProperty(
-        name="Size", description="Longest side of the object", default=1.0, min=0.001, max=1000.0, unit="LENGTH"
+        name="Size",
+        description="Longest side of the object",
+        default=1.0,
+        soft_min=0.001,
+        soft_max=1000.0,
+        unit="LENGTH",
     )
     place: EnumProperty(
         name="Place",
@@ -74,8 +84,12 @@ class MeshSettings(CommonSettings):
 
 
 class TextureSettings(CommonSettings):
-    width: IntProperty(name="Width", default=512, min=32, max=8192, subtype="PIXEL")
-    height: IntProperty(name="Height", default=512, min=32, max=8192, subtype="PIXEL")
+    width: IntProperty(
+        name="Width", default=512, soft_min=PICTURE_SIDE.least, soft_max=PICTURE_SIDE.most, subtype="PIXEL"
+    )
+    height: IntProperty(
+        name="Height", default=512, soft_min=PICTURE_SIDE.least, soft_max=PICTURE_SIDE.most, subtype="PIXEL"
+    )
     tile_x: BoolProperty(name="X", description="Left and right edges fit together", default=True)
     tile_y: BoolProperty(name="Y", description="Top and bottom edges fit together", default=True)
     apply: EnumProperty(
@@ -90,8 +104,8 @@ class TextureSettings(CommonSettings):
         name="Repeat",
         description="How many times the picture fits across the surface",
         default=1.0,
-        min=0.01,
-        max=1000.0,
+        soft_min=0.01,
+        soft_max=1000.0,
     )
 
 
@@ -132,29 +146,6 @@ class MSD_PG_texture(bpy.types.PropertyGroup, TextureSettings, _PanelState):
 class MSD_PG_settings(bpy.types.PropertyGroup):
     mesh: PointerProperty(type=MSD_PG_mesh)
     texture: PointerProperty(type=MSD_PG_texture)
-
-
-class Values:
-    """An operator's settings: what the caller gave, else what the scene says."""
-
-    def __init__(self, operator: bpy.types.Operator, settings: bpy.types.PropertyGroup) -> None:
-        self._operator = operator
-        self._settings = settings
-
-    def __getitem__(self, name: str) -> Any:
-        source = self._operator if self._operator.properties.is_property_set(name) else self._settings
-        return getattr(source, name)
-
-    def common(self) -> dict[str, Any]:
-        """The settings that every recipe has; a random seed is drawn here, unless the caller gave a seed."""
-        given = self._operator.properties.is_property_set
-        draw = self["random_seed"] and (given("random_seed") or not given("seed"))
-        names = ("prompt", "negative_prompt", "prior", "bandwidth_start", "bandwidth_end")
-        return {
-            **{name: self[name] for name in names},
-            "preset": self["preset"].lower(),
-            "seed": random.randint(0, MAX_SEED) if draw else self["seed"],
-        }
 
 
 CLASSES = (MSD_PG_mesh, MSD_PG_texture, MSD_PG_settings)

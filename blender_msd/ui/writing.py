@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 
 import bpy
+
+from ..core.names import printable
 
 # Characters that fit into a sidebar of the usual width, without and with an icon before them.
 WRAP, WRAP_BEHIND_ICON = 36, 31
@@ -15,5 +18,11 @@ def draw_text(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None
     column = layout.column(align=True)
     column.scale_y = 0.8
     has_icon = icon != "NONE"
-    for number, line in enumerate(textwrap.wrap(text, WRAP_BEHIND_ICON if has_icon else WRAP)):
+    for number, line in enumerate(_wrap(printable(text), WRAP_BEHIND_ICON if has_icon else WRAP)):
         column.label(text=line, icon="BLANK1" if has_icon and number else icon)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines that fit, where a Chinese character is as wide as two letters."""
+    filled = "".join(f"{char}\0" if unicodedata.east_asian_width(char) in "WF" else char for char in text)
+    return [line.replace("\0", "") for line in textwrap.wrap(filled, width)]

@@ -45,7 +45,7 @@ class Guard:
             hint = "Use http://127.0.0.1:PORT."
             raise Refused(403, "host-refused", f"This server does not answer for the host {host[:80]!r}.", hint)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             raise Refused(403, "origin-refused", f"Web pages of {origin[:80]} may not use this server.")
         if path in OPEN_PATHS:
             return

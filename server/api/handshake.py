@@ -12,6 +12,7 @@ from types import TracebackType
 from server import __version__
 from server.api import API_VERSION
 from server.errors import Problem
+from server.files import write_bytes
 
 # The lock is on a byte far behind the text, because Windows hides locked bytes from other readers.
 _LOCKED_BYTE = 1 << 20
@@ -74,13 +75,7 @@ def write_server_file(data_dir: Path, host: str, port: int, token: str) -> None:
         "version": __version__,
         "api": API_VERSION,
     }
-    unfinished = data_dir / ".server.json.part"
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(said, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, data_dir / "server.json")
+    write_bytes(data_dir / "server.json", json.dumps(said).encode(), mode=0o600)
 
 
 def remove_server_file(data_dir: Path) -> None:

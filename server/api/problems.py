@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from server.api.answers import Answer
 from server.errors import BadRequest, Problem
 from server.jobs.store import Conflict, NoSuchJob
 
@@ -32,18 +34,27 @@ def status_of(problem: Problem) -> int:
     return 500
 
 
-def answer(problem: Problem) -> JSONResponse:
-    return JSONResponse({"error": problem.as_json()}, status_of(problem))
+def answer(problem: Problem) -> Answer:
+    return Answer({"error": problem.as_json()}, status_of(problem))
+
+
+def store_problem(error: sqlite3.Error) -> Problem:
+    """What SQLite said about the list of jobs, for people."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        hint = "Make room on the disk of the server's data folder, then ask again."
+        return Refused(507, "disk-full", "There is no room left for the list of jobs.", hint)
+    hint = "See that the server may write into its data folder, and start it again."
+    return Refused(503, "store-broken", f"The list of jobs cannot be used: {error}.", hint)
 
 
 def answer_every_problem(app: FastAPI) -> None:
     """Give every error of the app the same shape, those of the framework included."""
 
-    async def known(_: Request, error: Exception) -> JSONResponse:
+    async def known(_: Request, error: Exception) -> Answer:
         assert isinstance(error, Problem)
         return answer(error)
 
-    async def from_framework(request: Request, error: Exception) -> JSONResponse:
+    async def from_framework(request: Request, error: Exception) -> Answer:
         assert isinstance(error, HTTPException)
         message = f"{request.method} {request.url.path}: {error.detail}."
         return answer(
@@ -52,17 +63,23 @@ def answer_every_problem(app: FastAPI) -> None:
             )
         )
 
-    async def from_validation(_: Request, error: Exception) -> JSONResponse:
+    async def from_validation(_: Request, error: Exception) -> Answer:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return answer(BadRequest("request-invalid", f"{where}: {first['msg']}."))
+        said = first["msg"].replace("Input should", "must").replace("String should", "must")
+        return answer(BadRequest("request-invalid", f"{where} {said}."))
 
-    async def unforeseen(_: Request, error: Exception) -> JSONResponse:
+    async def from_store(_: Request, error: Exception) -> Answer:
+        assert isinstance(error, sqlite3.Error)
+        return answer(store_problem(error))
+
+    async def unforeseen(_: Request, error: Exception) -> Answer:
         said = f"The server failed: {type(error).__name__}."
         return answer(Problem("internal", said, "See the server's output for the details."))
 
     app.add_exception_handler(Problem, known)
     app.add_exception_handler(HTTPException, from_framework)
+    app.add_exception_handler(sqlite3.Error, from_store)
     app.add_exception_handler(RequestValidationError, from_validation)
     app.add_exception_handler(Exception, unforeseen)

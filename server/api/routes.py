@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from server import __version__
 from server.api import API_VERSION
+from server.api.answers import Answer
+from server.api.bodies import check_is_json, object_from
 from server.api.office import Office
 from server.api.problems import Refused
 from server.api.streaming import stream_events
-from server.errors import BadRequest
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.events import OVER
 from server.jobs.store import Conflict
@@ -24,6 +27,17 @@ from server.recipe import PRESETS, Recipe, read_recipe
 
 # A recipe is about a thousand bytes.
 BODY_LIMIT = 100_000
+# SQLite's largest whole number.
+MAX_EVENT_ID = 2**63 - 1
+
+
+def _in_digits(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch("[0-9]{1,19}", value):
+        raise PydanticCustomError("digits", "must be a whole number, in no more than 19 digits")
+    return value
+
+
+Digits = Annotated[int, BeforeValidator(_in_digits)]
 
 _MEDIA_TYPES = {
     ".npz": "application/octet-stream",
@@ -57,17 +71,18 @@ def build_routes(office: Office) -> APIRouter:
     async def submit(
         request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
     ) -> Response:
+        check_is_json(request.headers.get("content-type"))
         return await run_in_threadpool(queue_recipe, await _read_body(request), idempotency_key)
 
     def queue_recipe(body: bytes, idempotency_key: str | None) -> Response:
-        recipe = read_recipe(_object_from(body))
+        recipe = read_recipe(object_from(body))
         warnings = check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
         job, is_new = store.submit(recipe, idempotency_key, warnings)
         queue.wake()
-        return JSONResponse(job.as_json(), 201 if is_new else 200)
+        return Answer(job.as_json(), 201 if is_new else 200)
 
     @routes.get("/jobs")
-    def list_jobs(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
+    def list_jobs(limit: Annotated[Digits, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
         return {"jobs": [job.as_json() for job in store.newest(limit)]}
 
     @routes.get("/jobs/{job_id}")
@@ -88,7 +103,7 @@ def build_routes(office: Office) -> APIRouter:
         return store.get(job_id).as_json()
 
     @routes.get("/jobs/{job_id}/events")
-    def events(job_id: str, last_event_id: Annotated[int, Header(ge=0)] = 0) -> StreamingResponse:
+    def events(job_id: str, last_event_id: Annotated[Digits, Header(ge=0, le=MAX_EVENT_ID)] = 0) -> StreamingResponse:
         store.get(job_id)  # an unknown job is a 404, not an empty stream
         headers = {"Cache-Control": "no-store"}
         return StreamingResponse(
@@ -122,13 +137,3 @@ async def _read_body(request: Request) -> bytes:
             hint = "A recipe is a small JSON object; send paths, not contents."
             raise Refused(413, "body-too-large", f"The request is larger than {BODY_LIMIT} bytes.", hint)
     return body
-
-
-def _object_from(body: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest("body-invalid", "The request is not JSON.", "Send one JSON object: the recipe.") from None
-    if not isinstance(data, dict):
-        raise BadRequest("body-invalid", "The request is not a JSON object.", "Send one JSON object: the recipe.")
-    return data

@@ -19,6 +19,7 @@ from server.api.handshake import DataFolderLock, remove_server_file, write_serve
 from server.api.office import Office
 from server.api.parent import watch_parent
 from server.errors import BadRequest, Problem
+from server.jobs.devices import is_device
 
 
 class Server(uvicorn.Server):
@@ -131,7 +132,6 @@ def _is_loopback(host: str) -> bool:
 def _read_devices(device: str) -> list[str]:
     devices = device.split(",")
     for name in devices:
-        number = name.removeprefix("cuda:")
-        if name not in ("auto", "cpu", "cuda") and not (number != name and number.isdigit()):
+        if not is_device(name):
             raise BadRequest("device-unknown", f"There is no device {name!r}.", "Use auto, cpu, cuda or cuda:NUMBER.")
     return devices

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any, get_args
 
-from server.recipe import EstimatorName
+from server.arguments import field
+from server.recipe import EstimatorName, MeshRecipe, Recipe
 
 
 def add_arguments(commands: Any) -> None:
@@ -14,22 +15,39 @@ def add_arguments(commands: Any) -> None:
     subjects = bench.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=type(bench))
     mesh = subjects.add_parser("mesh", help="from a field to files, phase by phase, without evaluating the field")
     mesh.add_argument("--shape", default="duck", help="a known object (default: duck)")
-    mesh.add_argument("--faces", type=int, default=20_000, help="face budget (default: 20000)")
-    mesh.add_argument("--texture-size", type=int, default=1024, metavar="N", help="side of the maps (default: 1024)")
+    mesh.add_argument("--faces", type=field(MeshRecipe, "faces"), default=20_000, help="face budget (default: 20000)")
+    mesh.add_argument(
+        "--texture-size",
+        type=field(MeshRecipe, "texture_size"),
+        default=1024,
+        metavar="N",
+        help="side of the maps (default: 1024)",
+    )
     mesh.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     mesh.set_defaults(run=_mesh)
 
-    field = subjects.add_parser("field", help="points a second of the radiance field, and the parts of a training step")
-    _add_prior(field)
-    field.add_argument("--steps", type=int, default=100, help="of the timed optimisation (default: 100)")
-    field.add_argument("--render-size", type=int, help="pixels per side (default: 64, or fewer for a smaller prior)")
-    field.set_defaults(run=_field)
+    rates = subjects.add_parser("field", help="points a second of the radiance field, and the parts of a training step")
+    _add_prior(rates)
+    rates.add_argument(
+        "--steps", type=field(Recipe, "steps"), default=100, help="of the timed optimisation (default: 100)"
+    )
+    rates.add_argument(
+        "--render-size",
+        type=field(Recipe, "render_size"),
+        help="pixels per side (default: 64, or fewer for a smaller prior)",
+    )
+    rates.set_defaults(run=_field)
 
     step = subjects.add_parser("step", help="a whole training step beside its bare denoiser calls, and its memory")
     _add_prior(step)
-    step.add_argument("--steps", type=int, default=10, help="timed at each size (default: 10)")
+    step.add_argument("--steps", type=field(Recipe, "steps"), default=10, help="timed at each size (default: 10)")
     step.add_argument(
-        "--sizes", type=int, nargs="+", default=[64, 512], metavar="N", help="pixels per side (default: 64 512)"
+        "--sizes",
+        type=field(Recipe, "render_size"),
+        nargs="+",
+        default=[64, 512],
+        metavar="N",
+        help="pixels per side (default: 64 512)",
     )
     step.add_argument("--estimator", choices=get_args(EstimatorName), help="of the mean shift (default: the prior's)")
     step.set_defaults(run=_step)
@@ -41,7 +59,7 @@ def add_arguments(commands: Any) -> None:
 
 def _add_prior(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
-    parser.add_argument("--prompt", default="a yellow duck")
+    parser.add_argument("--prompt", type=field(Recipe, "prompt"), default="a yellow duck")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
 

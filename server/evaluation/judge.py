@@ -11,10 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from server.errors import BadRequest
+from server.files import write_bytes
 from server.priors.captions import COLOURS, KINDS, PATTERNS, Caption, usual_second
 from server.priors.embedded.captions_table import (
     CaptionTable,
@@ -25,6 +28,7 @@ from server.priors.embedded.captions_table import (
 )
 from server.priors.embedded.pictures import PictureBank, fingerprint
 from server.priors.embedded.wording import build_tokenizer
+from server.priors.finite import check_finite
 
 NAMES = (*KINDS, *PATTERNS)
 HUES = tuple(COLOURS)
@@ -98,14 +102,30 @@ def trained_judge(cache: Path, steps: int = STEPS, on_step: Callable[[], object]
     bank = PictureBank(cache, 64, VIEWS, WINDOWS, torch.device("cpu"))
     path = cache / f"judge-{steps}-{bank.version}-{fingerprint(Judge, _stage, train_judge, answer_of)}.safetensors"
     if path.exists():
-        judge = Judge()
-        load_model(judge, path)
+        judge = read_judge(path)
         for _ in range(steps):
             on_step()
     else:
         judge = train_judge(bank, steps, on_step=on_step)
-        save_model(judge, str(path))
+        write_bytes(path, save(judge.state_dict()))
     return judge.eval().requires_grad_(False)
+
+
+def read_judge(path: Path) -> Judge:
+    """A judge that was kept.
+
+    Raises:
+        BadRequest: "prior-broken" when the file is damaged.
+    """
+    judge = Judge()
+    try:
+        load_model(judge, path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        said = str(error).splitlines()[-1].strip()
+        message = f"{path}: the judge that was kept there cannot be read ({said})."
+        raise BadRequest("prior-broken", message, "Delete the file: the judge is trained anew then.") from None
+    check_finite(judge, f"{path}: the judge that was kept there")
+    return judge
 
 
 def train_judge(

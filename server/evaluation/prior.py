@@ -16,6 +16,7 @@ from torch import Tensor
 from server.evaluation.camera_use import camera_use, planned_rows
 from server.evaluation.judge import HUES, IGNORED, NAMES, STEPS, Judge, answer_of, examine_judge, trained_judge
 from server.guidance.schedules import karras_grid
+from server.out_files import noted
 from server.priors.captions import COLOURS, KINDS, PATTERNS, Caption
 from server.priors.card import CameraLaw
 from server.priors.catalogue import load_prior
@@ -99,12 +100,14 @@ def evaluate_prior(
         "groups": {"objects" | "pictures" | "surfaces": the same four}, "camera": rows of `camera_use`,
         "right_over_exact", "gain" (their means), "judge": {"kind_accuracy", "colour_accuracy"} on renders that it was
         not trained on, "samples", "missed": {caption: what was seen instead}, "failed": the gates that do not hold;
-        every group has to pass by itself}. A surface's colours are right when both are.
+        every group has to pass by itself, "warnings": sentences about pictures that could not be written}. A
+        surface's colours are right when both are.
     """
     prior = load_prior(name, device)
     judge = trained_judge(cache, judge_steps, on_step)
     generator = torch.Generator().manual_seed(seed)
     groups, hits = {}, []
+    warnings: list[str] = []
     for group, asked in questions(repeats).items():
         found, drawn = [], []
         for question in asked:
@@ -113,8 +116,9 @@ def evaluate_prior(
             drawn.append(images[:1])
             on_step()
         if pictures is not None:
-            pictures.mkdir(parents=True, exist_ok=True)
-            save_grid(torch.cat(drawn), 12, pictures / f"{group}.png")
+            with noted(warnings):
+                pictures.mkdir(parents=True, exist_ok=True)
+                save_grid(torch.cat(drawn), 12, pictures / f"{group}.png")
         groups[group] = accuracies(found)
         hits += found
     camera = camera_use(prior, on_row=on_step)
@@ -131,6 +135,7 @@ def evaluate_prior(
         "samples": len(hits),
         "missed": {hit.asked: hit.seen for hit in hits if not (hit.name and hit.colour)},
         "failed": failed,
+        "warnings": warnings,
     }
 
 

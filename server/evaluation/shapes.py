@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -30,6 +31,7 @@ from server.meshing.export import Placement, read_npz, read_texture
 from server.meshing.fields import Bools, Floats, Triangles, from_torch
 from server.meshing.surface import extract_surface
 from server.meshing.turntable import turntable
+from server.out_files import noted
 from server.priors.captions import KINDS, Caption, read_caption
 from server.priors.catalogue import load_prior
 from server.priors.procedural.shapes import signed_distance
@@ -115,6 +117,7 @@ def evaluate_shapes(
                    cleaning, smoothing, reduction and baking, as "unfinished_volume_iou", ...}],
          "means": {method: {measure: mean over prompts and seeds}},
          "finishing_cost": {method: mean volume IoU that finishing lost},
+         "warnings": sentences about pictures that could not be written,
          "spread": {method: {measure: standard deviation over seeds of the mean over prompts}}, with several seeds}
 
     Raises:
@@ -122,7 +125,7 @@ def evaluate_shapes(
     """
     if prompts is None:
         prompts = [Caption("mesh", name, kind.colour).text() for name, kind in KINDS.items()]
-    captions = {prompt: read_caption(prompt, "mesh") for prompt in prompts}
+    captions = {prompt: read_caption(prompt, "mesh", "This evaluation") for prompt in prompts}
     planned = [
         (method, _recipe(prompt, seed, method, prior, settings or {}))
         for method in methods
@@ -131,6 +134,7 @@ def evaluate_shapes(
     ]
     model = load_prior(prior, device)
     rows = []
+    warnings: list[str] = []
     for method, asked in planned:
         recipe = asked if calls is None else within_budget(asked, model.card, calls)
         with tempfile.TemporaryDirectory() as name:
@@ -154,15 +158,17 @@ def evaluate_shapes(
         }
         rows.append(row)
         if pictures is not None:
-            pictures.mkdir(parents=True, exist_ok=True)
-            picture = pictures / f"{recipe.prompt.replace(' ', '-')}-{method}-{recipe.seed}.png"
-            turntable(mesh, picture, texture=texture)
+            name = re.sub(r"\W+", "-", recipe.prompt).strip("-")[:100]
+            with noted(warnings):
+                pictures.mkdir(parents=True, exist_ok=True)
+                turntable(mesh, pictures / f"{name}-{method}-{recipe.seed}.png", texture=texture)
         on_row(row)
     means = {method: _means(rows, method) for method in methods}
     result: dict[str, Any] = {
         "rows": rows,
         "means": means,
         "finishing_cost": {method: _finishing_cost(means[method]) for method in methods},
+        "warnings": warnings,
     }
     if len(seeds) > 1:
         result["spread"] = {method: _spread(rows, method) for method in methods}

@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-from server.out_files import check_suffix
+from server.arguments import field, whole
+from server.out_files import check_folder, check_suffix, check_targets
+from server.paths import path_argument
 from server.priors.captions import PATTERNS
-from server.recipe import Preset
+from server.recipe import NoiseName, Preset, Recipe, TextureRecipe
 
 
 def add_textures(subjects: Any) -> None:
@@ -20,9 +22,9 @@ def add_textures(subjects: Any) -> None:
     textures.add_argument(
         "--patterns", nargs="+", default=patterns, choices=patterns, metavar="PATTERN", help="default: all twelve"
     )
-    textures.add_argument("--pairs", type=int, default=6, choices=range(1, 7), help="of colours, for each pattern")
-    textures.add_argument("--seeds", type=int, default=3, help="how many seeds (default 3)")
-    textures.add_argument("--seed", type=int, default=0, help="the first of them")
+    textures.add_argument("--pairs", type=whole(1, 6), default=6, help="of colours, for each pattern")
+    textures.add_argument("--seeds", type=whole(1, 1000), default=3, help="how many seeds (default 3)")
+    textures.add_argument("--seed", type=field(Recipe, "seed"), default=0, help="the first of them")
     textures.add_argument(
         "--presets",
         nargs="+",
@@ -35,14 +37,22 @@ def add_textures(subjects: Any) -> None:
         "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
     )
     textures.add_argument(
-        "--noise", nargs="+", default=[None], choices=("fresh", "attached"), help="default: the prior's own"
+        "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
-    textures.add_argument("--calls", type=int, help="denoiser calls of every run, in place of the preset's steps")
-    textures.add_argument("--size", type=int, default=256, help="pixels per side (default 256)")
-    textures.add_argument("--pictures", type=Path, help="folder for all textures, and for sheets of them")
-    textures.add_argument("--out", type=Path, help="keep rows in this .json file; the same command goes on from there")
+    textures.add_argument(
+        "--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of the preset's steps"
+    )
+    textures.add_argument(
+        "--size", type=field(TextureRecipe, "width"), default=256, help="pixels per side (default 256)"
+    )
+    textures.add_argument("--pictures", type=path_argument, help="folder for all textures, and for sheets of them")
+    textures.add_argument(
+        "--out", type=path_argument, help="keep rows in this .json file; the same command goes on from there"
+    )
     cache = Path(".cache/prior-data")
-    textures.add_argument("--cache", type=Path, default=cache, help="folder of the judge and of the rendered layers")
+    textures.add_argument(
+        "--cache", type=path_argument, default=cache, help="folder of the judge and of the rendered layers"
+    )
     textures.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     interrupted = "Interrupted. With --out, the same command goes on from about here."
     textures.set_defaults(run=_textures, interrupted=interrupted)
@@ -60,6 +70,10 @@ def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
 
     if args.out is not None:
         check_suffix(args.out, (".json",))
+        check_targets(args.out)
+    for folder in (args.pictures, args.cache):
+        if folder is not None:
+            check_folder(folder)
     use_half_of_the_cores()
     seeds = range(args.seed, args.seed + args.seeds)
     runs = plan_runs(args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)

@@ -54,16 +54,16 @@ class Convergence:
             return {}
         return {"mean": self._mean, "counts": torch.tensor([self._updates, self._below])}
 
-    def restore(self, state: dict[str, Tensor], device: torch.device) -> None:
-        """Remember what `state` says."""
-        self._mean = state["mean"].to(device) if state else None
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Remember what `state`, from any device, says."""
+        self._mean = state.get("mean")
         self._updates, self._below = (int(count) for count in state["counts"]) if state else (0, 0)
 
     def update(self, shift: Tensor, bandwidth: float) -> bool:
         """Take the newest m = target - x [B, ...]; True once converged. `q` holds the current value."""
         scaled = shift.detach() / bandwidth
         value = torch.tensor([[scaled_shift_norm(scaled, 1.0)]]) if self._average == "norm" else scaled
-        self._mean = torch.zeros_like(value) if self._mean is None else self._mean
+        self._mean = torch.zeros_like(value) if self._mean is None else self._mean.to(value.device)
         self._mean = self._momentum * self._mean + (1 - self._momentum) * value
         self._updates += 1
         # The running average starts at zero; without this the first updates would look converged.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from server.files import replaced
 from server.jobs.events import LIVE_FILES_KEPT
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -39,10 +39,8 @@ class LiveFiles:
         """The name of the next file, and the file to fill; it is seen either whole or not at all."""
         self._written += 1
         name = self._name(self._written)
-        unfinished = self._folder / f".{name}.part"
-        with unfinished.open("wb") as file:
+        with replaced(self._folder / name) as file:
             yield name, file
-        os.replace(unfinished, self._folder / name)
         if self._written > LIVE_FILES_KEPT:
             (self._folder / self._name(self._written - LIVE_FILES_KEPT)).unlink(missing_ok=True)
 

@@ -100,5 +100,5 @@ def exit_in_words(code: int) -> str:
 def _environment() -> dict[str, str]:
     root = str(Path(server.__file__).parents[1])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-    # Waiting threads that spin would take the cores Blender draws with.
-    return {**os.environ, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE"}
+    # What it writes into its log is read as UTF-8.
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}

@@ -278,11 +278,11 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:  # a full disk has rolled it back already
                     self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _write_event(self, job_id: str, name: str, data: dict[str, Any]) -> int:
         self._db.execute("UPDATE jobs SET last_event = last_event + 1 WHERE id = ?", [job_id])

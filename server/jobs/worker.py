@@ -18,6 +18,7 @@ end of the process. torch is imported here and nowhere above.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import json
 import os
@@ -32,8 +33,10 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 
-from server.errors import BadRequest, Cancelled, Problem
+from server.console import prepare_console
+from server.errors import BadRequest, Cancelled, Problem, disk_problem
 from server.jobs.artifacts import LiveFiles
+from server.jobs.devices import is_device
 from server.jobs.events import LIVE_FILES
 from server.recipe import read_recipe
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
@@ -124,8 +127,18 @@ class Reporter:
         self._answers = answers
         self._meshes = LiveFiles(folder, LIVE_FILES["preview_mesh"])
         self._images = LiveFiles(folder, LIVE_FILES["preview_image"])
+        self._unsaved = False
 
     def __call__(self, event: Event) -> None:
+        """Previews that cannot be written are missed, and said once: the job is worth more."""
+        try:
+            self._tell(event)
+        except OSError as error:
+            if not self._unsaved:
+                self._send("log", asdict(Log("warning", f"{disk_problem(error).message} Previews are missing.")))
+            self._unsaved = True
+
+    def _tell(self, event: Event) -> None:
         if isinstance(event, Progress):
             self._send("progress", asdict(event))
         elif isinstance(event, Log):
@@ -184,6 +197,10 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         answers.send("cancelled", job=job_id)
     except Problem as problem:
         answers.send("failed", job=job_id, error=problem.as_json(), fatal=False)
+    except OSError as error:
+        traceback.print_exc()
+        disk = disk_problem(error, safe="Submit the recipe again: it goes on from where it was.")
+        answers.send("failed", job=job_id, error=disk.as_json(), fatal=False)
     except Exception as error:
         traceback.print_exc()
         answers.send("failed", job=job_id, error=_unforeseen(error), fatal=_is_device_lost(error))
@@ -214,7 +231,8 @@ def choose_device(wanted: str) -> str:
 
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted.startswith("cuda") and not torch.cuda.is_available():
+    number = int(wanted.partition(":")[2] or 0) if wanted.startswith("cuda") else -1
+    if number >= torch.cuda.device_count():
         hint = "Use --device cpu, or install a CUDA build of torch and a driver for it."
         raise BadRequest("device-unavailable", f"torch cannot use {wanted} here.", hint)
     return wanted
@@ -248,16 +266,31 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m server.jobs.worker", usage=argparse.SUPPRESS)
+    parser.add_argument("device", type=_device, metavar="DEVICE", help="auto, cpu, cuda or cuda:NUMBER")
+    parser.add_argument("--low-vram", action="store_true")
+    return parser.parse_args()
+
+
+def _device(name: str) -> str:
+    if not is_device(name):
+        raise argparse.ArgumentTypeError(f"there is no device {name!r}; it is auto, cpu, cuda or cuda:NUMBER")
+    return name
+
+
 def main() -> None:
+    arguments = _arguments()
     _die_with_parent()
+    prepare_console()
     answers = Answers(_keep_stdout_for_answers())
     # Ctrl+C in a terminal reaches the whole process group; the server decides what happens to the worker.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders = Orders(sys.stdin)
     try:
-        device = choose_device(sys.argv[1])
+        device = choose_device(arguments.device)
         answers.send("ready", facts=_facts(device))
-        priors = PriorShelf(device, low_vram="--low-vram" in sys.argv[2:])
+        priors = PriorShelf(device, arguments.low_vram)
         while True:
             make(*orders.next_job(), priors, answers)
     except Problem as problem:
@@ -275,6 +308,9 @@ def _facts(device: str) -> dict[str, Any]:
     from server.studio.threads import use_half_of_the_cores
 
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
+    if ":" in device:
+        # tiny-cuda-nn allocates on the current device, whichever its input is on.
+        torch.cuda.set_device(device)
     threads = use_half_of_the_cores()
     return {"device": device, "name": name, "torch": torch.__version__, "threads": threads, "pid": os.getpid()}
 

@@ -15,11 +15,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from server.arguments import Pair, field, real, whole
 from server.errors import BadRequest
+from server.lab.limits import FARTHEST, WIDEST
 from server.lab.report import TABLE1, TABLE2, Column, as_text, show
+from server.out_files import check_folder, check_targets, save_results
+from server.paths import path_argument
+from server.recipe import Recipe
 
 MAIN_DENSITIES = ("fractal", "spiral", "pinwheel")
 Result = dict[str, Any]
+
+_BANDWIDTH = real(1 / WIDEST, WIDEST)
+_POINT = Pair(real(-FARTHEST, FARTHEST), "X,Y")
+_INTERVAL = Pair(real(0, WIDEST), "LO,HI")
 
 
 def add_arguments(commands: Any) -> None:
@@ -27,20 +36,22 @@ def add_arguments(commands: Any) -> None:
     lab = commands.add_parser("lab", help="the paper's experiments on densities in the plane")
     tools = lab.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT", parser_class=type(lab))
 
-    field = tools.add_parser("field", help="one estimator at given points, beside the closed forms")
+    one = tools.add_parser("field", help="one estimator at given points, beside the closed forms")
     # A point such as -0.5,0.2 is an argument, not an option.
-    field._negative_number_matcher = re.compile(r"^-[\d.]")
-    field.add_argument("--density", default="fractal")
-    field.add_argument("--estimator", default="tweedie")
-    field.add_argument("--bandwidth", type=_number, default=0.2, metavar="L")
-    field.add_argument("--interval", type=_point, metavar="LO,HI", help="kernel interval of the paper's, in bandwidths")
-    field.add_argument("--at", type=_point, required=True, nargs="+", metavar="X,Y")
-    _add_common(field)
-    field.set_defaults(run=_field)
+    one._negative_number_matcher = re.compile(r"^-[\d.]")
+    one.add_argument("--density", default="fractal")
+    one.add_argument("--estimator", default="tweedie")
+    one.add_argument("--bandwidth", type=_BANDWIDTH, default=0.2, metavar="L")
+    one.add_argument(
+        "--interval", type=_INTERVAL, metavar="LO,HI", help="kernel interval of the paper's, in bandwidths"
+    )
+    one.add_argument("--at", type=_POINT, required=True, nargs="+", metavar="X,Y")
+    _add_common(one)
+    one.set_defaults(run=_field)
 
     table1 = tools.add_parser("table1", help="efficiency of the estimators (Eq. 17)")
     _add_densities(table1)
-    table1.add_argument("--bandwidth", type=_number, default=0.2, metavar="L")
+    table1.add_argument("--bandwidth", type=_BANDWIDTH, default=0.2, metavar="L")
     _add_common(table1, seeds=1, out=True)
     table1.set_defaults(run=_table1)
 
@@ -49,7 +60,7 @@ def add_arguments(commands: Any) -> None:
     table2.add_argument("--denoiser", nargs="+", choices=("ideal", "learned"), default=["ideal", "learned"])
     table2.add_argument("--method", nargs="+", default=None, help="default: all")
     table2.add_argument(
-        "--weights", type=Path, help="folder of networks trained by `lab train` (default: the package's)"
+        "--weights", type=path_argument, help="folder of networks trained by `lab train` (default: the package's)"
     )
     _add_common(table2, seeds=1, out=True)
     table2.set_defaults(run=_table2)
@@ -71,8 +82,8 @@ def add_arguments(commands: Any) -> None:
 
     train = tools.add_parser("train", help="train the small network of a density")
     train.add_argument("--density", default="fractal")
-    train.add_argument("--iterations", type=int, default=4096)
-    train.add_argument("--weights", type=Path, help="where to write them (default: OUT/DENSITY.safetensors)")
+    train.add_argument("--iterations", type=whole(1, 10**7), default=4096)
+    train.add_argument("--weights", type=path_argument, help="where to write them (default: OUT/DENSITY.safetensors)")
     _add_common(train, out=True)
     train.set_defaults(run=_train)
 
@@ -87,26 +98,15 @@ def _add_densities(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser, seeds: int | None = None, out: bool = False) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=field(Recipe, "seed"), default=0)
     if seeds is not None:
-        parser.add_argument("--seeds", type=int, default=seeds, metavar="N", help=f"how many seeds (default {seeds})")
+        parser.add_argument(
+            "--seeds", type=whole(1, 1000), default=seeds, metavar="N", help=f"how many seeds (default {seeds})"
+        )
     if out:
-        parser.add_argument("--out", type=Path, default=Path("out/lab"), help="folder for JSON and PNG (out/lab)")
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
-def _point(text: str) -> tuple[float, float]:
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a point is X,Y, not {text!r}") from None
-    return x, y
+        parser.add_argument(
+            "--out", type=path_argument, default=Path("out/lab"), help="folder for JSON and PNG (out/lab)"
+        )
 
 
 class _Bar:
@@ -136,21 +136,15 @@ def _check(args: argparse.Namespace) -> None:
         BadRequest
     """
     from server.lab.densities import density
-    from server.lab.field import check_bandwidth
 
     for name in getattr(args, "densities", None) or [getattr(args, "density", "fractal")]:
         density(name)
-    if hasattr(args, "bandwidth"):
-        check_bandwidth(args.bandwidth)
-    if getattr(args, "seeds", 1) < 1:
-        raise BadRequest("seeds-invalid", "--seeds must be at least 1.")
-    if not 0 <= args.seed < 2**31:
-        raise BadRequest("seed-invalid", "--seed must be between 0 and 2147483647.")
+    if hasattr(args, "out"):
+        check_folder(args.out)
 
 
 def _save(args: argparse.Namespace, name: str, result: Result) -> None:
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    save_results({args.out / f"{name}.json": f"{json.dumps(result, indent=1)}\n".encode()})
 
 
 def _answer(args: argparse.Namespace, result: Result, columns: Sequence[Column]) -> Result | None:
@@ -264,15 +258,14 @@ def _train(args: argparse.Namespace) -> Result | None:
     from server.lab.learned import save_weights, score_errors, train
 
     _check(args)
-    if args.iterations < 1:
-        raise BadRequest("iterations-invalid", "--iterations must be at least 1.")
+    path = args.weights or args.out / f"{args.density}.safetensors"
+    check_targets(path)
     mixture = density(args.density)
     generator = torch.Generator().manual_seed(args.seed)
     started = time.monotonic()
     with _Bar(args.iterations, f"train {args.density}") as bar:
         network = train(mixture, generator, args.iterations, on_step=lambda step, loss: bar.step(f"loss {loss:.4f}"))
     seconds = time.monotonic() - started
-    path = args.weights or args.out / f"{args.density}.safetensors"
     save_weights(network, path)
     rows = []
     for sigma in (0.01, 0.05, 0.2, 1.0):

@@ -13,11 +13,8 @@ from server.guidance.estimate import Estimator
 from server.guidance.mean_shift import Paper
 from server.guidance.noise import Fresh
 from server.lab.densities import density
+from server.lab.limits import FARTHEST, WIDEST
 from server.lab.methods import ESTIMATORS
-
-# Beyond these, squares overflow or lose every digit; the densities lie within 2 of the origin.
-_FAR = 1e6
-_WIDE = 1e12
 
 
 def field(
@@ -50,8 +47,8 @@ def field(
             f"Choose one of: {', '.join(ESTIMATORS)}.",
         )
     check_bandwidth(bandwidth)
-    if not all(abs(value) <= _FAR for point in points for value in point):
-        raise BadRequest("point-invalid", f"Points must have finite coordinates, at most {_FAR:g} in size.")
+    if not all(abs(value) <= FARTHEST for point in points for value in point):
+        raise BadRequest("point-invalid", f"Points must have finite coordinates, at most {FARTHEST:g} in size.")
     x = torch.tensor(points, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     estimator = ESTIMATORS[estimator_name]
@@ -89,9 +86,9 @@ def _limited(name: str, estimator: Estimator, interval: tuple[float, float]) -> 
 
 def check_bandwidth(bandwidth: float) -> None:
     """Raises BadRequest, code "bandwidth-invalid", unless it is positive and its square is representable."""
-    if not 1 / _WIDE <= bandwidth <= _WIDE:
+    if not 1 / WIDEST <= bandwidth <= WIDEST:
         raise BadRequest(
             "bandwidth-invalid",
             f"The bandwidth must be positive and finite, not {bandwidth:g}.",
-            f"Densities here are about 1 wide; anything from {1 / _WIDE:g} to {_WIDE:g} is accepted.",
+            f"Densities here are about 1 wide; anything from {1 / WIDEST:g} to {WIDEST:g} is accepted.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from server.files import write_bytes
 from server.lab.densities import density
 from server.lab.landscape import BOX, Landscape
 from server.lab.variance import EXAMPLES, draws_at
@@ -57,6 +59,12 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=160, facecolor="white", layout="constrained")
 
 
+def _save(figure: Figure, path: Path) -> None:
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    write_bytes(path, drawn.getbuffer())
+
+
 def _plain(axes: Axes, title: str = "") -> None:
     axes.set_xticks([])
     axes.set_yticks([])
@@ -94,7 +102,7 @@ def draw_samples(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> N
         note = f"NLL {row['nll']:.2f}   P {row['precision']:.2f}   R {row['recall']:.2f}"
         axes.set_xlabel(note + (f"\n{outside} points outside" if outside else ""), fontsize=7.5, color=_INK)
     figure.suptitle(title, fontsize=11, color=_INK)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def draw_landscapes(
@@ -122,7 +130,7 @@ def draw_landscapes(
     for axes in panels[len(rows) :]:
         axes.set_visible(False)
     figure.suptitle("Landscapes reconstructed from gradients; dots are true samples", fontsize=11, color=_INK)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def draw_efficiency(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -153,7 +161,7 @@ def draw_efficiency(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         Line2D([], [], color="#d81b60", linewidth=2.2, label="printed in the paper"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def draw_quality(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -185,7 +193,7 @@ def draw_quality(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     handles = [Line2D([], [], marker="o", linestyle="", color=COLOURS[m], label=LABELS[m]) for m in methods]
     handles.append(Line2D([], [], marker="o", linestyle="", mfc="white", color=_INK, label="precision < 0.9"))
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=7.5, frameon=False)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def draw_variance(density_name: str, rows: Sequence[Mapping[str, Any]], path: Path, seed: int) -> None:
@@ -220,4 +228,4 @@ def draw_variance(density_name: str, rows: Sequence[Mapping[str, Any]], path: Pa
     axes.tick_params(labelsize=8)
     axes.grid(color="#e3e6ea", linewidth=0.6)
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.savefig(path)
+    _save(figure, path)

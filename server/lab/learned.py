@@ -13,10 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from server.errors import BadRequest, JobFailed
+from server.out_files import save_results
 from server.priors.mixture import GaussianMixture
 
 # Standard deviation that the inputs are scaled by.
@@ -118,8 +119,9 @@ def score_errors(network: LearnedDensity, mixture: GaussianMixture, points: Tens
 
 
 def save_weights(network: LearnedDensity, path: Path) -> None:
+    """Replace `path`, or keep the weights elsewhere. Raises JobFailed, as server.out_files.save_results."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
+    save_results({path: save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})})
 
 
 def load_weights(density: str, path: Path | None = None) -> LearnedDensity:

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
+from server.files import replaced, write_bytes
 from server.meshing.baking import Texture
 from server.meshing.fields import Floats, Triangles
-from server.meshing.tangents import smooth_normals, split_at_seams
+from server.meshing.gltf import GltfFile
+from server.meshing.names import label
+from server.meshing.tangents import corner_tangents, handedness, smooth_normals, split_at_seams
+from server.png import write_png
+from server.recipe import Recipe
 from server.studio.events import MeshArrays
 
 ROUGHNESS = 0.7
@@ -73,7 +77,7 @@ def write_npz(mesh: MeshArrays, path: Path, texture: Texture | None = None) -> N
     arrays: dict[str, Any] = {"position": mesh.position, "triangle": mesh.triangle, "colour": mesh.colour}
     if texture is not None:
         arrays["uv"] = texture.uv
-    with open(path, "wb") as file:
+    with replaced(path) as file:
         np.savez(file, **arrays)
 
 
@@ -94,46 +98,45 @@ def read_texture(npz: Path, albedo: Path, normal: Path) -> Texture | None:
 
 def write_maps(texture: Texture, albedo: Path, normal: Path) -> None:
     """The two pictures as PNG files."""
-    Image.fromarray(texture.albedo).save(albedo)
-    Image.fromarray(texture.normal).save(normal)
+    write_png(albedo, texture.albedo)
+    write_png(normal, texture.normal)
 
 
-def write_glb(mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture | None = None) -> None:
-    """Binary glTF 2.0: Y up, a rough dielectric material.
+def write_glb(
+    mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture | None = None, made_from: Recipe | None = None
+) -> None:
+    """Binary glTF 2.0: Y up, a rough dielectric material, everything in it named `name`, as far as names go.
 
     With a texture, its maps are embedded, and vertices are split where it has seams; without one, colours are at the
     vertices, in linear light as the format demands.
+
+    Args:
+        made_from: kept in the file, as `asset.extras.recipe`.
     """
-    material = trimesh.visual.material.PBRMaterial(
-        name=name, baseColorFactor=[255, 255, 255, 255], metallicFactor=0.0, roughnessFactor=ROUGHNESS
-    )
+    name, file = label(name), GltfFile()
     normals = smooth_normals(mesh.position, mesh.triangle)
+    material: dict[str, Any] = {"pbrMetallicRoughness": {"metallicFactor": 0, "roughnessFactor": ROUGHNESS}}
+
+    def shape(position: Floats, normal: Floats) -> dict[str, int]:
+        return {"POSITION": file.vertices(y_up(position), bounded=True), "NORMAL": file.vertices(y_up(normal))}
+
     if texture is None:
-        body = trimesh.Trimesh(
-            y_up(mesh.position),
-            mesh.triangle,
-            vertex_normals=y_up(normals),
-            visual=trimesh.visual.TextureVisuals(material=material),
-            vertex_attributes={"_LINEAR": linear_from_srgb(mesh.colour)},
-            process=False,
-        )
-        rename = _name_colours
+        triangles = mesh.triangle
+        attributes = shape(mesh.position, normals)
+        attributes["COLOR_0"] = file.vertices(linear_from_srgb(mesh.colour))
     else:
-        material.baseColorTexture = Image.fromarray(texture.albedo)
-        material.normalTexture = Image.fromarray(texture.normal)
         corner, triangles = split_at_seams(mesh.triangle, texture.uv)
         vertex = mesh.triangle.reshape(-1)[corner]
-        body = trimesh.Trimesh(
-            y_up(mesh.position[vertex]),
-            triangles,
-            vertex_normals=y_up(normals[vertex]),
-            visual=trimesh.visual.TextureVisuals(uv=texture.uv.reshape(-1, 2)[corner], material=material),
-            process=False,
-        )
-        rename = None
-    scene = trimesh.Scene()
-    scene.add_geometry(body, node_name=name, geom_name=name)
-    path.write_bytes(trimesh.exchange.gltf.export_glb(scene, include_normals=True, tree_postprocessor=rename))
+        attributes = shape(mesh.position[vertex], normals[vertex])
+        tangents = corner_tangents(mesh.position, normals, mesh.triangle, texture.uv).reshape(-1, 3)[corner]
+        sign = handedness(texture.uv)[corner // 3, None]
+        attributes["TANGENT"] = file.vertices(np.concatenate([y_up(tangents), sign], 1))
+        # The format's v grows downward.
+        attributes["TEXCOORD_0"] = file.vertices(texture.uv.reshape(-1, 2)[corner] * (1, -1) + (0, 1))
+        material["pbrMetallicRoughness"]["baseColorTexture"] = file.texture(texture.albedo, f"{name} albedo")
+        material["normalTexture"] = file.texture(texture.normal, f"{name} normal")
+    extras = {} if made_from is None else {"recipe": made_from.model_dump()}
+    write_bytes(path, file.as_bytes(name, attributes, file.triangles(triangles), material, extras))
 
 
 def y_up(vectors: Floats) -> Floats:
@@ -148,11 +151,3 @@ def linear_from_srgb(colour: NDArray[np.uint8]) -> Floats:
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     linear[:, 3] = value[:, 3]
     return linear.astype(np.float32)
-
-
-def _name_colours(tree: dict[str, Any]) -> None:
-    # trimesh writes its own vertex colours as 8-bit integers, too coarse for dark colours in linear light; as a custom
-    # attribute they are floats, and only the name has to change.
-    for mesh in tree["meshes"]:
-        for primitive in mesh["primitives"]:
-            primitive["attributes"]["COLOR_0"] = primitive["attributes"].pop("_LINEAR")

@@ -61,7 +61,9 @@ def handedness(uv: Floats) -> Floats:
 
 
 def corner_tangents(vertices: Floats, normals: Floats, triangles: Triangles, uv: Floats) -> Floats:
-    """Tangents float32 [F, 3, 3] at the faces' corners: the direction on the surface in which u grows.
+    """Unit tangents float32 [F, 3, 3] at the faces' corners: the direction on the surface in which u grows.
+
+    Any direction along the surface where faces have no area on the texture, or cancel out.
 
     Args:
         normals: [V, 3], of `smooth_normals`.
@@ -77,7 +79,13 @@ def corner_tangents(vertices: Floats, normals: Floats, triangles: Triangles, uv:
     along /= np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-30)
     weighted = along * corner_angles(vertices, triangles)[:, :, None]
     first, split = split_at_seams(triangles, uv)
-    return unit(_sum_at(split.ravel(), weighted.reshape(-1, 3), len(first)), (1.0, 0.0, 0.0))[split]
+    summed = _sum_at(split.ravel(), weighted.reshape(-1, 3), len(first))
+    return unit(summed, _across(normals[triangles.ravel()[first]]))[split]
+
+
+def _across(normals: Floats) -> Floats:
+    """Unit vectors [N, 3] at right angles to unit vectors [N, 3]."""
+    return unit(np.cross(np.eye(3)[np.abs(normals).argmin(1)], normals))
 
 
 def to_tangent_space(wanted: Floats, normal: Floats, tangent: Floats, sign: Floats) -> Floats:
@@ -102,7 +110,7 @@ def _sum_at(index: Triangles, values: Floats, count: int) -> Floats:
     return np.stack([np.bincount(index, values[:, axis], count) for axis in range(3)], -1)
 
 
-def unit(vectors: Floats, otherwise: tuple[float, float, float] = (0.0, 0.0, 1.0)) -> Floats:
-    """Vectors [N, 3] divided by their lengths, float32; `otherwise` where there is no length."""
+def unit(vectors: Floats, otherwise: Floats | tuple[float, float, float] = (0.0, 0.0, 1.0)) -> Floats:
+    """Vectors [N, 3] divided by their lengths, float32; `otherwise` ([N, 3] or one) where there is no length."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.where(length > 1e-20, vectors / np.maximum(length, 1e-20), otherwise).astype(np.float32)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from server.meshing.baking import Texture
 from server.meshing.export import Placement
 from server.meshing.fields import Floats
 from server.meshing.rasterise import Hits, rasterise
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals
+from server.png import write_png
 from server.priors.views import Views
 from server.studio.events import MeshArrays
 
@@ -45,7 +45,7 @@ def turntable(
     for i, picture in enumerate(pictures):
         top, left = i // PER_ROW * size, i % PER_ROW * size
         sheet[top : top + size, left : left + size] = picture
-    Image.fromarray(sheet).save(path)
+    write_png(path, sheet)
 
 
 def render(

@@ -64,7 +64,7 @@ def _in_a_process(
         np.savez(source, vertices=vertices, triangles=triangles)
         # -P keeps this folder off the module path, where its files would hide others of the same name.
         command = [sys.executable, "-P", str(CHARTS), str(source), str(target), str(limit_s + 5)]
-        with (Path(folder) / "errors.txt").open("w+") as errors:
+        with (Path(folder) / "errors.txt").open("w+", encoding="utf-8", errors="replace") as errors:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
             try:
                 ended = _wait(process, should_stop, limit_s)

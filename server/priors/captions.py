@@ -14,6 +14,7 @@ from typing import Literal
 
 from server.errors import BadRequest
 from server.priors.card import Leg, PriorCard
+from server.ranges import shown
 
 Makes = Literal["mesh", "texture"]
 RGB = tuple[float, float, float]
@@ -114,6 +115,9 @@ _PARTS = frozenset(
 )
 _KNOWN = frozenset([*COLOURS, *KINDS, *PATTERNS, *VIEWS, *_PARTS, *_FILLERS])
 
+# What people call it, in menus and in messages.
+EXACT_TITLE = "Exact (reference for tests)"
+
 EXACT_CARD = PriorCard(
     name="exact",
     description=(
@@ -195,18 +199,19 @@ def read_known_words(prompt: str, kind: str | None = None) -> Caption:
     Raises:
         BadRequest: code "prompt-unreadable", as `read_caption`.
     """
-    strange = set(unknown_words(prompt))
-    known = " ".join(word for word in _words_of(prompt) if word not in strange)
+    strange = unknown_words(prompt)
+    known = [word for word in _words_of(prompt) if word not in strange]
+    if strange and not any(_canonical(word) in KINDS or _canonical(word) in PATTERNS for word in known):
+        message = f"This model does not know {_listed(strange)}, and nothing else is named that it could make."
+        raise _unreadable(message, kind)
     try:
-        return read_caption(known, kind)
+        return read_caption(" ".join(known), kind)
     except BadRequest as problem:
-        if not strange:
-            raise
-        ignored = f"The procedural prior does not know {_listed(sorted(strange))}, and without:"
-        raise BadRequest(problem.code, f"{ignored} {problem.message}", problem.hint) from None
+        besides = f" Besides, this model does not know {_listed(strange)}." if strange else ""
+        raise BadRequest(problem.code, f"{problem.message}{besides}", problem.hint) from None
 
 
-def read_caption(prompt: str, kind: str | None = None) -> Caption:
+def read_caption(prompt: str, kind: str | None = None, reader: str = "This model") -> Caption:
     """Read a prompt; case, articles, plurals and word order hardly matter.
 
     A colour stands before what it colours; colours that follow go to whatever has none yet.
@@ -214,6 +219,7 @@ def read_caption(prompt: str, kind: str | None = None) -> Caption:
     Args:
         prompt: for example "A yellow duck", "red mug with a blue handle", "stripes in red and white".
         kind: "mesh" or "texture" to insist on an object or on a surface; None takes either.
+        reader: who reads it, as the beginning of a sentence.
 
     Raises:
         BadRequest: code "prompt-unreadable": no known object or surface, several of them, one of the wrong sort,
@@ -239,19 +245,20 @@ def read_caption(prompt: str, kind: str | None = None) -> Caption:
         elif word not in _FILLERS:
             unknown.append(raw)
     if unknown:
-        raise _unreadable(f"The procedural prior does not know {_listed(unknown)}.", kind)
+        raise _unreadable(f"{reader} does not know {_listed(unknown)}.", kind)
+    if not prompt.strip():
+        raise _unreadable("The prompt is empty: it names nothing to make.", kind)
     if not names:
-        raise _unreadable(f"The prompt {prompt.strip()!r} names nothing that the procedural prior knows.", kind)
+        raise _unreadable(f"{shown(prompt.strip())} names nothing that could be made.", kind)
     if len(names) > 1:
-        raise _unreadable(f"The procedural prior makes one thing at a time, not {_listed(names)} together.", kind)
+        raise _unreadable(f"{reader} makes one thing at a time, not {_listed(names)} together.", kind)
     name = names[0]
     makes: Makes = "mesh" if name in KINDS else "texture"
     if kind not in (None, makes):
-        raise _unreadable(
-            f"{name!r} is {'an object' if makes == 'mesh' else 'a surface'}, no prompt for a {kind}.", kind
-        )
+        is_what = "an object and can only be a mesh" if makes == "mesh" else "a surface and can only be a texture"
+        raise _unreadable(f"{name!r} is {is_what}, not a {kind}.", kind)
     if part is not None and part not in _parts_of(name):
-        raise _unreadable(f"{name!r} has no {part} with a colour of its own.", kind)
+        raise _unreadable(f"{name!r} has no {part} that could have a colour of its own.", kind)
     if view is not None and makes == "texture":
         raise _unreadable(f"{name!r} is a surface and has no {view} view.", kind)
     if makes == "texture" and not of_part:
@@ -265,7 +272,10 @@ def read_caption(prompt: str, kind: str | None = None) -> Caption:
         of_part, waiting = waiting[:1], waiting[1:]
     left_over = of_noun[1:] + of_part[1:] + waiting
     if left_over:
-        raise _unreadable(f"{prompt.strip()!r} has more colours than things to colour: {_listed(left_over)}.", kind)
+        message = (
+            f"{shown(prompt.strip())} has more colours than things to colour: nothing is left for {_listed(left_over)}."
+        )
+        raise _unreadable(message, kind)
     usual = KINDS[name].colour if makes == "mesh" else PATTERNS[name].colours[0]
     return Caption(makes, name, of_noun[0] if of_noun else usual, of_part[0] if of_part else None, view)
 
@@ -287,7 +297,8 @@ def _canonical(word: str) -> str:
 
 
 def _listed(words: list[str]) -> str:
-    return ", ".join(repr(word) for word in dict.fromkeys(words))
+    *others, last = [repr(word) for word in dict.fromkeys(words)]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _unreadable(message: str, kind: str | None) -> BadRequest:

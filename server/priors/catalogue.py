@@ -69,13 +69,15 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
         return []
     if prior == "embedded":
         from server.priors.captions import read_known_words
+        from server.priors.embedded.card import WEIGHTS, check_weights
 
+        check_weights(WEIGHTS)
         read_known_words(prompt, kind)
-        warnings = _warn_of_unknown_words(prior, prompt, kind, "")
+        warnings = _warn_of_unknown_words(prompt, kind, "")
         if negative_prompt.strip():
             with _naming_the_negative_prompt():
                 read_known_words(negative_prompt)
-            warnings += _warn_of_unknown_words(prior, negative_prompt, None, " in what to avoid")
+            warnings += _warn_of_unknown_words(negative_prompt, None, " in what to avoid")
         return warnings
     from server.priors.pretrained.finding import check_model_here
 
@@ -83,17 +85,16 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
     return []
 
 
-def _warn_of_unknown_words(prior: str, prompt: str, kind: Kind | None, where: str) -> list[str]:
+def _warn_of_unknown_words(prompt: str, kind: Kind | None, where: str) -> list[str]:
     from server.priors.captions import known_things, unknown_words
+    from server.priors.embedded.card import EMBEDDED_TITLE
 
     unknown = [f'"{word}"' for word in unknown_words(prompt)]
     if not unknown:
         return []
     named = " and ".join([", ".join(unknown[:-1]), unknown[-1]] if unknown[1:] else unknown)
     them = "them" if unknown[1:] else "it"
-    return [
-        f"The {prior} prior does not know {named}{where} and will leave {them} out. It knows: {known_things(kind)}."
-    ]
+    return [f"{EMBEDDED_TITLE} does not know {named}{where} and will leave {them} out. It knows: {known_things(kind)}."]
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def _naming_the_negative_prompt() -> Iterator[None]:
     try:
         yield
     except BadRequest as problem:
-        hint = f"Leave empty what to avoid, or use words that it knows. {problem.hint}"
+        hint = f"Leave what to avoid empty, or use words that the model knows. {problem.hint}"
         raise BadRequest(problem.code, f"What to avoid cannot be read. {problem.message}", hint) from None
 
 

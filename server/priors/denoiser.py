@@ -88,7 +88,10 @@ class Guided:
         return self._evaluate(noisy, sigma, self._rule)
 
     def at_scale(self, scale: float) -> Denoiser:
-        """The same model under plain classifier-free guidance of another scale, counting its calls here."""
+        """The same model under plain classifier-free guidance of another scale, counting its calls here; without an
+        unconditional condition it cannot be guided, and this is the conditional model alone."""
+        if self._conditions["unconditional"] is None:
+            scale = 1.0
         return partial(self._evaluate, rule=ClassifierFree(scale))
 
     def _evaluate(self, noisy: Tensor, sigma: Tensor, rule: Rule) -> Tensor:

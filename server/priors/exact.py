@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.errors import BadRequest
-from server.priors.captions import EXACT_CARD, Caption, read_caption
+from server.priors.captions import EXACT_CARD, EXACT_TITLE, Caption, read_caption
 from server.priors.procedural.bank import LazyBank, in_view, spread_views
 from server.priors.procedural.patterns import random_fields, two_colours
 from server.priors.procedural.posterior import ObjectMixture, SurfaceMixture
@@ -58,7 +58,7 @@ class ExactPrior:
         if not prompt.strip():
             raise BadRequest(
                 "prior-has-no-unconditional",
-                "The exact prior has no unconditional model, so it cannot be guided.",
+                f"{EXACT_TITLE} has no unconditional model, so it cannot be guided.",
                 "Set the guidance scale to 1 or leave it out.",
             )
         caption = read_caption(prompt)
@@ -69,8 +69,10 @@ class ExactPrior:
         return ExactCondition(tuple(_from_views(caption, views)))
 
     def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[ExactCondition]) -> list[Tensor]:
-        pixels = functional.pixel_shuffle(noisy, 4)
-        return [functional.pixel_unshuffle(self._mean(pixels, sigma, condition), 4) for condition in conditions]
+        # Its pictures are in main memory, wherever the question comes from.
+        pixels, level = functional.pixel_shuffle(noisy.cpu(), 4), sigma.cpu()
+        means = [self._mean(pixels, level, condition) for condition in conditions]
+        return [functional.pixel_unshuffle(mean, 4).to(noisy.device) for mean in means]
 
     @staticmethod
     def _mean(pixels: Tensor, sigma: Tensor, condition: ExactCondition) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import BadRequest
-from server.priors.captions import EXACT_CARD, known_things, understood_words
+from server.paths import as_path
+from server.priors.captions import EXACT_CARD, EXACT_TITLE, known_things, understood_words
 from server.priors.card import PriorCard
 from server.priors.catalogue import read_card
-from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
+from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, check_weights
 from server.priors.pretrained.header import read_header
 from server.priors.pretrained.hub import HubModel
 
@@ -22,6 +24,7 @@ CPU_PARAMETERS = 100_000_000
 # Beside the weights: activations of the encoder's gradient and the renderer at 512 x 512. A rough figure.
 WORKING_GB_AT_512 = 2.0
 MODEL_FILES = (".safetensors", ".ckpt")
+INDEX = "model_index.json"
 MODEL_PARTS = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "light_field")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}")
 _LICENCE = re.compile(r"^license(?:_name)?:\s*(\S+)\s*$", re.MULTILINE)
@@ -105,7 +108,7 @@ def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
     """
     found = [*_built_in(), *_in_hub_cache()]
     for folder in folders:
-        found += _in_folder(Path(folder).expanduser())
+        found += _in_folder(folder)
     return found
 
 
@@ -118,7 +121,7 @@ def describe(priors: Sequence[ListedPrior]) -> str:
             camera = "takes a camera" if prior.card.takes_camera else "takes no camera"
             lines += [prior.card.description, f"Makes {' and '.join(prior.card.makes)}; {camera}. {prior.needs}"]
         lines.append(f"Licence: {prior.licence}")
-        if prior.path is not None and prior.path.exists():
+        if prior.path is not None and os.path.exists(prior.path):
             lines.append(f"Lies in {prior.path}")
         if prior.usable:
             lines.append(f"Use it with --prior {prior.name}")
@@ -139,17 +142,27 @@ def _language(card: PriorCard | None) -> dict[str, Any] | None:
 
 
 def _built_in() -> Iterator[ListedPrior]:
-    missing = "" if (WEIGHTS / "model_index.json").is_file() else f"Its weights are not in {WEIGHTS}."
+    missing = _why_not_embedded()
     yield ListedPrior(
         EMBEDDED_CARD.name,
-        "Embedded (built in)",
+        EMBEDDED_TITLE,
         WEIGHTS,
         EMBEDDED_CARD,
         0 if missing else _count_parameters(WEIGHTS),
         EMBEDDED_CARD.licence,
         missing,
     )
-    yield ListedPrior(EXACT_CARD.name, "Exact (reference for tests)", None, EXACT_CARD, 0, EXACT_CARD.licence)
+    yield ListedPrior(EXACT_CARD.name, EXACT_TITLE, None, EXACT_CARD, 0, EXACT_CARD.licence)
+
+
+def _why_not_embedded() -> str:
+    if not (WEIGHTS / INDEX).is_file():
+        return f"Its weights are not in {WEIGHTS}."
+    try:
+        check_weights(WEIGHTS)
+    except BadRequest as problem:
+        return str(problem)
+    return ""
 
 
 def _in_hub_cache() -> Iterator[ListedPrior]:
@@ -163,7 +176,7 @@ def _in_hub_cache() -> Iterator[ListedPrior]:
         return
     for repository in sorted(repositories, key=lambda repository: repository.repo_id):
         for revision in sorted(repository.revisions, key=lambda revision: revision.commit_hash):
-            if repository.repo_type != "model" or not (revision.snapshot_path / "model_index.json").is_file():
+            if repository.repo_type != "model" or not (revision.snapshot_path / INDEX).is_file():
                 continue
             reference = "main" if "main" in revision.refs else revision.commit_hash
             title = repository.repo_id + (f" ({reference[:7]})" if len(repository.revisions) > 1 else "")
@@ -173,15 +186,28 @@ def _in_hub_cache() -> Iterator[ListedPrior]:
             yield replace(prior, name=name, card=prior.card and replace(prior.card, name=name))
 
 
-def _in_folder(folder: Path) -> Iterator[ListedPrior]:
-    inside = sorted(folder.iterdir()) if folder.is_dir() and not (folder / "model_index.json").is_file() else []
-    models = [path for path in inside if path.suffix in MODEL_FILES or (path / "model_index.json").is_file()]
+def _in_folder(folder: Path | str) -> Iterator[ListedPrior]:
+    try:
+        folder = as_path(folder) if isinstance(folder, str) else folder
+    except BadRequest as problem:
+        yield ListedPrior(str(folder), str(folder), None, None, 0, "unknown", str(problem))
+        return
+    # Unlike Path's, these are False for what cannot be looked at; why that is so, reading it as a model says.
+    models = []
+    if os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK) and not os.path.isfile(folder / INDEX):
+        inside = sorted(folder.iterdir())
+        models = [path for path in inside if path.suffix in MODEL_FILES or os.path.isfile(path / INDEX)]
     for path in models or [folder]:
         yield _look_at(path, path.stem if path.suffix in MODEL_FILES else path.name)
 
 
 def _look_at(path: Path, title: str) -> ListedPrior:
     path = path.absolute()
+    readable = str(path).encode(errors="replace").decode()
+    if readable != str(path):
+        # No recipe could name it.
+        reason = f"The name of {readable} is not text in UTF-8. Rename it."
+        return ListedPrior(readable, Path(readable).name, None, None, 0, "unknown", reason)
     licence = _licence_in(path)
     try:
         card = read_card(str(path))
@@ -196,13 +222,13 @@ def _licence_in(path: Path) -> str:
     try:
         with (path / "README.md").open(encoding="utf-8", errors="replace") as file:
             said = _LICENCE.findall(file.read(4096))
-    except OSError:
+    except (OSError, ValueError):
         return ""
     return said[-1] if said else ""
 
 
 def _count_parameters(path: Path) -> int:
-    if path.is_file():
+    if os.path.isfile(path):
         return _count_in_file(path)
     return sum(_count_in_part(path / part) for part in MODEL_PARTS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from server.errors import BadRequest, Problem
 from server.generators.radiance_field.field import RadianceField
-from server.generators.radiance_field.hash_grid import HashGridShape
+from server.generators.radiance_field.hash_grid import HashGridShape, grid_levels
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
 from server.studio.tensor_files import read_tensors, write_tensors
@@ -58,11 +59,11 @@ def load_field(path: Path, device: str = "cpu") -> KeptField:
     Raises:
         BadRequest: "checkpoint-missing" or "checkpoint-unreadable".
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadRequest("checkpoint-missing", f"There is no file {path}.", f"Jobs keep their field as {NAME}.")
     try:
         return _rebuild(*read_tensors(path), device)
-    except (KeyError, TypeError, ValueError, RuntimeError, Problem) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError, Problem) as error:
         hint = "It may be damaged, or written by another version."
         raise BadRequest("checkpoint-unreadable", f"{path.name} holds no field ({error}).", hint) from None
 
@@ -71,9 +72,18 @@ def _rebuild(about: dict[str, Any], tensors: dict[str, Tensor], device: str) -> 
     if about["format"] != FORMAT:
         raise ValueError(f"format {about['format']}, not {FORMAT}")
     shape = HashGridShape(**about["shape"])
+    occupied = tensors["occupied"]
+    if occupied.dtype != torch.bool or occupied.dim() != 3 or len({*occupied.shape}) != 1 or not len(occupied):
+        raise ValueError("its occupied cells are no cube")
+    # Before anything of that size is made.
+    if shape.width != tensors["decoder.0.weight"].shape[1]:
+        raise ValueError("its decoder reads another grid")
+    last = grid_levels(shape)[-1]
+    if tensors["grid"].shape != (last.offset + last.size, shape.features):
+        raise ValueError("its grid does not have the size of its shape")
     field = RadianceField(shape, torch.Generator().manual_seed(0), device, about["hidden"])
     with torch.no_grad():
         field.grid.table.copy_(tensors["grid"])
     decoder = {name.removeprefix("decoder."): value for name, value in tensors.items() if name.startswith("decoder.")}
     field.decoder.load_state_dict(decoder)
-    return KeptField(field, tensors["occupied"].bool(), read_recipe(about["recipe"]))
+    return KeptField(field, occupied, read_recipe(about["recipe"]))

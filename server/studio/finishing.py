@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,15 @@ from server.generators.radiance_field.field import RadianceField
 from server.meshing.export import read_npz, read_texture, write_glb, write_maps, write_npz
 from server.meshing.fields import Bools, from_torch
 from server.meshing.finish import finish
-from server.meshing.obj import write_obj
+from server.meshing.obj import obj_files
 from server.meshing.unwrapping import ShouldStop
-from server.recipe import MeshRecipe
+from server.out_files import save_results
+from server.recipe import MeshRecipe, Recipe
+from server.studio import checkpoint
 from server.studio.events import Log, OnEvent, Progress
 
 MAPS = ("albedo.png", "normal.png")
+UNNAMED = "mesh"
 
 
 def finish_field(
@@ -27,11 +29,13 @@ def finish_field(
     should_stop: ShouldStop,
     fractions: tuple[float, float] = (0.0, 1.0),
     device: str = "cpu",
+    made_from: Recipe | None = None,
 ) -> dict[str, Any]:
     """Mesh the field and write mesh.npz, mesh.glb and, with a texture, albedo.png and normal.png into `folder`.
 
     Args:
         occupied, fractions, should_stop: as server.meshing.finish.
+        made_from: what the field was made from; kept in the files, which name the mesh after its prompt.
 
     Returns:
         The report of server.meshing.finish, with "artifacts".
@@ -45,8 +49,9 @@ def finish_field(
     if finished.report["note"]:
         on_event(Log("warning", finished.report["note"]))
     on_event(Progress("Saving", fractions[1]))
+    name = UNNAMED if made_from is None else made_from.prompt
     write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
-    write_glb(finished.mesh, folder / "mesh.glb", texture=finished.texture)
+    write_glb(finished.mesh, folder / "mesh.glb", name, finished.texture, made_from)
     artifacts = ["mesh.npz", "mesh.glb"]
     if finished.texture is not None:
         write_maps(finished.texture, *(folder / name for name in MAPS))
@@ -54,15 +59,31 @@ def finish_field(
     return {**finished.report, "artifacts": artifacts}
 
 
-def deliver(folder: Path, out: Path) -> list[str]:
+def deliver(folder: Path, out: Path, name: str = UNNAMED, field: Path | None = None, otherwise: str = "") -> list[str]:
     """Write the mesh in `folder`, of `finish_field`, as `out`: .glb, .obj (with material and maps beside it) or .npz.
 
+    Files beside an .obj never take the place of anything that is not its own; see server.meshing.neighbours.
+
+    Args:
+        name: of the mesh in an .obj; a .glb was named when it was written.
+        field: where to put the field that is in `folder`, too; None: nowhere.
+        otherwise: as server.out_files.save_results, which writes all of them or none.
+
     Returns:
-        The files written, `out` first.
+        The files of the mesh, `out` first.
+
+    Raises:
+        JobFailed: as server.out_files.save_results.
     """
+    mesh = _contents(folder, out, name)
+    fields = {} if field is None else {field: (folder / checkpoint.NAME).read_bytes()}
+    save_results({**mesh, **fields}, otherwise)
+    return [str(path) for path in mesh]
+
+
+def _contents(folder: Path, out: Path, name: str) -> dict[Path, bytes]:
     kind = out.suffix.lower()
     if kind != ".obj":
-        shutil.copyfile(folder / f"mesh{kind}", out)
-        return [str(out)]
-    texture = read_texture(folder / "mesh.npz", *(folder / name for name in MAPS))
-    return [str(path) for path in write_obj(read_npz(folder / "mesh.npz"), out, out.stem, texture)]
+        return {out: (folder / f"mesh{kind}").read_bytes()}
+    texture = read_texture(folder / "mesh.npz", *(folder / map_name for map_name in MAPS))
+    return obj_files(read_npz(folder / "mesh.npz"), out, name, texture)

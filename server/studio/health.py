@@ -44,6 +44,11 @@ class Pulse:
         return PENALTY_AFTER_REVIVAL if self.revived else 1.0
 
 
+def is_mostly_broken(skipped: int, steps: int) -> bool:
+    """Whether so many steps were skipped that what they left is no result: half of them."""
+    return steps > 0 and 2 * skipped >= steps
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed, on any device."""
     # torch's CPU allocator raises a plain RuntimeError.

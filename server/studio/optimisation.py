@@ -23,7 +23,7 @@ from server.priors.denoiser import Guided, Prior
 from server.priors.resizing import to_side
 from server.priors.views import Views
 from server.recipe import Recipe
-from server.studio.health import MOST_BAD_STEPS, Pulse, is_out_of_memory, out_of_memory
+from server.studio.health import MOST_BAD_STEPS, Pulse, is_mostly_broken, is_out_of_memory, out_of_memory
 from server.studio.snapshot import Snapshot
 
 WARM_UP_STEPS = 20
@@ -99,7 +99,7 @@ def optimise(
     Args:
         on_warning: told in a sentence what went wrong and was mended: steps skipped, a shape that vanished, memory.
         on_snapshot: called about SNAPSHOTS times in a run.
-        start: of an earlier run with the same recipe, to go on from; on a CPU it ends in the same bits.
+        start: of an earlier run with the same recipe and threads, to go on from; on a CPU it ends in the same bits.
 
     Raises:
         JobFailed: "not-finite" when numbers stay broken before there is anything to keep; "nothing-formed" when nothing
@@ -107,9 +107,10 @@ def optimise(
         Cancelled: from `should_stop`.
     """
     climb = _Climb(subject, prior, recipe)
+    first = climb.snapshot()
     if start is not None:
         climb.restore(start)
-    first, good = climb.snapshot(), climb.snapshot()
+    good = climb.snapshot()
     every = max(1, recipe.steps // SNAPSHOTS)
     lightened = False
     stopped_by = "steps"
@@ -153,6 +154,12 @@ def optimise(
         if climb.step % every == 0 and climb.bad_in_a_row == 0:
             good = climb.snapshot()
             on_snapshot(good)
+    if stopped_by != "not-finite" and is_mostly_broken(climb.skipped, climb.step):
+        raise JobFailed(
+            "not-finite",
+            f"{climb.skipped} of {climb.step} steps were skipped: their numbers were not finite.",
+            "Try another seed, a smaller guidance scale or a larger final bandwidth.",
+        )
     if climb.skipped:
         on_warning(f"{climb.skipped} steps were skipped: their gradients were not finite.")
     return Outcome(climb.step, climb.calls, climb.seconds(), stopped_by, climb.skipped)
@@ -265,8 +272,7 @@ class _Climb:
     def restore(self, snapshot: Snapshot) -> None:
         tensors = snapshot.tensors
         self._subject.restore(_part(tensors, "subject."))
-        device = self._parameters[0].device
-        self._convergence.restore(_part(tensors, "convergence."), device)
+        self._convergence.restore(_part(tensors, "convergence."))
         self._optimiser.state.clear()
         for number, parameter in enumerate(self._parameters):
             moments = _part(tensors, f"adam.{number}.")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
 
-from server import __version__
+from server.errors import BadRequest, disk_problem
+from server.files import write_text
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
 from server.generators.radiance_field.plan import plan_for
@@ -24,9 +24,10 @@ from server.generators.subject import Subject
 from server.guidance.choosing import settings_of
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
+from server.png import write_png
 from server.priors.denoiser import Prior
 from server.priors.views import Views
-from server.recipe import Recipe
+from server.recipe import Recipe, why_too_much
 from server.studio import checkpoint
 from server.studio.checkpoint import save_field
 from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
@@ -57,22 +58,41 @@ class _Production:
 
     def optimise(self, subject: Subject, on_step: Callable[[Step], None]) -> Outcome:
         """Optimise from where an earlier run with this recipe was, if one was kept, and keep this one's state."""
-        start = None if self.kept is None else self.kept.load()
+        start = self._kept_start(subject)
         if start is not None:
             steps = f"step {start.step} of {self.recipe.steps}"
             self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
-        saved = time.monotonic()
+        saved, unsaved = time.monotonic(), False
 
         def save(snapshot: Snapshot) -> None:
-            nonlocal saved
-            if self.kept is not None and time.monotonic() - saved >= SAVE_INTERVAL_S:
+            nonlocal saved, unsaved
+            if self.kept is None or time.monotonic() - saved < SAVE_INTERVAL_S:
+                return
+            try:
                 self.kept.save(snapshot)
-                saved = time.monotonic()
+            except OSError as error:
+                if not unsaved:
+                    reason = disk_problem(error).message
+                    self._warn(f"{reason} The run goes on, but what it has reached cannot be kept for another.")
+                unsaved = True
+            saved = time.monotonic()
 
-        def warn(message: str) -> None:
-            self.on_event(Log("warning", message))
+        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, self._warn, save, start)
 
-        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, warn, save, start)
+    def _kept_start(self, subject: Subject) -> Snapshot | None:
+        """Where an earlier run with this recipe was, unless what was kept of it cannot be used."""
+        start = None if self.kept is None else self.kept.load(self._warn)
+        if self.kept is None or start is None:
+            return None
+        misfit = start.misfit(subject, self.recipe.steps)
+        if not misfit:
+            return start
+        self.kept.discard()
+        self._warn(f"What was kept of an earlier run cannot be used ({misfit}); this one starts anew.")
+        return None
+
+    def _warn(self, message: str) -> None:
+        self.on_event(Log("warning", message))
 
 
 def produce(
@@ -83,10 +103,13 @@ def produce(
     should_stop: StopRequest,
     device: str = "cpu",
     unfinished: Path | None = None,
+    deliver: Callable[[Path], object] = lambda folder: None,
 ) -> dict[str, Any]:
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
     Args:
+        deliver: takes what was asked for out of the finished folder; while it has not returned, the state of the run is
+            kept.
         unfinished: folder for the state of runs that are under way. The same recipe, asked for again after a crash, a
             failure or a cancel, goes on from there. None keeps nothing.
         on_event: called from this thread with every event of server/studio/events.py.
@@ -97,7 +120,7 @@ def produce(
         The report, which is also written as report.json.
 
     Raises:
-        JobFailed, BadRequest, Cancelled.
+        JobFailed, BadRequest, Cancelled; OSError when `folder` cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     on_event(Progress("Loading", 0.0))
@@ -110,8 +133,9 @@ def produce(
     report = make(_Production(recipe, prior, folder, on_event, should_stop, device, kept))
     report["seconds"] = round(time.monotonic() - started, 2)
     report["artifacts"] = sorted([*report["artifacts"], "recipe.json", "report.json"])
-    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=2))
-    (folder / "report.json").write_text(json.dumps(report, indent=2))
+    write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
+    write_text(folder / "report.json", json.dumps(report, indent=2))
+    deliver(folder)
     if kept is not None:
         kept.discard()
     on_event(Progress("Done", 1.0, report["steps"], recipe.steps, 0.0, report["denoiser_calls"]))
@@ -121,7 +145,7 @@ def produce(
 def _make_mesh(asked: _Production) -> dict[str, Any]:
     recipe, card, device, on_event = asked.recipe, asked.prior.card, asked.device, asked.on_event
     # A processor would spend minutes a step on the last pixels.
-    size = recipe.render_size or (min(card.image_size, SMALL) if device == "cpu" else card.image_size)
+    size = _side(recipe, min(card.image_size, SMALL) if device == "cpu" else card.image_size)
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
@@ -157,9 +181,19 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
         asked.should_stop,
         (OPTIMISED, 0.99),
         device,
+        recipe,
     )
     report["artifacts"].append(checkpoint.NAME)
     return {**report, **_account(outcome)}
+
+
+def _side(recipe: Recipe, usual: int) -> int:
+    """Pixels a side of every view. Raises BadRequest when all views of a step would be too much for memory."""
+    side = recipe.render_size or usual
+    why = why_too_much(recipe.views_per_step, side)
+    if why:
+        raise BadRequest("recipe-invalid", f"The recipe {why}.", "Ask for fewer views, or for a smaller render size.")
+    return side
 
 
 def _make_texture(asked: _Production) -> dict[str, Any]:
@@ -169,7 +203,7 @@ def _make_texture(asked: _Production) -> dict[str, Any]:
     # The shorter side spans one window: over several, parts of a pattern settle out of step with each other.
     extent = (texture.width / shorter, texture.height / shorter)
     card = asked.prior.card
-    size = recipe.render_size or min(card.image_size, 512)
+    size = _side(recipe, min(card.image_size, 512))
     generator = step_generator(recipe.seed, 0)
     picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
     subject = PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed)
@@ -182,10 +216,7 @@ def _make_texture(asked: _Production) -> dict[str, Any]:
     outcome = asked.optimise(subject, _Narrator("Painting", on_event, preview))
     on_event(Progress("Saving", OPTIMISED, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
     pixels = _to_bytes(cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic))
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text("Software", f"Blender MSD {__version__}")
-    notes.add_text("recipe", recipe.model_dump_json())
-    Image.fromarray(pixels).save(asked.folder / "texture.png", pnginfo=notes)
+    write_png(asked.folder / "texture.png", pixels, recipe.model_dump_json())
     seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
     size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
     course = settings_of(recipe, card).course

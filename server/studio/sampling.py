@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from server import __version__
 from server.guidance.sampling import sample
 from server.guidance.schedules import karras_grid
+from server.png import write_png
 from server.priors.denoiser import Guided, Prior
 from server.priors.views import Views
 
@@ -31,7 +32,8 @@ def draw_samples(
     device: str = "cpu",
     on_step: Callable[[], object] = lambda: None,
 ) -> int:
-    """Write `count` samples side by side to `out` (PNG) and return the number of network evaluations.
+    """Write `count` samples side by side to `out`, a PNG that carries its recipe, and return the number of network
+    evaluations.
 
     Args:
         scale: guidance scale; None takes the prior's own.
@@ -43,8 +45,18 @@ def draw_samples(
     sigmas = karras_grid(SIGMA_MIN, SIGMA_MAX, steps)
     images, calls = draw_pictures(prior, prompt, count, views, sigmas, generator, scale, device, on_step)
     row = torch.cat(list(images), -1)
-    pixels = (row * 255).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(out)
+    recipe = {
+        "kind": "sample",
+        "prompt": prompt,
+        "seed": seed,
+        "prior": prior.card.name,
+        "count": count,
+        "steps": steps,
+        "scale": prior.card.guidance_scale if scale is None else scale,
+        "azimuth": azimuth,
+        "version": __version__,
+    }
+    write_png(out, (row * 255).round().byte().permute(1, 2, 0).numpy(), json.dumps(recipe, ensure_ascii=False))
     return calls
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
 from server import __version__
+from server.errors import disk_problem
+from server.generators.subject import Subject
 from server.priors.card import PriorCard
 from server.recipe import Recipe
 from server.studio.tensor_files import read_tensors, write_tensors
@@ -34,6 +38,34 @@ class Snapshot:
     step: int
     seconds: float
 
+    def misfit(self, subject: Subject, steps: int) -> str:
+        """Why a run of so many steps of this subject cannot go on from here; empty when it can.
+
+        The subject is asked to be as it was then, and is as before afterwards.
+        """
+        if not 0 < self.step <= steps:
+            return f"it is of step {self.step}"
+        parameters = [p for group in subject.parameter_groups() for p in group["params"]]
+        expected: dict[str, tuple[int, ...]] = {"counters": (4,)}
+        if any(name.startswith("convergence.") for name in self.tensors):
+            expected |= {"convergence.mean": (1, 1), "convergence.counts": (2,)}
+        for number, parameter in enumerate(parameters):
+            if any(name.startswith(f"adam.{number}.") for name in self.tensors):
+                moments = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}
+                expected |= {f"adam.{number}.{name}": shape for name, shape in moments.items()}
+        for name, shape in expected.items():
+            if name not in self.tensors or tuple(self.tensors[name].shape) != shape:
+                return f"its {name} is missing or misshapen"
+        before = {name: value.detach().clone() for name, value in subject.state().items()}
+        kept = {name: value for name, value in self.tensors.items() if name.startswith("subject.")}
+        try:
+            subject.restore({name.removeprefix("subject."): value for name, value in kept.items()})
+        except (KeyError, ValueError, RuntimeError):
+            return "it is of another subject"
+        finally:
+            subject.restore(before)
+        return ""
+
 
 class Unfinished:
     """The place on disk for one run's newest snapshot; the same recipe finds it again.
@@ -47,15 +79,23 @@ class Unfinished:
         identity = json.dumps([__version__, card.name, recipe.model_dump(mode="json")], sort_keys=True)
         self.path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}{SUFFIX}"
 
-    def load(self) -> Snapshot | None:
-        """The snapshot of an earlier run; None when there is none that can be read."""
+    def load(self, warn: Callable[[str], None] = lambda message: None) -> Snapshot | None:
+        """The snapshot of an earlier run; None when there is none that can be read.
+
+        Args:
+            warn: told in a sentence when there is one and it is damaged.
+        """
         if not self.path.is_file():
             return None
         try:
             about, tensors = read_tensors(self.path)
-            return Snapshot(tensors, about["step"], about["seconds"])
-        except (KeyError, ValueError):
+            return Snapshot(tensors, int(about["step"]), float(about["seconds"]))
+        except OSError as error:
+            warn(f"{disk_problem(error).message} What was kept of an earlier run is there; this one starts anew.")
+            return None
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             self.discard()
+            warn(f"What was kept of an earlier run is damaged ({error}); this one starts anew.")
             return None
 
     def save(self, snapshot: Snapshot) -> None:
@@ -67,5 +107,6 @@ class Unfinished:
             old.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """The run has ended well."""
-        self.path.unlink(missing_ok=True)
+        """The run has ended well. A file that cannot be removed harms nobody."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()

@@ -45,6 +45,14 @@ def client(office: Office) -> TestClient:
 
 
 @pytest.fixture
+def never_failing(office: Office) -> TestClient:
+    """A client that shows a failure of the server as the answer 500, as a socket does."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    app = build_app(office)
+    return TestClient(app, base_url="http://127.0.0.1", headers=headers, raise_server_exceptions=False)
+
+
+@pytest.fixture
 def live(office: Office) -> Iterator[tuple[httpx.Client, Server]]:
     """The same office behind a real socket, for streams that stay open."""
     ready = threading.Event()

@@ -188,7 +188,7 @@ def test_only_files_of_the_job_are_served(client: TestClient, office: Office, br
     job_id = client.post("/v1/jobs", json=bricks).json()["id"]
     folder = job_folder(office.data_dir, job_id)
     folder.mkdir(parents=True)
-    (folder / ".hidden").write_text("x")
+    (folder / ".hidden").write_text("x", encoding="utf-8")
     answer = client.get(f"/v1/jobs/{job_id}/artifacts/{name}")
     assert answer.status_code == 404
     assert "error" in answer.json()
@@ -206,3 +206,25 @@ def test_capabilities_tell_priors_presets_devices_and_the_recipe(client: TestCli
     assert set(said["presets"]["mesh"]) == {"sketch", "standard", "fine"}
     assert said["devices"][0]["wanted"] == "cpu"
     assert "prompt" in said["recipe"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "cure", "status", "code"),
+    [
+        ("max_page_count = 1", "max_page_count = 1000000", 507, "disk-full"),
+        ("query_only = ON", "query_only = OFF", 503, "store-broken"),
+    ],
+    ids=["a full disk", "a file that may not be written"],
+)
+def test_a_job_that_cannot_be_written_down_is_refused_and_can_be_sent_again(
+    client: TestClient, office: Office, bricks: dict[str, Any], trouble: str, cure: str, status: int, code: str
+) -> None:
+    office.store._db.execute(f"PRAGMA {trouble}")
+    answers = [client.post("/v1/jobs", json=bricks) for _ in range(20)]
+    assert answers[-1].status_code == status
+    error = answers[-1].json()["error"]
+    assert (error["code"], bool(error["hint"])) == (code, True)
+    jobs = client.get("/v1/jobs").json()["jobs"]
+    assert len(jobs) == sum(answer.status_code == 201 for answer in answers)
+    office.store._db.execute(f"PRAGMA {cure}")
+    assert client.post("/v1/jobs", json=bricks).status_code == 201

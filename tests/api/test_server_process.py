@@ -44,7 +44,7 @@ class Process:
         return self.process.stderr.readline()
 
     def said(self) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads((self.data_dir / "server.json").read_text())
+        said: dict[str, Any] = json.loads((self.data_dir / "server.json").read_text(encoding="utf-8"))
         return said
 
     def client(self) -> httpx.Client:

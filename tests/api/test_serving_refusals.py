@@ -18,6 +18,10 @@ from server.errors import Problem
         ("127.0.0.1", 70_000, "cpu", "port-taken"),
         ("127.0.0.1", 0, "gpu", "device-unknown"),
         ("127.0.0.1", 0, "cuda:x", "device-unknown"),
+        ("127.0.0.1", 0, "cuda:99999999999999999999", "device-unknown"),
+        ("127.0.0.1", 0, "cuda:٣", "device-unknown"),
+        ("127.0.0.1", 0, "cpu,", "device-unknown"),
+        ("", 0, "cpu", "address-invalid"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path: Path, host: str, port: int, device: str, code: str) -> None:
@@ -34,7 +38,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
 
 def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(Problem) as refused:
         serve("127.0.0.1", 0, tmp_path / "file", "cpu")
     assert refused.value.code == "data-folder-unusable"

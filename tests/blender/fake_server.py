@@ -185,7 +185,7 @@ class FakeServer:
 
     def write_server_file(self, data_dir: Path) -> None:
         said = {"pid": os.getpid(), "host": "127.0.0.1", "port": self.port, "token": self.token, "version": "0.1.0"}
-        (data_dir / "server.json").write_text(json.dumps(said))
+        (data_dir / "server.json").write_text(json.dumps(said), encoding="utf-8")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -289,7 +289,7 @@ def make_home(folder: Path, script: str) -> Path:
     package.mkdir(parents=True)
     here = str(Path(__file__).parent)
     text = f"import sys\nsys.path.insert(0, {here!r})\nimport fake_server\nfake_server.main({script!r})\n"
-    (package / "__main__.py").write_text(text)
+    (package / "__main__.py").write_text(text, encoding="utf-8")
     return folder
 
 

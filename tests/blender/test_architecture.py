@@ -27,7 +27,7 @@ def modules(room: str) -> list[Path]:
 def imported(path: Path) -> set[str]:
     """First names of everything a module imports; relative imports as ".name" or "..name"."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -60,7 +60,7 @@ def test_ui_uses_no_network_and_no_thread(path):
 
 @pytest.mark.parametrize("path", modules("ui"), ids=lambda path: path.name)
 def test_draw_and_poll_touch_no_file_and_never_wait(path):
-    for function in ast.walk(ast.parse(path.read_text())):
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         is_drawing = isinstance(function, ast.FunctionDef) and function.name.lstrip("_").startswith(("draw", "poll"))
         if not is_drawing:
             continue
@@ -78,11 +78,11 @@ def test_only_numpy_and_the_standard_library_are_needed():
 
 def test_importing_the_add_on_starts_nothing():
     for path in PACKAGE.rglob("*.py"):
-        for statement in ast.parse(path.read_text()).body:
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
             is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
             assert not is_call, f"{path.name}:{statement.lineno}"
 
 
 def test_the_versions_agree():
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
     assert manifest["version"] == blender_msd.VERSION == server.__version__

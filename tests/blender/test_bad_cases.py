@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ import addon_utils
 import bpy
 import pytest
 from conftest import EXTENSION, inside, pump_until
-from fake_server import FakeServer, cube_arrays, make_home, npz, run_until_told
+from fake_server import FakeServer, cube_arrays, make_cube, make_home, npz, run_until_told
 
 
 def generate(**choices):
@@ -136,7 +137,7 @@ def test_a_server_that_is_killed_while_a_job_runs_is_noticed(bridge, preferences
     use_own_server(bridge, preferences, tmp_path, "run_until_told")
     start()
     pump_until(bridge, lambda: bridge.job.live_meshes == 1)
-    os.kill(json.loads((tmp_path / "data" / "server.json").read_text())["pid"], signal.SIGKILL)
+    os.kill(json.loads((tmp_path / "data" / "server.json").read_text(encoding="utf-8"))["pid"], signal.SIGKILL)
     pump_until(bridge, lambda: not bridge.job.busy, seconds=5)
     assert bridge.problem.code == "server-stopped"
     assert "was killed" in bridge.problem.message
@@ -167,7 +168,7 @@ def test_a_job_that_fails_on_the_server_says_why(server, bridge):
 
 
 def test_a_result_that_cannot_be_saved_is_said(server, bridge, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     bridge._results = tmp_path / "file"
     with pytest.raises(RuntimeError, match="could not be written"):
         generate()
@@ -266,8 +267,13 @@ def test_ctrl_c_while_a_script_waits_cancels_the_job(server, bridge):
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # Behind nohup or in the background of a script, Python leaves the key ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=press).start()
-    assert generate() == {"CANCELLED"}
+    try:
+        assert generate() == {"CANCELLED"}
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert server.job.cancelled.wait(5)
     assert list(bpy.data.objects) == []
 
@@ -315,3 +321,94 @@ def test_disabling_the_add_on_while_a_job_runs_leaves_nothing_running(server, br
     assert not hasattr(bpy.types.Scene, "msd")
     assert list(bpy.data.objects) == []
     assert not [name for name in dir(bpy.types) if name.startswith("MSD_")]
+
+
+def test_a_picture_that_is_no_png_is_refused_and_nothing_is_made(server, bridge):
+    server.script = lambda job: job.done(texture__png=b"GIF89a" + bytes(100))
+    with pytest.raises(RuntimeError, match="not a PNG"):
+        bpy.ops.msd.fill_texture(prompt="red bricks", apply="IMAGE")
+    assert bridge.problem.code == "image-damaged"
+    assert list(bpy.data.images) == []
+    assert list(bpy.data.materials) == []
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_time_left_that_is_no_number_is_shown_as_unknown(server, bridge, number):
+    def script(job):
+        numbers = {"fraction": 0.5, "step": 1, "steps": 2, "seconds_left": float(number), "denoiser_calls": 3}
+        job.send("progress", phase="Shaping", **numbers)
+        make_cube(job)
+
+    server.script = script
+    assert generate() == {"FINISHED"}
+
+
+@pytest.mark.parametrize("faces", [None, "many", float("nan"), []])
+def test_a_report_that_makes_no_sense_ends_the_job_with_a_message(server, bridge, faces):
+    def script(job):
+        job.files["mesh.npz"] = npz(**cube_arrays())
+        job.send("done", report={"artifacts": ["mesh.npz"], "faces": faces})
+
+    server.script = script
+    with pytest.raises(RuntimeError, match="developers"):
+        generate()
+    assert bridge.job.state == "failed"
+    assert list(bpy.data.objects) == []
+
+
+@pytest.mark.parametrize("priors", ["none", 5, [5], [{}], [{"name": "x", "makes": 5}]])
+def test_an_offer_that_makes_no_sense_is_said_wherever_it_is_asked_for(server, bridge, priors):
+    server.capabilities["priors"] = priors
+    bpy.ops.msd.start_server()
+    pump_until(bridge, lambda: bridge.problem is not None and not bridge.busy)
+    assert bridge.problem.code == "add-on-error"
+    with pytest.raises(RuntimeError, match="developers"):
+        generate()
+
+
+def test_a_folder_of_the_add_on_that_cannot_be_made_keeps_nobody_from_enabling_it(addon):
+    addon_utils.disable(EXTENSION, default_set=True)
+    own = Path(bpy.utils.extension_path_user(EXTENSION, path="", create=False))
+    shutil.rmtree(own, ignore_errors=True)
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("a file in its place", encoding="utf-8")
+    try:
+        assert addon_utils.enable(EXTENSION, default_set=True) is not None
+        fake = FakeServer()
+        given = bpy.context.preferences.addons[EXTENSION].preferences
+        given.server_url, given.server_token = fake.url, fake.token
+        with pytest.raises(RuntimeError, match="could not be written"):
+            generate()
+        fake.close()
+    finally:
+        own.unlink()
+
+
+def test_a_fault_between_two_messages_ends_the_job_with_a_message_even_when_the_scene_is_at_fault(
+    server, bridge, start, monkeypatch
+):
+    def fault(*_):
+        raise ValueError("no scene")
+
+    server.script = run_until_told
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
+    monkeypatch.setattr(bridge, "pump", fault)
+    monkeypatch.setattr(inside("scene.placement"), "remove_preview", fault)
+    inside("bridge")._tick()
+    assert bridge.job.state == "failed"
+    assert "no scene" in bridge.problem.message
+    assert server.job.cancelled.wait(5)
+
+
+def test_the_colours_can_only_be_shown_in_a_viewport(addon):
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.msd.show_colours()
+
+
+@pytest.mark.parametrize("filepath", ["", '""', "  \n"])
+def test_choosing_no_file_is_said(addon, bridge, filepath):
+    bpy.context.scene.msd.mesh.prior = "embedded"
+    with pytest.raises(RuntimeError, match="No file was chosen"):
+        bpy.ops.msd.browse_model(kind="mesh", filepath=filepath)
+    assert bpy.context.scene.msd.mesh.prior == "embedded"

@@ -42,7 +42,24 @@ def test_an_address_may_be_written_without_its_scheme(fake):
     Client(f"127.0.0.1:{fake.port}", fake.token).check()
 
 
-@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1", "http://127.0.0.1:notaport", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://127.0.0.1",
+        "http://127.0.0.1:notaport",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:-1",
+        "http://",
+        "http://[::1",
+        "http://a..b",
+        "http://127.0.0.1 :8188",
+        "http://two words",
+        "http://" + "ä" * 300,
+        "http://\x07",
+        "file:///etc/passwd",
+    ],
+)
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(Problem) as caught:
         Client(url, "")
@@ -60,6 +77,13 @@ def test_only_this_computer_counts_as_loopback():
 def test_a_wrong_token_is_named(fake):
     with pytest.raises(Problem) as caught:
         Client(fake.url, "wrong").check()
+    assert caught.value.code == "token-wrong"
+
+
+@pytest.mark.parametrize("token", ["鸭子", "two\nlines", "a\x00b", "é"])
+def test_a_token_that_cannot_be_sent_is_said_before_it_is(fake, token):
+    with pytest.raises(Problem, match=r"server\.json") as caught:
+        Client(fake.url, token)
     assert caught.value.code == "token-wrong"
 
 
@@ -164,6 +188,8 @@ def test_long_and_split_events_are_put_together():
 def test_an_event_without_an_object_is_refused():
     with pytest.raises(Problem):
         list(events.parse([b"data: [1, 2]\n", b"\n"]))
+    with pytest.raises(Problem):
+        list(events.parse([b"data: " + b"[" * 100_000 + b"\n", b"\n"]))
 
 
 def test_the_fake_makes_whole_jobs_so_that_these_tests_mean_something(fake, client):

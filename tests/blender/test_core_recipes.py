@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from blender_msd.core import limits
 from blender_msd.core.errors import Problem, explain
 from blender_msd.core.recipes import mesh_recipe, texture_recipe
 
@@ -41,6 +44,15 @@ def test_a_texture_recipe_has_its_size_and_tiling():
         ({"prompt": "  "}, "prompt-empty"),
         ({"prompt": "a duck", "preset": "ultra"}, "preset-unknown"),
         ({"prompt": "a duck", "bandwidth_start": 0.1, "bandwidth_end": 0.5}, "bandwidth-grows"),
+        ({"prompt": "a duck", "bandwidth_end": math.nan}, "value-out-of-range"),
+        ({"prompt": "a duck", "bandwidth_end": 1e-9}, "value-out-of-range"),
+        ({"prompt": "a duck", "bandwidth_start": -1.0}, "value-out-of-range"),
+        ({"prompt": "a duck", "seed": -5}, "value-out-of-range"),
+        ({"prompt": "a duck", "seed": 2**31}, "value-out-of-range"),
+        ({"prompt": "鸭" * 1001}, "prompt-too-long"),
+        ({"prompt": "a duck", "negative_prompt": "🦆" * 1001}, "prompt-too-long"),
+        ({"prompt": "a \x07 duck"}, "prompt-unreadable"),
+        ({"prompt": "a duck", "prior": "/m" * 3000}, "path-unreadable"),
     ],
 )
 def test_a_bad_choice_is_refused_with_words_that_help(choice, code):
@@ -49,6 +61,19 @@ def test_a_bad_choice_is_refused_with_words_that_help(choice, code):
     assert caught.value.code == code
     assert caught.value.hint
     assert explain(caught.value).headline != "That did not work"
+
+
+@pytest.mark.parametrize("size", [(31, 64), (64, 8193), (0, 64), (64, -64)])
+def test_a_picture_of_no_sensible_size_is_refused(size):
+    with pytest.raises(Problem, match="32 to 8192") as caught:
+        texture_recipe("bricks", width=size[0], height=size[1])
+    assert caught.value.code == "value-out-of-range"
+
+
+def test_a_prompt_as_long_as_the_limit_is_taken_whatever_its_bytes_and_the_space_round_it():
+    for char in "x鸭🦆":
+        prompt = char * limits.PROMPT_CHARACTERS
+        assert mesh_recipe(f" {prompt}\n")["prompt"] == prompt
 
 
 def test_a_problem_of_the_server_keeps_its_own_words():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def connect(server: LocalServer, python: Path = PYTHON, stop: Interrupt | None =
 
 
 def pid_of(tmp_path: Path) -> int:
-    return json.loads((tmp_path / "data" / "server.json").read_text())["pid"]
+    return json.loads((tmp_path / "data" / "server.json").read_text(encoding="utf-8"))["pid"]
 
 
 def test_the_server_is_started_once_and_answers(local, tmp_path):
@@ -61,11 +62,101 @@ def test_a_server_that_runs_already_is_used_and_left_alone(tmp_path):
     running.close()
 
 
-@pytest.mark.parametrize("left_over", ["{", "{}", '{"host": "127.0.0.1", "port": 9, "token": "old", "pid": 1}'])
+@pytest.mark.parametrize(
+    "left_over",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b'{"host": "127.0.0.1", "port": 9, "token": "old", "pid": 1}',
+        b'{"host": 5, "port": 9, "token": "old"}',
+        b'{"host": ["127.0.0.1"], "port": 9, "token": "old"}',
+        b'{"host": "127.0.0.1", "port": "many", "token": "old"}',
+        b'{"host": "127.0.0.1", "port": 1e999, "token": "old"}',
+        b'{"host": "127.0.0.1", "port": -9, "token": "old"}',
+        b'{"host": "127.0.0.1", "port": [], "token": "old"}',
+        b'{"host": "127.0.0.1", "port": 9, "token": "\\u9e2d"}',
+        b'{"host": "\\ud800", "port": 9, "token": null}',
+    ],
+    ids=lambda left_over: repr(left_over[:60]),
+)
 def test_what_a_dead_server_left_behind_is_not_believed(local, tmp_path, left_over):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "server.json").write_text(left_over)
+    (tmp_path / "data" / "server.json").write_bytes(left_over)
     connect(local).check()
+
+
+def refusal(server: LocalServer, code: str) -> str:
+    with pytest.raises(Problem) as caught:
+        connect(server)
+    assert caught.value.code == code
+    assert caught.value.hint
+    assert server._process is None
+    return caught.value.message
+
+
+def test_a_folder_in_the_place_of_the_servers_file_is_named(local, tmp_path):
+    (tmp_path / "data" / "server.json").mkdir(parents=True)
+    assert "server.json cannot be read (Is a directory)" in refusal(local, "server-file-unusable")
+
+
+def test_a_servers_file_that_cannot_be_read_is_named(local, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "server.json").symlink_to("server.json")  # a loop, which stops even the administrator
+    assert "server.json cannot be read" in refusal(local, "server-file-unusable")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the administrator can give files away")
+def test_the_server_of_another_user_is_not_talked_to(local, tmp_path):
+    (tmp_path / "data").mkdir()
+    running = FakeServer()
+    running.write_server_file(tmp_path / "data")
+    os.chown(tmp_path / "data" / "server.json", 65534, 65534)
+    assert "belongs to another user" in refusal(local, "server-file-unusable")
+    assert running.seen == []
+    running.close()
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    server = LocalServer(make_home(tmp_path / "home", "make_cube"), tmp_path / "file" / "data")
+    assert "server-output.log cannot be written" in refusal(server, "data-folder-unusable")
+
+
+def test_a_full_disk_is_noticed_before_the_server_starts(local, tmp_path):
+    (tmp_path / "data").mkdir()
+    local.log.symlink_to("/dev/full")
+    assert "No space left" in refusal(local, "data-folder-unusable")
+
+
+def test_a_log_that_is_a_folder_is_named_and_reads_as_empty(local):
+    local.log.mkdir(parents=True)
+    assert "Is a directory" in refusal(local, "data-folder-unusable")
+    assert local.log_lines(10) == []
+
+
+def test_a_data_folder_that_is_deleted_while_the_server_runs_takes_no_one_down(local, tmp_path):
+    connect(local)
+    shutil.rmtree(tmp_path / "data")
+    local.check_alive()
+    assert local.log_lines(10) == []
+    connect(local).check()
+
+
+def test_the_log_is_utf8_whatever_the_systems_encoding(tmp_path, monkeypatch):
+    for name in ("LC_ALL", "LANG"):
+        monkeypatch.setenv(name, "C")
+    monkeypatch.setenv("PYTHONCOERCECLOCALE", "0")
+    package = tmp_path / "home" / "server"
+    package.mkdir(parents=True)
+    (package / "__main__.py").write_text("print('no 鸭子 here')\n", encoding="utf-8")
+    server = LocalServer(tmp_path / "home", tmp_path / "data")
+    with pytest.raises(Problem, match="no 鸭子 here"):
+        connect(server)
 
 
 def test_a_python_that_is_missing_is_named(local):
@@ -77,6 +168,14 @@ def test_a_python_that_is_missing_is_named(local):
 def test_a_folder_instead_of_a_python_is_refused(local, tmp_path):
     with pytest.raises(Problem) as caught:
         connect(local, tmp_path)
+    assert caught.value.code == "server-did-not-start"
+    assert "it is a folder" in caught.value.message
+
+
+def test_a_file_that_is_no_program_is_refused(local, tmp_path):
+    (tmp_path / "notes.txt").write_text("no program", encoding="utf-8")
+    with pytest.raises(Problem, match=r"notes\.txt cannot be run") as caught:
+        connect(local, tmp_path / "notes.txt")
     assert caught.value.code == "server-did-not-start"
 
 
@@ -93,13 +192,13 @@ def test_a_server_that_never_answers_is_given_up_and_ended(tmp_path, monkeypatch
     package.mkdir(parents=True)
     pid_file = tmp_path / "pid"
     (package / "__main__.py").write_text(
-        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n", encoding="utf-8"
     )
     server = LocalServer(tmp_path / "home", tmp_path / "data")
     with pytest.raises(Problem, match="no answer within"):
         connect(server)
     with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), 0)
+        os.kill(int(pid_file.read_text(encoding="utf-8")), 0)
 
 
 def test_waiting_for_the_start_can_be_interrupted(local):

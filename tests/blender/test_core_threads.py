@@ -38,5 +38,6 @@ def test_a_closed_connection_does_not_end_blender(how, said):
         text=True,
         cwd=ROOT,
         check=False,
+        encoding="utf-8",
     )
     assert done.stdout == said, done.stderr

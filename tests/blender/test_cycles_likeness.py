@@ -27,7 +27,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     script = Path(__file__).parent / "painted_field.py"
     ran = subprocess.run(
-        [REAL_PYTHON, str(script), str(made)], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [REAL_PYTHON, str(script), str(made)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        encoding="utf-8",
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     return made

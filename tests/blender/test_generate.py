@@ -86,7 +86,7 @@ def test_the_result_lies_on_disk_outside_the_blend_file(server, bridge):
     folder = Path(bridge.job.folder)
     assert sorted(path.name for path in folder.iterdir()) == ["mesh.glb", "mesh.npz", "recipe.json", "report.json"]
     assert (folder / "mesh.glb").read_bytes() == b"glTF"
-    assert json.loads((folder / "report.json").read_text())["faces"] == 12
+    assert json.loads((folder / "report.json").read_text(encoding="utf-8"))["faces"] == 12
     assert "a-red-cube" in folder.name
 
 

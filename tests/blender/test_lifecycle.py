@@ -86,7 +86,7 @@ def test_a_start_by_hand_that_fails_is_shown(bridge, preferences, tmp_path):
 def test_disabling_while_the_server_starts_ends_it(bridge, preferences, tmp_path):
     package = tmp_path / "home" / "server"
     package.mkdir(parents=True)
-    (package / "__main__.py").write_text("import time\ntime.sleep(60)\n")
+    (package / "__main__.py").write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
     preferences.server_python = sys.executable
     local = inside("core.server_process").LocalServer(tmp_path / "home", tmp_path / "data")
     bridge.local = local

@@ -139,7 +139,7 @@ def test_words_the_model_does_not_know_are_named_while_they_are_typed(offered, s
 
 
 def test_the_servers_warning_stays_with_the_job_however_many_follow(offered, server, bridge):
-    warning = 'The embedded prior does not know "shiny" and will leave it out.'
+    warning = 'Embedded (built in) does not know "shiny" and will leave it out.'
 
     def script(job):
         job.send("log", level="warning", message=warning)

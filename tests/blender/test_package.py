@@ -76,7 +76,9 @@ def test_the_licence_is_named_the_way_blender_wants_it(archive):
 
 
 def test_a_wrong_manifest_would_be_refused(tmp_path):
-    (tmp_path / "blender_manifest.toml").write_text((ROOT / "blender_manifest.toml").read_text().replace("0.1.0", "1"))
+    (tmp_path / "blender_manifest.toml").write_text(
+        (ROOT / "blender_manifest.toml").read_text(encoding="utf-8").replace("0.1.0", "1"), encoding="utf-8"
+    )
     with pytest.raises(RuntimeError, match="version"):
         build_extension.run_tool("validate", str(tmp_path))
 
@@ -91,6 +93,7 @@ def test_an_artist_can_install_use_and_remove_it(archive, tmp_path):
         timeout=60,
         env=environment,
         check=False,
+        encoding="utf-8",
     )
     fake.close()
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")] or [done.stdout + done.stderr]

@@ -39,7 +39,7 @@ class Paper:
         self.sheet.append(f"[{factor:.0%}] {text}")
 
     def prop(self, data: Any, name: str, **_: Any) -> None:
-        assert hasattr(data, name)
+        assert name in data.bl_rna.properties
         self.sheet.append(f"<{name}>")
 
     def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:

@@ -32,6 +32,7 @@ def run_tool(command: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     if done.returncode != 0:
         raise RuntimeError(f"{command}: {done.stdout}{done.stderr}".strip())
@@ -40,7 +41,7 @@ def run_tool(command: str, *arguments: str) -> str:
 
 def build(out: Path) -> Path:
     """Validate the manifest and build `out`/blender_msd-VERSION.zip, which is returned."""
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{manifest['id']}-{manifest['version']}.zip"
     run_tool("validate", str(ROOT))

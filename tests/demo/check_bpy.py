@@ -15,7 +15,7 @@ APT = (
 def check() -> str:
     """An empty string when `import bpy` works, else what is wrong and what to do. Imports in a process of its own."""
     leave = "import os, bpy; os._exit(0)"  # some versions crash while the interpreter ends
-    done = subprocess.run([sys.executable, "-c", leave], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", leave], capture_output=True, text=True, check=False, encoding="utf-8")
     if done.returncode == 0:
         return ""
     missing = re.search(r"(\S+\.so\S*): cannot open shared object file", done.stderr)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from server.generators.radiance_field.compiled_grid import CompiledHashGrid
+from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import (
     FusedHashGrid,
     HashGrid,
@@ -23,6 +24,11 @@ from server.generators.radiance_field.hash_grid import (
     choose_backend,
     make_hash_grid,
 )
+from server.generators.radiance_field.occupancy import OccupancyGrid
+from server.generators.radiance_field.rendering import render
+from server.generators.radiance_field.shading import Lamps
+from server.priors.views import Views
+from tests.closeness import assert_close_to_rounding
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = HashGridShape(levels=4, features=2, log2_table=9, coarsest=4, finest=32)
@@ -84,7 +90,7 @@ def test_gradients_reach_the_table_with_the_interpolation_weights(kind: type[Has
     grid(some_points(16)).sum().backward()
     # Each level's eight weights sum to one for every point and feature.
     assert grid.table.grad is not None
-    torch.testing.assert_close(grid.table.grad.sum(), torch.tensor(16.0 * SMALL.width))
+    assert_close_to_rounding(grid.table.grad.sum(), torch.tensor(16.0 * SMALL.width))
 
 
 @BOTH
@@ -152,7 +158,9 @@ def test_training_gives_the_same_bits_in_another_process() -> None:
     exec(TRAINING, here)
     torch.set_num_threads(threads)
     script = TRAINING + "print(digest)"
-    elsewhere = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True, encoding="utf-8"
+    )
     assert elsewhere.stdout.strip() == here["digest"]
 
 
@@ -160,7 +168,9 @@ def test_compiled_code_is_kept_in_the_folder_that_the_reason_names(tmp_path: Pat
     script = "from server.generators.radiance_field.hash_grid import choose_backend; print(choose_backend('cpu').why)"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", script]
-    told = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, encoding="utf-8"
+    ).stdout
     assert str(tmp_path) in told
     assert list(tmp_path.rglob("*.nbc"))
 
@@ -186,8 +196,30 @@ def test_a_missing_tiny_cuda_nn_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "tiny-cuda-nn" in backend.why
 
 
+def test_a_tiny_cuda_nn_that_was_made_for_another_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unimportable(name: str) -> Any:
+        raise NameError("name '_C' is not defined")
+
+    monkeypatch.setattr("importlib.import_module", unimportable)
+    backend = choose_backend("cuda:0")
+    assert (backend.name, "_C" in backend.why) == ("torch", True)
+
+
+class _Garbage(torch.autograd.Function):
+    """The identity, whose gradient is what happened to lie in memory."""
+
+    @staticmethod
+    def forward(ctx: Any, params: Tensor) -> Tensor:
+        return params.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return torch.full_like(gradient, 1e30)
+
+
 class FlatEncoding(nn.Module):
-    """Takes its parameters as tiny-cuda-nn's does: one flat vector."""
+    """As tiny-cuda-nn's: it takes its parameters as one flat vector and points in batches of a multiple of 128, which
+    it fills up itself; for no points it gives no gradient but whatever lies in memory."""
 
     def __init__(self, inputs: int, config: dict[str, Any], dtype: torch.dtype) -> None:
         super().__init__()
@@ -196,9 +228,11 @@ class FlatEncoding(nn.Module):
         self._plain = (plain,)
 
     def forward(self, points: Tensor) -> Tensor:
-        table = self.params.view_as(self._plain[0].table)
-        encoded: Tensor = torch.func.functional_call(self._plain[0], {"table": table}, (points,))
-        return encoded
+        params = self.params if len(points) else _Garbage.apply(self.params)
+        table = params.view_as(self._plain[0].table)
+        padded = nn.functional.pad(points, [0, 0, 0, -len(points) % 128])
+        encoded: Tensor = torch.func.functional_call(self._plain[0], {"table": table}, (padded,))
+        return encoded[: len(points)] + 0 * params.sum()
 
 
 def test_a_checkpoint_of_any_backend_serves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,6 +248,48 @@ def test_a_checkpoint_of_any_backend_serves_the_others(monkeypatch: pytest.Monke
         torch.testing.assert_close(grid(points), grid_of(HashGrid)(points), atol=2e-5, rtol=0)
         grid(points).sum().backward()
         assert [parameter.grad is not None for parameter in grid.parameters()] == [True], name
+
+
+@pytest.fixture
+def fused(monkeypatch: pytest.MonkeyPatch) -> FusedHashGrid:
+    monkeypatch.setitem(sys.modules, "tinycudann", types.SimpleNamespace(Encoding=FlatEncoding))
+    return FusedHashGrid(SMALL, torch.Generator().manual_seed(0), 1.0)
+
+
+def test_no_points_leave_no_junk_in_the_gradient_of_the_fused_grid(fused: FusedHashGrid) -> None:
+    points = some_points(30)
+    fused(points).sum().backward()
+    assert fused.table.grad is not None
+    alone = fused.table.grad.clone()
+    fused.table.grad = None
+    empty = fused(torch.empty(0, 3))
+    assert (empty.shape, empty.dtype) == ((0, SMALL.width), torch.float32)
+    (fused(points).sum() + empty.sum()).backward()
+    torch.testing.assert_close(fused.table.grad, alone, atol=0, rtol=0)
+    with torch.no_grad():
+        assert fused(torch.empty(0, 3)).shape == (0, SMALL.width)
+
+
+@pytest.mark.parametrize("side", [8, 32])
+@pytest.mark.parametrize("lit", [False, True])
+def test_a_field_of_the_fused_grid_is_rendered_with_the_gradient_of_the_plain_one(
+    fused: FusedHashGrid, side: int, lit: bool
+) -> None:
+    """Many batches of a rendering are empty: of rays that end early, and of views without a lamp."""
+    shape, gradients = SMALL, []
+    for grid in (grid_of(HashGrid), fused):
+        field = RadianceField(shape, torch.Generator().manual_seed(0))
+        field.grid = grid
+        with torch.no_grad():
+            field.decoder[2].bias[0] = 20.0  # opaque: nothing is left to see behind the first samples
+        views = Views.orbit([0.0, 90.0])
+        ones = torch.ones(2)
+        lamps = Lamps(torch.full((2, 3), 2.0), ones * lit, 0 * ones)
+        rendering = render(field, OccupancyGrid(), views, side, 24, torch.Generator().manual_seed(1), lamps)
+        (rendering.image.sum() + rendering.orientation).backward()
+        assert field.grid.table.grad is not None
+        gradients.append(field.grid.table.grad)
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.gpu

@@ -38,3 +38,15 @@ def test_shifts_of_changing_views_do_not_cancel() -> None:
 def test_a_threshold_of_zero_never_stops() -> None:
     convergence = Convergence(threshold=0.0)
     assert not any(convergence.update(torch.zeros((1, 4)), 1.0) for _ in range(20))
+
+
+def test_it_goes_on_from_what_it_remembered() -> None:
+    whole, rest = Convergence(threshold=0.3, average="norm"), Convergence(threshold=0.3, average="norm")
+    for number in range(8):
+        if number == 4:
+            rest.restore(whole.state())
+        shift = torch.full((1, 8), 1 / (number + 1))
+        whole.update(shift, 1.0)
+        if number >= 4:
+            rest.update(shift, 1.0)
+    assert rest.q == whole.q

@@ -48,3 +48,16 @@ def test_the_inversion_uses_its_own_guidance_scale() -> None:
     assert asked == [2, 2, 2, 2, 1]
     assert guided.calls == 9
     assert estimate.denoiser_calls == 5
+
+
+def test_a_model_without_an_unconditional_one_is_inverted_without_guidance() -> None:
+    class OneClass:
+        def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[float]) -> list[Tensor]:
+            return [(noisy - c) / (1 + sigma[:, None] ** 2) + c for c in conditions]
+
+    guided = Guided(OneClass(), 1.0)
+    estimate = DistillationViaInversion(steps=4)(
+        guided, torch.zeros((1, 2)), 1.0, Fresh(torch.Generator().manual_seed(0))
+    )
+    assert guided.calls == estimate.denoiser_calls == 5
+    assert bool(estimate.target.isfinite().all())

@@ -32,12 +32,12 @@ def test_a_half_written_file_cannot_be_found(tmp_path: Path) -> None:
     "name", ["../secret", "..", ".", "", ".hidden", "sub/file", "/etc/passwd", "a\x00b", "link", "sub"]
 )
 def test_nothing_outside_the_folder_is_found(tmp_path: Path, name: str) -> None:
-    (tmp_path / "secret").write_text("x")
+    (tmp_path / "secret").write_text("x", encoding="utf-8")
     folder = tmp_path / "job"
     (folder / "sub").mkdir(parents=True)
-    (folder / "sub" / "file").write_text("x")
-    (folder / ".hidden").write_text("x")
+    (folder / "sub" / "file").write_text("x", encoding="utf-8")
+    (folder / ".hidden").write_text("x", encoding="utf-8")
     (folder / "link").symlink_to(tmp_path / "secret")
-    (folder / "mesh.npz").write_text("x")
+    (folder / "mesh.npz").write_text("x", encoding="utf-8")
     assert find_artifact(folder, "mesh.npz") is not None
     assert find_artifact(folder, name) is None

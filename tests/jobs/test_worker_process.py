@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,7 +28,8 @@ def test_stray_output_never_reaches_the_protocol(tmp_path: Path) -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'torch':\n"
         "            print('noise by print', flush=True); os.write(1, b'noise by write\\n')\n"
-        "sys.meta_path.insert(0, Noisy())\n"
+        "sys.meta_path.insert(0, Noisy())\n",
+        encoding="utf-8",
     )
     worker = start_worker(env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"})
     recipe = {"kind": "texture", "prompt": "no such thing"}
@@ -42,6 +45,16 @@ def test_stray_output_never_reaches_the_protocol(tmp_path: Path) -> None:
     assert rest == ""
     assert "noise by print" in noise
     assert "noise by write" in noise
+
+
+@pytest.mark.parametrize("arguments", [[], ["quantum"], ["cuda:99999999999999999999"], ["cpu", "--fast"], ["-1"]])
+def test_a_worker_started_by_hand_with_wrong_arguments_says_so_in_one_line(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "server.jobs.worker", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, encoding="utf-8"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_worker_leaves_at_the_end_of_its_input() -> None:

@@ -129,7 +129,7 @@ def test_boxes_take_over_when_xatlas_crashes_and_the_note_says_why(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broken = tmp_path / "charts.py"
-    broken.write_text("raise SystemExit('the charts caught fire')")
+    broken.write_text("raise SystemExit('the charts caught fire')", encoding="utf-8")
     monkeypatch.setattr(unwrapping, "CHARTS", broken)
     mesh = reduced(solid(mug))
     uv, note = unwrap(*mesh, SIZE)
@@ -150,7 +150,7 @@ def test_cancelling_ends_the_wait_and_the_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, started: list[subprocess.Popen]
 ) -> None:
     slow = tmp_path / "charts.py"
-    slow.write_text("import time; time.sleep(600)")
+    slow.write_text("import time; time.sleep(600)", encoding="utf-8")
     monkeypatch.setattr(unwrapping, "CHARTS", slow)
 
     def stop() -> None:

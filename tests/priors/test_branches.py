@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from server.guidance.noise import Fresh
 from server.guidance.score_distillation import Annealed, ScoreDistillation
 from server.priors.branches import ClassifierFree, ClassifierScore, NoiseFree, PerpendicularNegative, Rule
 from server.priors.denoiser import Guided, at_scale
@@ -74,7 +75,7 @@ def test_a_negative_prompt_along_the_prompt_removes_nothing() -> None:
 def test_classifier_score_distillation_follows_the_classifier_alone() -> None:
     x = torch.randn((1, 2))
     estimator = ScoreDistillation(Annealed(), "one", noise_share=0.0)
-    target = estimator(_guided(ClassifierScore(5.0)), x, 0.8, torch.Generator().manual_seed(0)).target
+    target = estimator(_guided(ClassifierScore(5.0)), x, 0.8, Fresh(torch.Generator().manual_seed(0))).target
     torch.testing.assert_close(target - x, 5 * (COND - UNCOND)[None] / 0.8)
 
 

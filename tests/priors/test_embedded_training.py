@@ -23,6 +23,7 @@ from server.priors.embedded.plan import TINY, Plan
 from server.priors.embedded.training import Trainer
 from server.priors.embedded.wording import build_tokenizer, tokens_of, vocabulary, word_tokens
 from server.priors.views import Views
+from tests.closeness import assert_close_to_rounding
 
 CPU = torch.device("cpu")
 PLAN = Plan(size=TINY, light_steps=3, light_batch=4, steps=4, batch=4, views=6, windows=3)
@@ -79,7 +80,7 @@ def test_every_wording_reads_back_as_the_caption_it_words() -> None:
 
 def test_token_numbers_are_the_same_in_every_process() -> None:
     code = "from server.priors.embedded.wording import build_tokenizer as b; print(sorted(b().get_vocab().items()))"
-    elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8").stdout
     assert elsewhere.strip() == str(sorted(build_tokenizer().get_vocab().items()))
 
 
@@ -131,7 +132,7 @@ def test_an_unknown_background_looks_like_none_at_all() -> None:
     views = Views.orbit([30.0])
     hidden = Views(views.azimuth, views.elevation, views.distance, views.fov, torch.full((1, 3), float("nan")))
     with torch.no_grad():
-        torch.testing.assert_close(networks.light_field(tokens, hidden), networks.light_field(tokens, views))
+        assert_close_to_rounding(networks.light_field(tokens, hidden), networks.light_field(tokens, views))
 
 
 def test_drawn_pictures_show_what_their_captions_say(cache: Path) -> None:
@@ -185,7 +186,7 @@ def test_training_learns_and_keeps_a_record(tmp_path: Path, cache: Path) -> None
     trainer = Trainer(plan, tmp_path, cache, CPU)
     first = sum(float(trainer.advance()["loss"]) for _ in range(5))
     trainer.run(checkpoint_seconds=1e9, sheet_every=10**9)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["stage"] for line in lines] == ["light", "light", "light", "diffusion"]
     assert lines[2]["loss"] < 0.85 * first / 5
     assert (tmp_path / "sheets" / "diffusion-000002.png").exists()
@@ -222,7 +223,7 @@ def test_an_export_opens_component_by_component_and_computes_the_same(tmp_path: 
 def test_the_model_card_counts_pictures_and_hours_and_names_what_was_held_out(tmp_path: Path) -> None:
     plan = {"light_steps": 100, "light_batch": 24, "batch": 32}
     line = {"stage": "diffusion", "step": 50, "images_per_second": 2.0}
-    (tmp_path / "log.jsonl").write_text((json.dumps(line) + "\n") * 9)
+    (tmp_path / "log.jsonl").write_text((json.dumps(line) + "\n") * 9, encoding="utf-8")
     card = model_card(plan, 450, tmp_path / "log.jsonl", "an abacus", None)
     assert "2,400 pictures for the light field and 14,400 for the diffusion network, 2.0 hours" in " ".join(
         card.split()

@@ -29,9 +29,9 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 
 
 def change(file: Path, **values: Any) -> None:
-    data = json.loads(file.read_text())
+    data = json.loads(file.read_text(encoding="utf-8"))
     data.update(values)
-    file.write_text(json.dumps({key: value for key, value in data.items() if value != "DROP"}))
+    file.write_text(json.dumps({key: value for key, value in data.items() if value != "DROP"}), encoding="utf-8")
 
 
 def to_pickle(folder: Path) -> None:
@@ -45,7 +45,9 @@ def truncate(folder: Path) -> None:
 
 
 def lfs_pointer(folder: Path) -> None:
-    (folder / "text_encoder" / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid ...\n")
+    (folder / "text_encoder" / "model.safetensors").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid ...\n", encoding="utf-8"
+    )
 
 
 def without_index(folder: Path) -> None:
@@ -60,8 +62,8 @@ def single_file(folder: Path) -> None:
 BREAKAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no index": (without_index, "no model_index.json"),
     "single file": (single_file, "v1-5.ckpt"),
-    "broken JSON": (lambda f: (f / "model_index.json").write_text("{"), "model_index.json"),
-    "JSON list": (lambda f: (f / "unet/config.json").write_text("[]"), "not a JSON object"),
+    "broken JSON": (lambda f: (f / "model_index.json").write_text("{", encoding="utf-8"), "model_index.json"),
+    "JSON list": (lambda f: (f / "unet/config.json").write_text("[]", encoding="utf-8"), "not a JSON object"),
     "other pipeline": (
         lambda f: change(f / "model_index.json", _class_name="FluxPipeline"),
         "FluxPipeline",
@@ -88,13 +90,13 @@ BREAKAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no latents": (lambda f: change(f / "vae/config.json", latent_channels="DROP"), "latent_channels"),
     "lost shard": (
         lambda f: (f / "unet/diffusion_pytorch_model.safetensors.index.json").write_text(
-            '{"weight_map": {"conv_in.weight": "diffusion_pytorch_model-00001-of-00002.safetensors"}}'
+            '{"weight_map": {"conv_in.weight": "diffusion_pytorch_model-00001-of-00002.safetensors"}}', encoding="utf-8"
         ),
         "00001-of-00002",
     ),
     "flow": (
         lambda f: (f / "scheduler/scheduler_config.json").write_text(
-            '{"_class_name": "FlowMatchEulerDiscreteScheduler"}'
+            '{"_class_name": "FlowMatchEulerDiscreteScheduler"}', encoding="utf-8"
         ),
         "FlowMatchEulerDiscreteScheduler",
     ),
@@ -165,7 +167,9 @@ FOREIGNERS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     ),
     "XL with noise levels of its own": (
         "sdxl",
-        lambda f: (f / "scheduler/scheduler_config.json").write_text('{"_class_name": "EDMEulerScheduler"}'),
+        lambda f: (f / "scheduler/scheduler_config.json").write_text(
+            '{"_class_name": "EDMEulerScheduler"}', encoding="utf-8"
+        ),
         "EDMEulerScheduler",
     ),
     "pooled texts do not fit": (
@@ -210,6 +214,6 @@ def test_looking_at_a_folder_loads_no_torch(folder: Path) -> None:
     )
     ran = subprocess.run(
         [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True, timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[2], encoding="utf-8"
     )  # fmt: skip
     assert ran.stdout.strip() == "[]"

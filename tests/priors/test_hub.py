@@ -111,7 +111,13 @@ except BadRequest as problem:
 """
     environment = {**os.environ, **settings, "OMP_NUM_THREADS": "1"}
     ran = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        encoding="utf-8",
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.partition("answer ")[2].strip()
@@ -168,7 +174,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     repository = tmp_path / "models--artist--duck-model"
     write_pipeline(repository / "snapshots" / COMMIT)
     (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(COMMIT)
+    (repository / "refs" / "main").write_text(COMMIT, encoding="utf-8")
     return repository / "snapshots" / COMMIT
 
 

@@ -45,7 +45,7 @@ def test_without_its_weights_the_embedded_prior_is_not_usable_and_says_why(
     embedded = list_priors()[0]
     assert not embedded.usable
     assert str(tmp_path) in embedded.why_not
-    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "model_index.json").write_text("{}", encoding="utf-8")
     assert list_priors()[0].usable
 
 
@@ -60,7 +60,7 @@ def test_a_model_and_a_folder_of_models_are_found(model: Path) -> None:
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(model: Path, tmp_path: Path) -> None:
     (tmp_path / "flux").mkdir()
-    (tmp_path / "flux" / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+    (tmp_path / "flux" / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}), encoding="utf-8")
     (tmp_path / "old.ckpt").write_bytes(b"pickle")
     flux, old = found(tmp_path)
     assert not flux.usable
@@ -82,7 +82,7 @@ def test_models_in_the_local_hub_cache_are_found_without_the_network(
     (repository / "snapshots").mkdir(parents=True)
     (repository / "snapshots" / ("a" * 40)).symlink_to(model)
     (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("a" * 40)
+    (repository / "refs" / "main").write_text("a" * 40, encoding="utf-8")
     (cache / "datasets--somebody--pictures" / "snapshots" / ("b" * 40)).mkdir(parents=True)
     monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(cache))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
@@ -107,7 +107,9 @@ def test_a_model_of_which_the_cache_holds_only_a_part_is_not_usable_and_nothing_
 def test_the_licence_is_read_from_the_models_own_readme(model: Path, tmp_path: Path) -> None:
     assert "licence" in found(model)[0].licence
     named = write_pipeline(tmp_path / "named")
-    (named / "README.md").write_text("---\nlanguage: en\nlicense: other\nlicense_name: openrail++\n---\n# Tiny\n")
+    (named / "README.md").write_text(
+        "---\nlanguage: en\nlicense: other\nlicense_name: openrail++\n---\n# Tiny\n", encoding="utf-8"
+    )
     assert found(named)[0].licence == "openrail++"
 
 
@@ -139,7 +141,9 @@ def test_the_list_is_plain_json_and_made_without_torch(model: Path) -> None:
         "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules), 'too much was imported';"
         "print(json.dumps(said))"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(model)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(model)], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
     said = json.loads(done.stdout)
     keys = {"name", "title", "path", "licence", "makes", "takes_camera", "needs", "needs_cuda", "usable", "why_not"}
     assert all(keys <= set(prior) for prior in said)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from server.lab.densities import DENSITIES, density
 from server.priors.mixture import GaussianMixture
+from tests.closeness import assert_close_to_rounding
 
 FRACTAL = density("fractal")
 T = torch.tensor([[0.5, 0.5], [0.0, 0.0]], dtype=torch.float64)
@@ -69,7 +70,7 @@ def test_tweedie_product_mean_and_smoothed_gradient_are_the_same_mean_shift(name
 def test_score_is_the_gradient_of_log_density(sigma: float) -> None:
     x = _points().requires_grad_()
     (gradient,) = torch.autograd.grad(FRACTAL.log_density(x, sigma).sum(), x)
-    torch.testing.assert_close(FRACTAL.score(x.detach(), sigma), gradient, atol=1e-12, rtol=1e-12)
+    assert_close_to_rounding(FRACTAL.score(x.detach(), sigma), gradient, within=1e-11)
 
 
 def test_log_density_integrates_to_one() -> None:
@@ -83,7 +84,7 @@ def test_every_point_may_have_its_own_noise_level() -> None:
     x = _points(3)
     sigma = torch.tensor([0.1, 0.5, 2.0], dtype=torch.float64)
     one_by_one = torch.cat([FRACTAL.denoise(x[i : i + 1], float(sigma[i])) for i in range(3)])
-    torch.testing.assert_close(FRACTAL(x, sigma), one_by_one, atol=1e-14, rtol=0)
+    assert_close_to_rounding(FRACTAL(x, sigma), one_by_one, within=1e-13)
 
 
 def test_samples_have_the_mixtures_mean_and_covariance() -> None:

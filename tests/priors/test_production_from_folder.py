@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from server.meshing.export import read_npz
@@ -31,10 +30,11 @@ MODELS: dict[str, Callable[[Path], Path]] = {
     "SD 3.5 with T5, single file": lambda path: write_single_file(path / "art.safetensors", "sd3 with T5"),
 }
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory: pytest.TempPathFactory) -> Prior:
-    torch.set_num_threads(1)
     return load_prior(str(write_pipeline(tmp_path_factory.mktemp("model"))))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import BadRequest
 from server.priors.captions import COLOURS, KINDS, PATTERNS, understood_words, unknown_words
-from server.priors.catalogue import check_prompt
+from server.priors.catalogue import check_prompt, list_priors
 
 
 def test_a_prompt_of_known_words_gives_no_warning() -> None:
@@ -18,9 +18,23 @@ def test_a_prompt_of_known_words_gives_no_warning() -> None:
 
 def test_unknown_words_are_named_each_once_with_what_is_known_instead() -> None:
     (warning,) = check_prompt("embedded", "a dragon and a DRAGON, shiny, on a yellow duck", "mesh")
-    assert warning.startswith('The embedded prior does not know "dragon" and "shiny" and will leave them out.')
+    assert warning.startswith('Embedded (built in) does not know "dragon" and "shiny" and will leave them out.')
     assert all(word in warning for word in (*KINDS, *COLOURS))
     assert not any(word in warning for word in PATTERNS)
+
+
+def test_messages_name_a_model_as_the_menu_does_or_not_at_all() -> None:
+    titles = {prior.name: prior.title for prior in list_priors()}
+    messages = check_prompt("embedded", "a shiny duck", "mesh", "a spooky ball")
+    for prior in ("embedded", "exact"):
+        for prompt in ("a dragon", "a duck and a mug", "shiny", "a"):
+            with pytest.raises(BadRequest) as refused:
+                check_prompt(prior, prompt, "mesh")
+            messages.append(refused.value.message)
+    assert messages[0].startswith(titles["embedded"])
+    for message in messages:
+        assert " prior" not in message
+        assert "procedural" not in message
 
 
 def test_unknown_words_in_what_to_avoid_are_named_too() -> None:
@@ -53,3 +67,32 @@ def test_the_list_of_understood_words_agrees_with_the_language_on_every_spelling
         words += [word + "s", word + "es", word + "ss", word[:-1], word[:-2], word + "x"]
     for word in filter(None, words):
         assert (word in understood) == (unknown_words(word) == []), word
+
+
+@pytest.mark.parametrize(
+    ("prior", "prompt", "says"),
+    [
+        ("embedded", "a dragon", "This model does not know 'dragon', and nothing else is named that it could make."),
+        ("embedded", "dragon", "This model does not know 'dragon', and nothing else is named that it could make."),
+        ("embedded", "yellow", "'yellow' names nothing that could be made."),
+        (
+            "embedded",
+            "a shiny duck and a car",
+            "This model makes one thing at a time, not 'duck' and 'car' together. "
+            "Besides, this model does not know 'shiny'.",
+        ),
+        ("exact", "a shiny big duck", "This model does not know 'shiny' and 'big'."),
+        ("embedded", "", "The prompt is empty: it names nothing to make."),
+        ("exact", " ", "The prompt is empty: it names nothing to make."),
+        ("embedded", "red bricks", "'bricks' is a surface and can only be a texture, not a mesh."),
+        (
+            "exact",
+            "a red blue duck",
+            "'a red blue duck' has more colours than things to colour: nothing is left for 'blue'.",
+        ),
+    ],
+)
+def test_a_refusal_is_a_sentence_that_a_person_would_write(prior: str, prompt: str, says: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        check_prompt(prior, prompt, "mesh")
+    assert refused.value.message == says

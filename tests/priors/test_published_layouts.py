@@ -45,8 +45,12 @@ def write_hollow(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
 
 def write_vocabularies(folder: Path) -> None:
     words = ["<|startoftext|>", *(f"word{number}" for number in range(49407))]
-    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "vocab.json").write_text(
+        json.dumps({word: number for number, word in enumerate(words)}), encoding="utf-8"
+    )
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
     (folder / "tokenizer_3").mkdir()
     pieces = [[f"piece{number}", 0.0] for number in range(32100)]
-    (folder / "tokenizer_3" / "tokenizer.json").write_text(json.dumps({"model": {"type": "Unigram", "vocab": pieces}}))
+    (folder / "tokenizer_3" / "tokenizer.json").write_text(
+        json.dumps({"model": {"type": "Unigram", "vocab": pieces}}), encoding="utf-8"
+    )

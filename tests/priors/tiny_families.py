@@ -96,7 +96,7 @@ def write_model(folder: Path, layout: str, prediction: str = "epsilon", **index:
     )
     scheduler.save_pretrained(folder / "scheduler")
     entries["scheduler"] = ["diffusers", type(scheduler).__name__]
-    (folder / "model_index.json").write_text(json.dumps(entries))
+    (folder / "model_index.json").write_text(json.dumps(entries), encoding="utf-8")
     return folder
 
 

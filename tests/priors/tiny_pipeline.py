@@ -74,7 +74,7 @@ def write_scheduler_and_index(folder: Path, prediction: str = "epsilon", **sched
         "scheduler": ["diffusers", "DDIMScheduler"],
         "safety_checker": [None, None],
     }
-    (folder / "model_index.json").write_text(json.dumps(index))
+    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
 
 
@@ -90,8 +90,12 @@ def write_tokenizer(folder: Path, filler: str | None = None, length: int = LENGT
     merges = [("d", "u"), ("c", "k</w>")]
     # The first word of CLIP's own vocabulary, with which OpenCLIP fills up short texts.
     words = ["!", *letters, *[letter + "</w>" for letter in letters], *["".join(pair) for pair in merges], *SPECIAL]
-    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(pair) for pair in merges) + "\n")
+    (folder / "vocab.json").write_text(
+        json.dumps({word: number for number, word in enumerate(words)}), encoding="utf-8"
+    )
+    (folder / "merges.txt").write_text(
+        "#version: 0.2\n" + "\n".join(" ".join(pair) for pair in merges) + "\n", encoding="utf-8"
+    )
     settings = {
         "tokenizer_class": "CLIPTokenizer",
         "model_max_length": length,
@@ -100,5 +104,5 @@ def write_tokenizer(folder: Path, filler: str | None = None, length: int = LENGT
         "unk_token": SPECIAL[1],
         "pad_token": filler or SPECIAL[1],
     }
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     return len(words)

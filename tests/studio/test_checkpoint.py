@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 from PIL import Image
 from safetensors import safe_open
 
@@ -20,6 +22,8 @@ from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
 from server.studio.checkpoint import NAME, load_field, save_field
 from server.studio.finishing import deliver, finish_field
+from tests.closeness import assert_close_to_rounding
+from tests.priors.broken_models import change_header, change_tensors
 
 SMALL = {"resolution": 32, "faces": 500, "texture_size": 64}
 
@@ -52,7 +56,8 @@ def test_density_and_colour_come_back_exactly(kept: Path, field: RadianceField, 
     back = load_field(kept)
     points = torch.rand(500, 3, generator=torch.Generator().manual_seed(1)) * 2 - 1
     for before, after in zip(field(points), back.field(points), strict=True):
-        assert torch.equal(before, after)
+        assert_close_to_rounding(after, before)
+    assert all(torch.equal(value, back.field.state_dict()[name]) for name, value in field.state_dict().items())
     assert back.recipe == recipe
     assert back.occupied.shape == (16, 16, 16)
     assert 0 < back.occupied.float().mean() < 1
@@ -93,6 +98,62 @@ def test_a_file_of_another_kind_is_refused(kept: Path) -> None:
     assert caught.value.code == "checkpoint-unreadable"
 
 
+def spoil(tensors: dict[str, torch.Tensor], name: str, value: float) -> None:
+    tensors[name].view(-1)[0] = value
+
+
+DAMAGES: dict[str, Callable[[dict[str, torch.Tensor]], Any]] = {
+    "a number that is none": lambda tensors: spoil(tensors, "grid", float("nan")),
+    "a number without bounds": lambda tensors: spoil(tensors, "decoder.0.bias", float("inf")),
+    "a grid of one row": lambda tensors: tensors.update(grid=tensors["grid"][:1].clone()),
+    "a grid of one column": lambda tensors: tensors.update(grid=tensors["grid"][:, :1].clone()),
+    "a grid of one number": lambda tensors: tensors.update(grid=torch.zeros(())),
+    "no grid": lambda tensors: tensors.pop("grid"),
+    "another decoder": lambda tensors: tensors.update({"decoder.2.weight": torch.zeros(4, 3)}),
+    "no decoder": lambda tensors: tensors.pop("decoder.2.bias"),
+    "flat cells": lambda tensors: tensors.update(occupied=tensors["occupied"].flatten()),
+    "cells that are no cube": lambda tensors: tensors.update(occupied=tensors["occupied"][:4].clone()),
+    "cells that are numbers": lambda tensors: tensors.update(occupied=tensors["occupied"].float()),
+    "no cells": lambda tensors: tensors.update(occupied=torch.zeros(0, 0, 0, dtype=torch.bool)),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_finish_refuses_a_field_that_is_damaged_inside(
+    kept: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_tensors(kept, DAMAGES[name])
+    code, said = run(capsys, "finish", str(kept), "--out", str(kept.with_name("mesh.glb")))
+    assert (code, said["error"]["code"]) == (2, "checkpoint-unreadable")
+    assert NAME in said["error"]["message"]
+    assert not kept.with_name("mesh.glb").exists()
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        [],
+        {},
+        {"shape": {"levels": 10**9}},
+        {"shape": {"levels": 0, "features": 2}},
+        {"shape": {"levels": 3, "features": 2, "log2_table": 60, "coarsest": 10**6, "finest": 10**9}},
+        {"shape": {"levels": 3, "features": 2, "coarsest": 0}},
+        {"shape": {"levels": "3"}},
+        {"hidden": 10**12},
+        {"recipe": None},
+    ],
+)
+def test_finish_refuses_a_field_that_is_said_to_be_something_else(kept: Path, about: Any) -> None:
+    def change(header: dict[str, Any]) -> None:
+        said = json.loads(header["__metadata__"]["blender_msd"])
+        header["__metadata__"]["blender_msd"] = json.dumps({**said, **about} if about else about)
+
+    change_header(kept, change)
+    with pytest.raises(BadRequest) as caught:
+        load_field(kept)
+    assert caught.value.code == "checkpoint-unreadable"
+
+
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
     code = main([*arguments, "--json"])
     return code, json.loads(capsys.readouterr().out)
@@ -104,11 +165,14 @@ def test_finish_gives_the_jobs_own_mesh_when_nothing_else_is_asked(
     job = tmp_path / "job"
     job.mkdir()
     occupied = load_field(kept).occupied.numpy()
-    report = finish_field(field, occupied, recipe.mesh, job, lambda event: None, lambda: None)
+    report = finish_field(field, occupied, recipe.mesh, job, lambda event: None, lambda: None, made_from=recipe)
     assert report["artifacts"] == ["mesh.npz", "mesh.glb", "albedo.png", "normal.png"]
     code, again = run(capsys, "finish", str(kept), "--out", str(tmp_path / "again.glb"))
     assert code == 0
     assert (tmp_path / "again.glb").read_bytes() == (job / "mesh.glb").read_bytes()
+    made = trimesh.load(tmp_path / "again.glb")
+    assert list(made.geometry) == [recipe.prompt]
+    assert recipe.model_dump_json().encode() in (tmp_path / "again.glb").read_bytes()
     assert again["placement"] == json.loads(json.dumps(report["placement"]))
 
 
@@ -119,9 +183,10 @@ def test_finish_meets_another_budget_and_texture_size(
     code, report = run(capsys, "finish", str(kept.parent), "--faces", "300", "--texture-size", "128", "--out", str(out))
     assert code == 0
     assert report["faces"] <= 300
-    names = ["few.obj", "few.mtl", "few-albedo.png", "few-normal.png"]
+    names = ["few.obj", "few.mtl", "few-albedo.png", "few-normal.png", "few-normal.exr"]
     assert [Path(name).name for name in report["files"]] == names
     assert Image.open(tmp_path / "few-albedo.png").size == (128, 128)
+    assert f"o {load_field(kept).recipe.prompt.replace(' ', '_')}" in out.read_text(encoding="utf-8").splitlines()
 
 
 def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,8 +206,8 @@ def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest
         (["nowhere"], "checkpoint-missing"),
         (["nowhere.safetensors"], "checkpoint-missing"),
         (["nowhere", "--out", "mesh.stl"], "format-unknown"),
-        (["KEPT", "--faces", "-5"], "recipe-invalid"),
-        (["KEPT", "--texture-size", "20"], "recipe-invalid"),
+        (["KEPT", "--faces", "-5"], "usage-wrong"),
+        (["KEPT", "--texture-size", "20"], "usage-wrong"),
     ],
 )
 def test_finish_refuses_what_it_cannot_do(

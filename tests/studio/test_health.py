@@ -17,6 +17,7 @@ from server.priors.card import CameraLaw
 from server.recipe import Recipe, read_recipe
 from server.studio.health import STEPS_UNSEEN
 from server.studio.optimisation import Outcome, optimise
+from server.studio.snapshot import Snapshot
 from tests.studio.swatch import MODE, OneColour, Swatch
 
 
@@ -48,6 +49,28 @@ def test_numbers_that_break_early_and_stay_broken_fail_by_name() -> None:
     assert torch.isfinite(subject.colour).all()
 
 
+@pytest.mark.parametrize(("steps", "bad_steps"), [(1, [0]), (3, range(3)), (4, [1, 3]), (40, range(0, 40, 2))])
+def test_a_run_of_which_most_steps_were_skipped_is_not_done(steps: int, bad_steps: Any) -> None:
+    with pytest.raises(JobFailed) as failure:
+        run(Swatch(bad_steps=bad_steps), recipe(steps=steps, guidance={"stop_threshold": 0.0}))
+    assert failure.value.code == "not-finite"
+    assert f"of {steps} steps" in failure.value.message
+
+
+def test_a_run_that_the_user_ends_after_skipped_steps_alone_is_not_done() -> None:
+    asked = iter([None, None, "finish"])
+    with pytest.raises(JobFailed) as failure:
+        optimise(
+            Swatch(bad_steps=range(9)), OneColour(), recipe(), lambda step: None, lambda: next(asked), lambda said: None
+        )
+    assert failure.value.code == "not-finite"
+
+
+def test_a_run_of_which_few_steps_were_skipped_is_done() -> None:
+    outcome, _ = run(Swatch(bad_steps=[0]), recipe(steps=3, guidance={"stop_threshold": 0.0}))
+    assert (outcome.steps, outcome.skipped_steps) == (3, 1)
+
+
 def test_numbers_that_break_late_leave_the_last_good_state() -> None:
     subject, undisturbed = Swatch(bad_steps=range(92, 200)), Swatch()
     outcome, warnings = run(subject, recipe(guidance={"stop_threshold": 0.0}))
@@ -77,6 +100,28 @@ def test_what_was_not_seen_for_long_starts_anew_once() -> None:
     torch.testing.assert_close(starts[0], torch.full((3,), 0.5))
     assert len(warnings) == 1
     assert "anew" in warnings[0]
+
+
+def test_a_resumed_run_starts_anew_from_where_the_first_one_began() -> None:
+    kept: list[Snapshot] = []
+    quiet = recipe(guidance={"stop_threshold": 0.0})
+    optimise(Swatch(), OneColour(), quiet, lambda step: None, lambda: None, lambda said: None, kept.append)
+    late = next(snapshot for snapshot in kept if snapshot.step >= 20)
+    starts = []
+
+    class Watched(Swatch):
+        def restore(self, state: dict[str, Tensor]) -> None:
+            starts.append(state["colour"])
+            super().restore(state)
+
+    vanishing = Watched(unseen_steps=range(late.step + 5, late.step + 5 + STEPS_UNSEEN))
+    warnings: list[str] = []
+    optimise(vanishing, OneColour(), quiet, lambda step: None, lambda: None, warnings.append, start=late)
+    assert len(warnings) == 1
+    assert "anew" in warnings[0]
+    resumed, anew = starts
+    assert torch.equal(resumed, late.tensors["subject.colour"])
+    torch.testing.assert_close(anew, torch.full((3,), 0.5))
 
 
 def test_a_few_steps_out_of_sight_are_no_reason_to_start_anew() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from server.errors import Cancelled
 from server.generators.picture import Picture, PictureSubject
 from server.generators.radiance_field.hash_grid import HashGridShape
-from server.generators.radiance_field.plan import FieldPlan
+from server.generators.radiance_field.plan import FieldPlan, plan_for
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
 from server.priors.catalogue import load_prior
@@ -113,7 +115,7 @@ def test_a_cancelled_job_asked_for_again_goes_on_and_ends_in_the_same_bytes(
     else:
         one, other = ((tmp_path / name / "texture.png").read_bytes() for name in ("whole", "again"))
         assert one == other
-    reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in ("whole", "again")]
+    reports = [json.loads((tmp_path / name / "report.json").read_text(encoding="utf-8")) for name in ("whole", "again")]
     assert reports[0]["denoiser_calls"] == reports[1]["denoiser_calls"]
     assert not kept.exists()
 
@@ -136,6 +138,53 @@ def test_a_damaged_snapshot_costs_the_start_and_not_the_job(tmp_path: Path, prio
     place.path.write_bytes(b"half a file")
     assert place.load() is None
     assert not place.path.exists()
+
+
+SNAPSHOT_DAMAGES: dict[str, Callable[[dict[str, torch.Tensor]], Any]] = {
+    "a number that is none": lambda tensors: tensors["subject.field.grid.table"].view(-1)[0].fill_(float("nan")),
+    "moments that are none": lambda tensors: tensors["adam.0.exp_avg"].view(-1)[0].fill_(float("nan")),
+    "another grid": lambda tensors: tensors.update({"subject.field.grid.table": torch.zeros(3, 2)}),
+    "no grid": lambda tensors: tensors.pop("subject.field.grid.table"),
+    "no looks": lambda tensors: tensors.pop("subject.looks"),
+    "another occupancy": lambda tensors: tensors.update({"subject.occupancy": torch.zeros(5)}),
+    "other moments": lambda tensors: tensors.update({"adam.0.exp_avg": torch.zeros(3)}),
+    "lost moments": lambda tensors: tensors.pop("adam.1.exp_avg_sq"),
+    "no counters": lambda tensors: tensors.pop("counters"),
+    "other counters": lambda tensors: tensors.update(counters=torch.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("damage", [*SNAPSHOT_DAMAGES, "half a file", "another file", "a step beyond the end"])
+def test_a_run_whose_snapshot_is_damaged_starts_anew_and_says_so(damage: str, tmp_path: Path) -> None:
+    prior = OneColour()
+    small = {"resolution": 16, "faces": 300, "texture_size": 0}
+    recipe = asked("mesh", steps=8, render_size=16, views_per_step=2, mesh=small)
+    snapshots: list[Snapshot] = []
+    generator = torch.Generator().manual_seed(0)
+    subject = RadianceSubject(prior.card.cameras, 2, 16, generator, plan=plan_for(prior.card.fixed_light, "cpu"))
+    climb(subject, prior, recipe, on_snapshot=snapshots.append)
+    place = Unfinished(tmp_path / "unfinished", recipe, prior.card)
+    late = snapshots[4]
+    place.save(late)
+    if damage == "half a file":
+        place.path.write_bytes(place.path.read_bytes()[:-1000])
+    elif damage == "another file":
+        save_file({"counters": torch.zeros(4)}, place.path)
+    elif damage == "a step beyond the end":
+        place.save(replace(late, step=9))
+    else:
+        tensors = {name: tensor.clone() for name, tensor in late.tensors.items()}
+        SNAPSHOT_DAMAGES[damage](tensors)
+        place.save(replace(late, tensors=tensors))
+    events: list[Any] = []
+    report = produce(recipe, prior, tmp_path / "out", events.append, lambda: None, unfinished=tmp_path / "unfinished")
+    said = [event.message for event in events if isinstance(event, Log) and event.level == "warning"]
+    assert len(said) == 1
+    assert "starts anew" in said[0]
+    produce(recipe, prior, tmp_path / "fresh", lambda event: None, lambda: None)
+    ours, theirs = (load_file(tmp_path / name / "field.safetensors") for name in ("out", "fresh"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert report["steps"] == 8
 
 
 def test_the_disk_does_not_fill_with_runs_that_nobody_goes_on_with(tmp_path: Path, prior: Prior) -> None:

@@ -165,8 +165,12 @@ class FusedHashGrid(nn.Module):
         self._encoding = (encoding,)
 
     def forward(self, points: Tensor) -> Tensor:
+        """See `HashGrid.forward`. No points are not handed on: the kernel leaves the gradient of its parameters as it
+        finds it in memory then."""
+        if not len(points):
+            return self.table.view(-1)[:0].view(0, self.shape.width)
         encoded: Tensor = torch.func.functional_call(self._encoding[0], {"params": self.table.flatten()}, (points,))
-        return encoded
+        return encoded.to(self.table.dtype)
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ def choose_backend(device: str) -> Backend:
     if device.startswith("cuda"):
         try:
             importlib.import_module("tinycudann")
-        except (ImportError, OSError) as error:
+        except Exception as error:  # It looks for a GPU and its kernels, and has many ways of not finding them.
             return Backend("torch", f"plain torch hash grid: tiny-cuda-nn cannot be imported ({error})")
         return Backend("tinycudann", "tiny-cuda-nn hash grid")
     try:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from server.errors import BadRequest
 from server.priors.captions import COLOURS, KINDS, PATTERNS
 from server.priors.card import Leg, PriorCard
+from server.priors.pretrained.header import read_header
 
 WEIGHTS = Path(__file__).parent / "weights"
+
+# What people call it, in menus and in messages.
+EMBEDDED_TITLE = "Embedded (built in)"
 
 EMBEDDED_CARD = PriorCard(
     name="embedded",
@@ -29,3 +35,26 @@ EMBEDDED_CARD = PriorCard(
     picture=(Leg("attached", 5.0, 0.2, 0.4), Leg("fresh", 0.8, 0.4, 0.25), Leg("attached", 0.8, 0.075, 0.35)),
     words=(*COLOURS, *KINDS, *PATTERNS),
 )
+
+
+def check_weights(folder: Path) -> None:
+    """Look at the headers of the embedded prior's weights.
+
+    Raises:
+        BadRequest: "prior-broken" when they are damaged.
+    """
+    try:
+        json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        for file in folder.rglob("*.safetensors"):
+            read_header(file)
+    except (OSError, ValueError, BadRequest) as error:
+        raise broken_weights(str(error)) from None
+
+
+def broken_weights(what: str) -> BadRequest:
+    """The refusal of the embedded prior's own files."""
+    return BadRequest(
+        "prior-broken",
+        f"The weights of {EMBEDDED_TITLE} cannot be read ({what}).",
+        "Install the program again: they are part of it.",
+    )

@@ -17,7 +17,10 @@ from typing import Any
 
 import torch
 
+from server.console import prepare_console
 from server.errors import BadRequest
+from server.files import write_text
+from server.paths import path_argument
 from server.priors.embedded.model_card import model_card
 from server.priors.embedded.networks import Networks, build_networks, build_scheduler
 from server.priors.embedded.plan import Size
@@ -58,14 +61,16 @@ def export(run: Path, folder: Path, hardware: str = "an unnamed machine", gates:
         module.to(torch.float32 if name == "vae" else torch.float16).save_pretrained(partial / name)
     networks.tokenizer.save_pretrained(partial / "tokenizer")
     build_scheduler().save_pretrained(partial / "scheduler")
-    (partial / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+    write_text(partial / "model_index.json", json.dumps(INDEX, indent=2) + "\n")
     state = read_checkpoint(run / CHECKPOINT, torch.device("cpu"))
-    found = json.loads(gates.read_text()) if gates else None
+    found = json.loads(gates.read_text(encoding="utf-8")) if gates else None
     card = model_card(state["plan"], state["step"], run / LOG, hardware, found)
-    (partial / "README.md").write_text(card)
+    write_text(partial / "README.md", card)
     size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
     if size > MOST_BYTES:
-        raise BadRequest("weights-too-large", f"{size} bytes are more than {MOST_BYTES}.", f"They are in {partial}.")
+        raise BadRequest(
+            "weights-too-large", f"The weights take {size} bytes; {MOST_BYTES} may ship.", f"They are in {partial}."
+        )
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
     return size
@@ -96,11 +101,12 @@ def _size(saved: dict[str, Any]) -> Size:
 
 
 def main() -> None:
+    prepare_console()
     parser = argparse.ArgumentParser(prog="python -m server.priors.embedded.export", description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("run", type=path_argument)
+    parser.add_argument("folder", type=path_argument)
     parser.add_argument("--hardware", default=f"{os.cpu_count()} processor cores", help="for the model card, in words")
-    parser.add_argument("--gates", type=Path, help="what `evaluate prior --json` printed, for the model card")
+    parser.add_argument("--gates", type=path_argument, help="what `evaluate prior --json` printed, for the model card")
     args = parser.parse_args()
     print(f"{export(args.run, args.folder, args.hardware, args.gates)} bytes in {args.folder}")
 

@@ -74,7 +74,7 @@ windows, mortar) are as coarse as 64 pixels are.
 def training_hours(plan: dict[str, Any], log: Path) -> float:
     """Hours of training that a log tells of, repetitions after a resumption included."""
     batch = {"light": plan["light_batch"], "diffusion": plan["batch"]}
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     return sum(LOG_EVERY * batch[entry["stage"]] / entry["images_per_second"] for entry in entries) / 3600
 
 

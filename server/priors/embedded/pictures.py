@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from server.files import replaced
 from server.priors.captions import KINDS, PATTERNS
 from server.priors.card import CameraLaw
 from server.priors.embedded.captions_table import PARTS, PHRASINGS, CaptionTable
@@ -129,9 +130,9 @@ def _cut_windows(size: int, windows: int, start: int) -> np.ndarray:
 def _cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
     """The array in `path`, made and written first if it is not there."""
     if not path.exists():
-        partial = path.with_suffix(".partial.npy")
-        np.save(partial, make())
-        partial.replace(path)
+        made = make()
+        with replaced(path) as file:
+            np.save(file, made)
     # Copy on write: torch wants memory that could be written, and nobody writes.
     return np.load(path, mmap_mode="c")
 

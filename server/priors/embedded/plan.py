@@ -7,6 +7,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.arguments import field, positive, whole
+from server.paths import path_argument
+from server.recipe import Recipe
+
 
 @dataclass(frozen=True)
 class Size:
@@ -45,18 +49,28 @@ class Plan:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan = Plan()
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run that is there is continued")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/prior-data"), help="folder of the rendered layers")
-    parser.add_argument("--seed", type=int, default=plan.seed)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--light-steps", type=int, default=plan.light_steps)
-    parser.add_argument("--light-batch", type=int, default=plan.light_batch)
-    parser.add_argument("--steps", type=int, default=plan.steps)
-    parser.add_argument("--batch", type=int, default=plan.batch)
-    parser.add_argument("--rate", type=float, default=plan.rate, help="highest learning rate of the diffusion network")
-    parser.add_argument("--views", type=int, default=plan.views, help="rendered views of each object")
-    parser.add_argument("--windows", type=int, default=plan.windows, help="rendered windows onto each surface")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--checkpoint-minutes", type=float, default=5.0)
-    parser.add_argument("--sheet-every", type=int, default=2000, help="steps between two sheets of samples")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, with a checkpoint, after so long")
+    parser.add_argument(
+        "--out", type=path_argument, required=True, help="folder of the run; a run that is there is continued"
+    )
+    parser.add_argument(
+        "--cache", type=path_argument, default=Path(".cache/prior-data"), help="folder of the rendered layers"
+    )
+    parser.add_argument("--seed", type=field(Recipe, "seed"), default=plan.seed)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    parser.add_argument("--light-steps", type=whole(1, 10**8), default=plan.light_steps)
+    parser.add_argument("--light-batch", type=whole(1, 4096), default=plan.light_batch)
+    parser.add_argument("--steps", type=whole(1, 10**8), default=plan.steps)
+    parser.add_argument("--batch", type=whole(1, 4096), default=plan.batch)
+    parser.add_argument(
+        "--rate", type=positive(1), default=plan.rate, help="highest learning rate of the diffusion network"
+    )
+    parser.add_argument("--views", type=whole(1, 10**6), default=plan.views, help="rendered views of each object")
+    parser.add_argument(
+        "--windows", type=whole(1, 10**6), default=plan.windows, help="rendered windows onto each surface"
+    )
+    parser.add_argument("--threads", type=whole(1, 1024), default=1)
+    parser.add_argument("--checkpoint-minutes", type=positive(10**6), default=5.0)
+    parser.add_argument("--sheet-every", type=whole(1, 10**8), default=2000, help="steps between two sheets of samples")
+    parser.add_argument(
+        "--minutes", type=positive(10**6), default=math.inf, help="stop, with a checkpoint, after so long"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,13 +11,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from server.errors import BadRequest
 from server.priors.captions import Caption, read_known_words
-from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
+from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, broken_weights, check_weights
 from server.priors.embedded.parallel import ParallelEvaluations
 from server.priors.embedded.wording import tokens_of
+from server.priors.finite import check_finite
 from server.priors.parametrisation import NoiseTable, as_denoiser
-from server.priors.pretrained.header import read_header
 from server.priors.procedural.bank import in_view, spread_views
 from server.priors.resizing import to_side
 from server.priors.views import Views
@@ -65,24 +63,17 @@ class EmbeddedPrior:
         from server.priors.embedded.patch_code import PatchCode
         from server.priors.quiet import without_progress_bars
 
-        self._check(folder)
+        check_weights(folder)
         self.device = torch.device(device)
-        options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "low_cpu_mem_usage": False}
         with without_progress_bars():
-            self._tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-            self._text_encoder: Any = CLIPTextModel.from_pretrained(
-                folder / "text_encoder", dtype=torch.float32, **options
-            )
-            self._light_field: Any = LightField.from_pretrained(
-                folder / "light_field", torch_dtype=torch.float32, **options
-            )
-            self._vae: Any = PatchCode.from_pretrained(folder / "vae", torch_dtype=torch.float32, **options)
-            self._unet: Any = UNet2DConditionModel.from_pretrained(
-                folder / "unet", torch_dtype=torch.float32, **options
-            )
+            self._tokenizer = _open(CLIPTokenizer, folder / "tokenizer")
+            self._text_encoder = _open_network(CLIPTextModel, folder / "text_encoder")
+            self._light_field = _open_network(LightField, folder / "light_field")
+            self._vae = _open_network(PatchCode, folder / "vae")
+            self._unet = _open_network(UNet2DConditionModel, folder / "unet")
+        scheduler = _open(DDIMScheduler, folder / "scheduler")
         for network in (self._text_encoder, self._light_field, self._vae, self._unet):
-            network.requires_grad_(False).eval().to(self.device)
-        scheduler: Any = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
+            network.to(self.device)
         self.levels = NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod)
         self._evaluate = ParallelEvaluations(self._unet) if self.device.type == "cpu" else self._evaluate_whole
         self._read = lru_cache(maxsize=REMEMBERED_PROMPTS)(self._read_prompt)
@@ -166,18 +157,26 @@ class EmbeddedPrior:
         tokens = tokens_of(self._tokenizer, [caption.text() if caption else ""]).to(self.device)
         return tokens, self._text_encoder(input_ids=tokens).last_hidden_state, caption
 
-    @staticmethod
-    def _check(folder: Path) -> None:
-        try:
-            json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-            for file in folder.rglob("*.safetensors"):
-                read_header(file)
-        except (OSError, ValueError, BadRequest) as error:
-            raise BadRequest(
-                "prior-broken",
-                f"The weights of the embedded prior cannot be read ({error}).",
-                "Install the program again: they are part of it.",
-            ) from None
+
+def _open(kind: Any, folder: Path, **options: Any) -> Any:
+    try:
+        return kind.from_pretrained(folder, local_files_only=True, **options)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # The libraries have many ways to say that a file is not what it should be.
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise broken_weights(f"{folder}: {said}") from error
+
+
+def _open_network(kind: Any, folder: Path) -> Any:
+    """One of the networks, frozen, in float32. What the file lacks would be drawn at random otherwise."""
+    options: dict[str, Any] = {"use_safetensors": True, "low_cpu_mem_usage": False, "output_loading_info": True}
+    network, found = _open(kind, folder, **options)
+    if found["missing_keys"]:
+        raise broken_weights(f"{folder} has no tensor {min(found['missing_keys'])}")
+    network.to(torch.float32).requires_grad_(False).eval()
+    check_finite(network, f"{folder}: the {folder.name} of {EMBEDDED_TITLE}")
+    return network
 
 
 def _nearest_view(noisy: Tensor, conditions: Sequence[EmbeddedCondition]) -> Tensor | None:

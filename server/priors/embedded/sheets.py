@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
+from server.png import write_png
 from server.priors.captions import KINDS
 from server.priors.embedded.heldout import HELD_OUT_COLOUR
 from server.priors.embedded.networks import Networks, build_scheduler, predict_velocity
@@ -92,4 +92,4 @@ def _decode(networks: Networks, latents: Tensor) -> Tensor:
 def save_grid(pictures: Tensor, columns: int, path: Path) -> None:
     """A grid of pictures [N, 3, S, S] in rows of `columns`; N must be a multiple of it."""
     rows = pictures.cpu().unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)
-    Image.fromarray((rows * 255).round().to(torch.uint8).numpy()).save(path)
+    write_png(path, (rows * 255).round().to(torch.uint8).numpy())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+
+from server.files import write_bytes
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
@@ -47,10 +49,10 @@ class RunningAverage:
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Never leaves half a file under `path`."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    """Never leaves half a file under `path`. Raises OSError, as server.files.replaced."""
+    written = io.BytesIO()
+    torch.save(state, written)
+    write_bytes(path, written.getbuffer())
 
 
 def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from server.priors.embedded import sheets
 from server.priors.embedded.captions_table import object_table, surface_table
 from server.priors.embedded.networks import build_networks, build_scheduler, predict_velocity
 from server.priors.embedded.pictures import PictureBank
-from server.priors.embedded.plan import Plan, add_arguments
+from server.priors.embedded.plan import Plan
 from server.priors.embedded.state import (
     CHECKPOINT,
     LOG,
@@ -292,7 +292,7 @@ class Trainer:
             "images_per_second": round(batch * len(losses) / seconds, 1),
             "time": round(time.time(), 1),
         }
-        with (self.folder / LOG).open("a") as log:
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
 
@@ -306,13 +306,3 @@ def _warm(step: int, steps: int) -> float:
 
 def _cosine(progress: float) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m server.priors.embedded.training", description=__doc__)
-    add_arguments(parser)
-    print(json.dumps(train(parser.parse_args())))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
-"""The networks of a single file: its tensors under the names that diffusers and transformers use.
+"""A model's networks, one at a time, from its files: tensors under the names that diffusers and transformers use.
 
-One network is opened at a time, straight into its final precision: such files have several gigabytes.
+Each is opened straight into its final precision, since such files have several gigabytes.
 """
 
 from __future__ import annotations
@@ -11,53 +11,79 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from server.priors.pretrained.families import PretrainedModel, broken
-from server.priors.pretrained.header import read_header
-from server.priors.pretrained.layouts import DENOISER, find_vae
-from server.priors.pretrained.single_file import TEXT_PREFIXES
+from server.priors.finite import check_finite
+from server.priors.pretrained.families import PretrainedModel
+from server.priors.pretrained.fitting import unfitting
+from server.priors.pretrained.folder import find_weights, usual_name
+from server.priors.pretrained.original_names import original_shapes, usual_vae_name, usual_vae_shape
+from server.priors.pretrained.shapes import expected_shapes
+from server.priors.pretrained.single_file import DAMAGED
 
 State = dict[str, Tensor]
 
 
-def open_from_file(model: PretrainedModel, part: str, dtype: torch.dtype) -> nn.Module:
-    """One network of a single file, on the CPU.
+def open_network(model: PretrainedModel, part: str, dtype: torch.dtype) -> nn.Module:
+    """One network of a model, on the CPU, with all its numbers in `dtype`.
 
     Raises:
-        BadRequest: "prior-broken" when its tensors are not those of the network that the header promised.
+        BadRequest: "prior-broken" when its tensors are not those of the network that the configuration promises, or
+            hold numbers that are not finite.
     """
     config = model.configs[part]
-    if part == "vae":
-        state = _convert_vae(_tensors(model, _vae_prefix(model), dtype), config)
-    elif part == "unet":
-        state = _convert_unet(_tensors(model, DENOISER, dtype), config)
-    elif part == "transformer":
-        state = _convert_transformer(_tensors(model, DENOISER, dtype))
-    else:
-        prefix = next(
-            prefixes[part]
-            for prefixes in TEXT_PREFIXES.values()
-            if part in prefixes and read_header(model.path).has(prefixes[part])
-        )
-        state = _convert_text_encoder(_tensors(model, prefix, dtype), prefix, config)
+    at = model.path if model.prefixes else model.path / part
+    state = _from_single_file(model, part, dtype) if model.prefixes else _from_folder(model, part, dtype)
     # On "meta" nothing is allocated or drawn at random; the file's tensors then become the parameters.
     with torch.device("meta"):
         network: nn.Module = _build(part, model.family, config)
     if not hasattr(network, "text_model"):
         state = {name.removeprefix("text_model."): tensor for name, tensor in state.items()}
     try:
-        unexpected = network.load_state_dict(state, strict=False, assign=True).unexpected_keys
+        network.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
-        raise _unfitting(model, part, str(error).splitlines()[-1].strip()) from None
-    # Text encoders were saved with what can be computed (positions) and what only their training needed.
-    if unexpected and not part.startswith("text_encoder"):
-        raise _unfitting(model, part, f"{unexpected[0]} is too much")
+        raise unfitting(at, part, str(error).splitlines()[-1].strip(), DAMAGED) from None
     if part == "text_encoder_3":
         cast(Any, network).tie_weights()
     _fill_positions(network)
     missing = [name for name, tensor in [*network.named_parameters(), *network.named_buffers()] if tensor.is_meta]
     if missing:
-        raise _unfitting(model, part, f"{missing[0]} is missing")
+        raise unfitting(at, part, f"{missing[0]} is missing", DAMAGED)
+    check_finite(network, f"{at}: its {part}")
     return network
+
+
+def _from_single_file(model: PretrainedModel, part: str, dtype: torch.dtype) -> State:
+    config, prefix = model.configs[part], model.prefixes[part]
+    wanted = original_shapes(part, prefix, expected_shapes(part, model.family, config) or {})
+    tensors: State = {}
+    with safe_open(model.path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 (not a dict)
+            usual = usual_vae_name(name)
+            if usual in wanted:
+                tensors[usual] = _as(file.get_tensor(name), dtype).view(wanted[usual][1])
+    if part in ("unet", "vae"):
+        return _convert_unet(tensors, config) if part == "unet" else _convert_vae(_without(prefix, tensors), config)
+    tensors = _without(prefix, tensors)
+    return _convert_transformer(tensors) if part == "transformer" else _convert_text_encoder(tensors, prefix, config)
+
+
+def _from_folder(model: PretrainedModel, part: str, dtype: torch.dtype) -> State:
+    state: State = {}
+    for path in find_weights(model.path / part, part)[1]:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 (not a dict)
+                tensor = _as(file.get_tensor(name), dtype)
+                usual = usual_name(part, name)
+                state[usual] = tensor.view(usual_vae_shape(usual, tuple(tensor.shape))) if part == "vae" else tensor
+    return state
+
+
+def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A copy in memory: the file may go while the network is used, and numbers that begin anywhere are slower."""
+    return tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+
+
+def _without(prefix: str, tensors: State) -> State:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
 
 
 def _build(part: str, family: str, config: dict[str, Any]) -> Any:
@@ -77,29 +103,9 @@ def _build(part: str, family: str, config: dict[str, Any]) -> Any:
     return kind(transformers.CLIPTextConfig(**config))
 
 
-def _tensors(model: PretrainedModel, prefix: str, dtype: torch.dtype) -> State:
-    """The tensors whose names begin with `prefix`, by the rest of their names."""
-    with safe_open(model.path, framework="pt") as file:
-        names = list(file.keys())
-        return {
-            name.removeprefix(prefix): _as(file.get_tensor(name), dtype) for name in names if name.startswith(prefix)
-        }
-
-
-def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
-
-
-def _vae_prefix(model: PretrainedModel) -> str:
-    prefix = find_vae(read_header(model.path))
-    assert prefix is not None, "the header was read with an autoencoder"
-    return prefix
-
-
-def _convert_unet(tensors: State, config: dict[str, Any]) -> State:
+def _convert_unet(named: State, config: dict[str, Any]) -> State:
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
-    named = {DENOISER + name: tensor for name, tensor in tensors.items()}
     converted: State = convert_ldm_unet_checkpoint(named, config)
     return converted
 
@@ -164,8 +170,3 @@ def _fill_positions(network: nn.Module) -> None:
         for name, buffer in list(module.named_buffers(recurse=False)):
             if buffer.is_meta and name == "position_ids":
                 module.register_buffer(name, torch.arange(buffer.shape[-1])[None], persistent=False)
-
-
-def _unfitting(model: PretrainedModel, part: str, what: str) -> Exception:
-    hint = "The file may be damaged, or the model have a shape of its own; try its diffusers folder."
-    return broken(f"{model.path}: the tensors of its {part} do not fit together ({what}).", hint)

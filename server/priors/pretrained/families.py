@@ -99,6 +99,7 @@ class PretrainedModel:
         configs: settings of each network that is there.
         tokenizers: folder of each tokenizer that is there.
         variants: of a folder, per network the infix of its weight files ("fp16"); None for plain ones.
+        prefixes: of a single file, per network how the names of its tensors begin.
         zero_empty_prompt: whether "no prompt" is a condition of zeros and not the encoded empty text.
     """
 
@@ -110,6 +111,7 @@ class PretrainedModel:
     configs: dict[str, dict[str, Any]]
     tokenizers: dict[str, Path]
     variants: dict[str, str | None] = field(default_factory=dict)
+    prefixes: dict[str, str] = field(default_factory=dict)
     zero_empty_prompt: bool = False
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from server.errors import BadRequest
+from server.paths import as_path
 from server.priors.pretrained import hub
-from server.priors.pretrained.families import FAMILIES, PretrainedModel
+from server.priors.pretrained.families import FAMILIES, PretrainedModel, broken
 from server.priors.pretrained.folder import read_folder
 from server.priors.pretrained.single_file import read_single_file
 
@@ -58,16 +60,34 @@ def find_model(name: str) -> PretrainedModel:
 
 
 def _find_on_disk(name: str) -> PretrainedModel:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return read_folder(path, name)
-    if path.is_file():
-        return read_single_file(path, name)
-    raise BadRequest(
+    path = _existing(name)
+    try:
+        return read_folder(path, name) if os.path.isdir(path) else read_single_file(path, name)
+    except OSError as error:
+        raise broken(f"{path} cannot be read: {error.strerror or error}.", "Look at who may read it.") from None
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        # Its files may say anything, of any type, where something else is expected.
+        hint = "Copy or download it again."
+        raise broken(f"{path} cannot be read as a model ({type(error).__name__}: {error}).", hint) from None
+
+
+def _existing(name: str) -> Path:
+    unknown = BadRequest(
         "prior-unknown",
-        f"There is no prior called {name!r}, and no such folder or file.",
-        "Name a prior that ships with the server, or give a diffusers folder, a .safetensors file, or hub:owner/name.",
+        f"There is no model called {name[:300]!r}, and no such folder or file.",
+        "`python -m server priors` lists the models; or give a diffusers folder, a .safetensors file, or "
+        "hub:owner/name.",
     )
+    try:
+        path = as_path(name)
+    except BadRequest:
+        raise unknown from None
+    # Unlike Path's, these are False for what cannot be looked at.
+    if os.path.isdir(path) or os.path.isfile(path):
+        return path
+    if os.path.lexists(path):
+        raise broken(f"{path} cannot be opened: it is neither a file nor a folder.", "Look where it leads to.")
+    raise unknown
 
 
 def _find_whole_in_cache(model: hub.HubModel, name: str) -> PretrainedModel | None:

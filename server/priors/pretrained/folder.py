@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError, safe_open
 
 from server.priors.pretrained.families import (
     FAMILIES,
@@ -18,12 +17,16 @@ from server.priors.pretrained.families import (
     broken,
     card_of,
 )
+from server.priors.pretrained.fitting import check_fit
+from server.priors.pretrained.header import read_header
+from server.priors.pretrained.original_names import usual_vae_name, usual_vae_shape
+from server.priors.pretrained.parts import AGAIN, check_parts
+from server.priors.pretrained.shapes import Misfit, expected_shapes
 
 PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "sample"}
-# UNet options of other families (distilled guidance, class labels, image prompts) that need inputs we do not make.
-FOREIGN_UNET_OPTIONS = ("class_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim")
 TIME_IDS = 6
-AGAIN = "Copy or download the whole folder again."
+BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
+MOST_TIMESTEPS = 100_000
 
 
 def read_folder(path: Path, name: str, weights: bool = True) -> PretrainedModel:
@@ -47,9 +50,12 @@ def read_folder(path: Path, name: str, weights: bool = True) -> PretrainedModel:
     scheduler = read_json(path / "scheduler" / "scheduler_config.json")
     tokenizers = {part: path / part for part in present if part not in kind.networks}
     for part, folder in tokenizers.items():
-        _check_tokenizer(folder, needs_json=part == "tokenizer_3")
-    side = _check_configs(path, family, configs)
+        words = configs[part.replace("tokenizer", "text_encoder")].get("vocab_size")
+        _check_tokenizer(folder, words, needs_json=part == "tokenizer_3")
+    side = check_parts(path, family, configs)
     prediction = _prediction(path, family, scheduler)
+    for part in networks:
+        _check_network(path / part, part, family, configs[part], weights)
     return PretrainedModel(
         path=path,
         family=family,
@@ -58,7 +64,7 @@ def read_folder(path: Path, name: str, weights: bool = True) -> PretrainedModel:
         scheduler=scheduler,
         configs=configs,
         tokenizers=tokenizers,
-        variants={part: _check_weights(path / part, weights_stem(part)) for part in networks} if weights else {},
+        variants={part: find_weights(path / part, part)[0] for part in networks} if weights else {},
         zero_empty_prompt=family == "sdxl" and bool(index.get("force_zeros_for_empty_prompt", True)),
     )
 
@@ -119,65 +125,40 @@ def _check_parts(path: Path, index: dict[str, Any], family: Family) -> list[str]
     return present
 
 
-def _check_tokenizer(folder: Path, needs_json: bool) -> None:
+def _check_tokenizer(folder: Path, words: Any, needs_json: bool) -> None:
+    """Whether its words are there, and are words of the text encoder: that many are in its table."""
+    if type(words) is not int:
+        raise broken(f"{folder}: its text encoder does not say how many words it knows.", AGAIN)
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        if os.path.lexists(folder / name):
+            read_json(folder / name)
+    numbers: list[Any] = []
     if (folder / "tokenizer.json").is_file():
-        return
-    if needs_json:
+        numbers = _word_numbers(read_json(folder / "tokenizer.json").get("model"))
+    elif needs_json:
         raise broken(f"{folder} has no tokenizer.json.", "Copy it, too: spiece.model alone is not read.")
-    if not all((folder / name).is_file() for name in ("vocab.json", "merges.txt")):
+    elif not all((folder / name).is_file() for name in ("vocab.json", "merges.txt")):
         raise broken(f"{folder} has neither tokenizer.json nor vocab.json with merges.txt.", AGAIN)
-
-
-def _check_configs(path: Path, family: FamilyName, configs: dict[str, dict[str, Any]]) -> int:
-    """Whether the parts fit each other; returns the side of the latents."""
-    denoiser, vae = configs[FAMILIES[family].denoiser], configs["vae"]
-    for name in ("latent_channels", "block_out_channels"):
-        if name not in vae:
-            raise broken(f"{path}: vae/config.json gives no {name}.", AGAIN)
-    channels = (denoiser.get("in_channels"), denoiser.get("out_channels", denoiser.get("in_channels")))
-    if {*channels} != {vae["latent_channels"]}:
-        raise broken(
-            f"{path}: its denoiser maps {channels[0]} channels to {channels[1]} while its vae has "
-            f"{vae['latent_channels']}.",
-            "Inpainting, depth and upscaling models are not supported; take the text-to-image model.",
-        )
-    if family == "sd3":
-        _check_texts(path, denoiser.get("pooled_projection_dim"), _pooled_width(configs))
     else:
-        _check_unet(path, family, denoiser)
-        widths = [configs[part].get("hidden_size", 0) for part in ("text_encoder", "text_encoder_2") if part in configs]
-        _check_texts(path, denoiser.get("cross_attention_dim"), sum(widths))
-    if not isinstance(denoiser.get("sample_size"), int):
-        raise broken(
-            f"{path}: its denoiser's config.json gives no square sample_size.",
-            "Supported: models trained on square images.",
-        )
-    return int(denoiser["sample_size"])
+        numbers = _word_numbers({"vocab": read_json(folder / "vocab.json")})
+        _read_text(folder / "merges.txt")
+    if not numbers or not all(type(number) is int and 0 <= number < words for number in numbers):
+        raise broken(f"{folder} holds no vocabulary of {words} words, as its text encoder knows.", AGAIN)
 
 
-def _check_unet(path: Path, family: FamilyName, unet: dict[str, Any]) -> None:
-    foreign = [option for option in FOREIGN_UNET_OPTIONS if unet.get(option) is not None]
-    added = unet.get("addition_embed_type")
-    if added != ("text_time" if family == "sdxl" else None):
-        foreign.append(f"addition_embed_type {added}")
-    if foreign:
-        raise broken(f"{path}: its unet needs inputs of another kind of model ({', '.join(foreign)}).", SUPPORTED)
-
-
-def _pooled_width(configs: dict[str, dict[str, Any]]) -> int:
-    return sum(int(configs[part].get("projection_dim", 512)) for part in ("text_encoder", "text_encoder_2"))
-
-
-def _check_texts(path: Path, wanted: Any, given: int) -> None:
-    if wanted != given:
-        raise broken(
-            f"{path}: its denoiser expects texts of width {wanted}, its text encoders give {given}.",
-            "The parts seem to come from different models.",
-        )
+def _word_numbers(model: Any) -> list[Any]:
+    """The number of every word in a tokenizer, whose words are numbered, or in order."""
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if isinstance(vocabulary, dict):
+        return list(vocabulary.values())
+    return list(range(len(vocabulary))) if isinstance(vocabulary, list) else []
 
 
 def _prediction(path: Path, family: FamilyName, scheduler: dict[str, Any]) -> str:
     name = str(scheduler.get("_class_name", "a scheduler without a name"))
+    steps = scheduler.get("num_train_timesteps", 1000)
+    if type(steps) is not int or not 1 < steps <= MOST_TIMESTEPS:
+        raise broken(f"{path}: its scheduler has {steps!r} timesteps.", AGAIN)
     if family == "sd3":
         if not name.startswith("FlowMatch") or scheduler.get("invert_sigmas"):
             raise broken(f"{path}: its scheduler is {name}.", "Supported for Stable Diffusion 3: flow matching.")
@@ -187,14 +168,35 @@ def _prediction(path: Path, family: FamilyName, scheduler: dict[str, Any]) -> st
             f"{path}: its scheduler is {name}, without a table of betas.",
             "Supported for Stable Diffusion 1, 2 and XL: schedulers with a table of betas.",
         )
+    _check_betas(path, scheduler)
     prediction = str(scheduler.get("prediction_type", "epsilon"))
     if prediction not in PREDICTIONS:
         raise broken(f"{path}: it predicts {prediction!r}.", f"Supported: {', '.join(PREDICTIONS)}.")
     return PREDICTIONS[prediction]
 
 
-def _check_weights(folder: Path, stem: str) -> str | None:
-    """Whether the weights are whole; returns their variant."""
+def _check_betas(path: Path, scheduler: dict[str, Any]) -> None:
+    """Whether a noise level can be computed for every timestep."""
+    betas = scheduler.get("trained_betas")
+    if betas is None:
+        if scheduler["beta_schedule"] not in BETA_SCHEDULES:
+            raise broken(
+                f"{path}: its scheduler's betas are {scheduler['beta_schedule']!r}.",
+                f"Supported: {', '.join(BETA_SCHEDULES)}.",
+            )
+        betas = [scheduler.get("beta_start", 0.0001), scheduler.get("beta_end", 0.02)]
+    fine = isinstance(betas, list) and len(betas) > 1
+    if not fine or not all(type(beta) in (int, float) and 0 < beta < 1 for beta in betas):
+        raise broken(f"{path}: the betas of its scheduler are no shares of noise between 0 and 1.", AGAIN)
+
+
+def find_weights(folder: Path, part: str) -> tuple[str | None, list[Path]]:
+    """The variant of a network's weights, and the files that hold them.
+
+    Raises:
+        BadRequest: "prior-broken" when there are none, or not all of them.
+    """
+    stem = weights_stem(part)
     files = sorted(folder.glob(f"{stem}*.safetensors"))
     if not files:
         others = sorted(
@@ -207,32 +209,81 @@ def _check_weights(folder: Path, stem: str) -> str | None:
                 "safe_serialization=True).",
             )
         raise broken(f"{folder} holds no weights.", AGAIN)
-    for file in files:
-        try:
-            with safe_open(file, framework="numpy"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise broken(f"{file} is damaged or incomplete ({error}).", "Copy or download it again.") from None
     variant = choose_variant([file.name.removeprefix(stem).removesuffix(".safetensors") for file in files])
-    _check_shards(folder, f"{stem}.safetensors.index{'.' + variant if variant else ''}.json")
-    return variant
+    infix = f".{variant}" if variant else ""
+    index = folder / f"{stem}.safetensors.index{infix}.json"
+    if index.is_file():
+        return variant, _shards(index)
+    whole = folder / f"{stem}{infix}.safetensors"
+    return variant, [whole] if whole in files else sorted(folder.glob(f"{stem}{infix}-*-of-*.safetensors"))
 
 
-def _check_shards(folder: Path, index: str) -> None:
-    if (folder / index).is_file():
-        for shard in sorted({*read_json(folder / index).get("weight_map", {}).values()}):
-            if not (folder / shard).is_file():
-                raise broken(f"{folder / shard} is missing.", AGAIN)
+def _shards(index: Path) -> list[Path]:
+    places = read_json(index).get("weight_map")
+    names = set(places.values()) if isinstance(places, dict) and all(map(_is_name, places.values())) else set()
+    if not names:
+        raise broken(f"{index} does not say in which files the weights are.", AGAIN)
+    shards = [index.parent / name for name in sorted(names)]
+    for shard in shards:
+        if not shard.is_file():
+            raise broken(f"{shard} is missing.", AGAIN)
+    return shards
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and Path(value).name == value
+
+
+def usual_name(part: str, name: str) -> str:
+    """What diffusers and transformers call a tensor now; files of other times and programs differ."""
+    if part == "vae":
+        return usual_vae_name(name)
+    if part == "text_encoder_3":
+        # Two names of one table; either may be the one that was kept.
+        return "shared.weight" if name == "encoder.embed_tokens.weight" else name
+    if part.startswith("text_encoder") and not name.startswith("text_"):
+        return f"text_model.{name}"
+    return name
+
+
+def _check_network(folder: Path, part: str, family: FamilyName, config: dict[str, Any], weights: bool) -> None:
+    """Whether the network can be built and, where the weights are there, whether they are its own."""
+    try:
+        expected = expected_shapes(part, family, config)
+    except Misfit as problem:
+        raise broken(f"{folder / 'config.json'} makes no network: {problem}.", AGAIN) from None
+    if not weights:
+        return
+    shapes: dict[str, tuple[int, ...]] = {}
+    dtypes: dict[str, str] = {}
+    for file in find_weights(folder, part)[1]:
+        header = read_header(file)
+        for old, shape in header.shapes.items():
+            name = usual_name(part, old)
+            if name in shapes and name != "shared.weight":
+                raise broken(f"{file} holds {old}, which is there under another name or in another file.", AGAIN)
+            shapes[name] = usual_vae_shape(name, shape) if part == "vae" else shape
+            dtypes[name] = header.dtypes[old]
+    if expected is not None:
+        wanted = {name: (name, shape) for name, shape in expected.items()}
+        check_fit(folder, part, wanted, shapes, dtypes, AGAIN)
 
 
 def read_json(file: Path) -> dict[str, Any]:
     """Raises BadRequest "prior-broken" when the file is missing or is no JSON object."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise broken(f"{file} is missing.", AGAIN) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        data = json.loads(_read_text(file))
+    except (ValueError, RecursionError) as error:
         raise broken(f"{file} cannot be read ({error}).", "Copy or download it again.") from None
     if not isinstance(data, dict):
         raise broken(f"{file} is not a JSON object.", "Copy or download it again.")
     return data
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise broken(f"{file} is missing.", AGAIN) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise broken(f"{file} cannot be read ({error}).", "Copy or download it again.") from None

@@ -34,11 +34,18 @@ class HubModel:
 
 def parse_hub_model(name: str) -> HubModel:
     """Raises BadRequest "prior-unknown" when it is not spelled hub:owner/name or hub:owner/name@revision."""
-    found = re.fullmatch(r"hub:([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", name)
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    found = re.fullmatch(r"hub:([\w.-]+/[\w.-]+)(?:@(\w[\w./-]{0,199}))?", name, re.ASCII)
+    try:
+        validate_repo_id(found[1] if found else "")
+    except HFValidationError:
+        found = None
     if not found or ".." in name:
         raise BadRequest(
             "prior-unknown",
-            f"{name!r} does not name a model on the hub.",
+            f"{name[:300]!r} does not name a model on the hub.",
             "Write hub:owner/name, or hub:owner/name@revision.",
         )
     return HubModel(found[1], found[2] or "main")
@@ -51,7 +58,7 @@ def find_in_cache(model: HubModel) -> Path | None:
 
     cached = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=model.repository, repo_type="model")
     reference = cached / "refs" / model.revision
-    commit = reference.read_text().strip() if reference.is_file() else model.revision
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else model.revision
     folder = cached / "snapshots" / commit
     return folder if folder.is_dir() else None
 

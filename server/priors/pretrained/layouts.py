@@ -1,4 +1,4 @@
-"""What the networks in a single file look like, from the shapes of their tensors; free of torch.
+"""What the networks in a single file are, from the shapes of their tensors; free of torch.
 
 The names are those of the original research code, in which such files are shared. A configuration that shapes cannot
 tell (number of attention heads, activation, scale of the latents) is the family's own, as published with its models.
@@ -71,12 +71,11 @@ def unet_config(header: Header, side: int, linear_heads: bool) -> dict[str, Any]
         # diffusers calls the number of heads by this name.
         "attention_head_dim": [width // HEAD_WIDTH for width in widths] if linear_heads else 8,
     }
-    label = shapes.get(f"{DENOISER}label_emb.0.0.weight")
-    if label is not None:
+    if header.has(f"{DENOISER}label_emb."):
         config |= {
             "addition_embed_type": "text_time",
             "addition_time_embed_dim": TIME_ID_WIDTH,
-            "projection_class_embeddings_input_dim": label[1],
+            "projection_class_embeddings_input_dim": shapes[f"{DENOISER}label_emb.0.0.weight"][1],
         }
     return config
 
@@ -103,7 +102,7 @@ def transformer_config(header: Header, side: int) -> dict[str, Any]:
         "caption_projection_dim": shapes[f"{DENOISER}context_embedder.weight"][0],
         "pooled_projection_dim": shapes[f"{DENOISER}y_embedder.mlp.0.weight"][1],
         "pos_embed_max_size": round(shapes[f"{DENOISER}pos_embed"][1] ** 0.5),
-        "qk_norm": "rms_norm" if f"{DENOISER}joint_blocks.0.x_block.attn.ln_q.weight" in shapes else None,
+        "qk_norm": "rms_norm" if any(".attn.ln_" in name for name in shapes) else None,
         "dual_attention_layers": [
             layer for layer in range(layers) if header.has(f"{DENOISER}joint_blocks.{layer}.x_block.attn2.")
         ],
@@ -126,8 +125,8 @@ def vae_config(header: Header, prefix: str, **scales: Any) -> dict[str, Any]:
         "down_block_types": ["DownEncoderBlock2D"] * levels,
         "up_block_types": ["UpDecoderBlock2D"] * levels,
         "latent_channels": shapes[f"{prefix}encoder.conv_out.weight"][0] // 2,
-        "use_quant_conv": f"{prefix}quant_conv.weight" in shapes,
-        "use_post_quant_conv": f"{prefix}post_quant_conv.weight" in shapes,
+        "use_quant_conv": header.has(f"{prefix}quant_conv."),
+        "use_post_quant_conv": header.has(f"{prefix}post_quant_conv."),
         **scales,
     }
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from server.errors import Problem
 from server.priors.parametrisation import NoiseTable
-from server.priors.pretrained.conversion import open_from_file
-from server.priors.pretrained.families import FAMILIES, PretrainedModel
+from server.priors.pretrained.conversion import open_network
+from server.priors.pretrained.families import FAMILIES, PretrainedModel, broken
 from server.priors.quiet import without_progress_bars
 
 
@@ -30,6 +33,9 @@ def load_networks(model: PretrainedModel, half: torch.dtype, spare_memory: bool 
     Args:
         half: precision of everything that bears it; float32 for none.
         spare_memory: whether the autoencoder, too, may be in half precision where its range is that of float32.
+
+    Raises:
+        BadRequest: "prior-broken" when one of its parts cannot be opened.
     """
     family = FAMILIES[model.family]
     networks = {}
@@ -39,15 +45,20 @@ def load_networks(model: PretrainedModel, half: torch.dtype, spare_memory: bool 
             # Some autoencoders overflow in float16, and say so; bfloat16 has the range, but is coarse.
             if part == "vae" and _overflows(model) and not (spare_memory and half == torch.bfloat16):
                 dtype = torch.float32
-            network = _open_from_folder(model, part, dtype) if model.variants else open_from_file(model, part, dtype)
+            with _naming(model, part):
+                network: Any = open_network(model, part, dtype)
             if part == "text_encoder_3" and half == torch.float16:
                 _keep_range(network)
             networks[part] = network.requires_grad_(False).eval()
+    tokenizers = {}
+    for part in model.tokenizers:
+        with _naming(model, part):
+            tokenizers[part] = _open_tokenizer(model, part)
     return Networks(
         denoiser=networks.pop(family.denoiser),
         vae=networks.pop("vae"),
         text_encoders=networks,
-        tokenizers={part: _open_tokenizer(model, part) for part in model.tokenizers},
+        tokenizers=tokenizers,
     )
 
 
@@ -58,24 +69,22 @@ def noise_table(model: PretrainedModel) -> NoiseTable | None:
     from diffusers import DDIMScheduler
 
     # The betas and their corrections are the same in every scheduler of this family; this is the plainest of them.
-    scheduler: Any = DDIMScheduler.from_config(model.scheduler)
-    return NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod)
+    with _naming(model, "scheduler"):
+        scheduler: Any = DDIMScheduler.from_config(model.scheduler)
+        return NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod)
 
 
-def _open_from_folder(model: PretrainedModel, part: str, dtype: torch.dtype) -> Any:
-    import diffusers
-    import transformers
-
-    name = FAMILIES[model.family].parts[part][0]
-    options: dict[str, Any] = {
-        "local_files_only": True,
-        "use_safetensors": True,
-        "low_cpu_mem_usage": False,
-        "variant": model.variants[part],
-    }
-    if part.startswith("text_encoder"):
-        return getattr(transformers, name).from_pretrained(model.path / part, dtype=dtype, **options)
-    return getattr(diffusers, name).from_pretrained(model.path / part, torch_dtype=dtype, **options)
+@contextmanager
+def _naming(model: PretrainedModel, part: str) -> Iterator[None]:
+    """The libraries that open a part have many ways to say that they cannot; all of them are about its files."""
+    try:
+        yield
+    except (Problem, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        hint = "Its files may be damaged, or of a kind that is not known here. Copy or download it again."
+        raise broken(f"{model.path}: its {part} cannot be opened ({said}).", hint) from error
 
 
 def _open_tokenizer(model: PretrainedModel, part: str) -> Any:
@@ -84,7 +93,7 @@ def _open_tokenizer(model: PretrainedModel, part: str) -> Any:
     options: dict[str, Any] = {"local_files_only": True}
     if part == "tokenizer_3":
         return T5Tokenizer.from_pretrained(model.tokenizers[part], **options)
-    if not model.variants and model.configs[part.replace("tokenizer", "text_encoder")]["hidden_act"] == "gelu":
+    if model.prefixes and model.configs[part.replace("tokenizer", "text_encoder")]["hidden_act"] == "gelu":
         # A vocabulary that was found elsewhere knows only the filler of the original CLIP; OpenCLIP's is the word 0.
         options["pad_token"] = "!"
     return CLIPTokenizer.from_pretrained(model.tokenizers[part], **options)

@@ -6,10 +6,12 @@ Such a file holds all networks of a model in the layout of the original research
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from server.priors.pretrained.families import SUPPORTED, FamilyName, PretrainedModel, broken, card_of
+from server.priors.pretrained.fitting import FLOATS, check_fit
 from server.priors.pretrained.header import Header, read_header
 from server.priors.pretrained.layouts import (
     DENOISER,
@@ -23,6 +25,9 @@ from server.priors.pretrained.layouts import (
     unet_config,
     vae_config,
 )
+from server.priors.pretrained.original_names import original_shapes, usual_vae_name, usual_vae_shape
+from server.priors.pretrained.parts import check_parts
+from server.priors.pretrained.shapes import Misfit, expected_shapes
 from server.priors.pretrained.vocabularies import find_clip_vocabulary, find_t5_vocabulary
 
 # Where the text encoders of each family lie. The suffix of a prefix tells the layout: "model." is OpenCLIP's.
@@ -52,7 +57,8 @@ BETAS = {
     "num_train_timesteps": 1000,
 }
 FLOW = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000}
-FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
+SIDES = range(8, 4097)
+DAMAGED = "The file may be damaged, or the model have a shape of its own; try its diffusers folder."
 
 # What else is shared as a safetensors file, by a piece of some tensor's name; the first that is found names it.
 OTHERS = (
@@ -98,13 +104,27 @@ def read_single_file(path: Path, name: str) -> PretrainedModel:
             f"{path} is not a .safetensors file. Other kinds can run code when they are opened, and are refused.",
             "Take the model's .safetensors version.",
         )
-    header = read_header(path)
+    header = read_usual_header(path)
     try:
         return _read(header, name)
     except Misshapen as problem:
         raise broken(f"{path} holds {problem}.", SUPPORTED) from None
+    except Misfit as problem:
+        raise broken(f"{path} holds a network that cannot be built: {problem}.", DAMAGED) from None
     except KeyError as missing:
         raise broken(f"{path} is incomplete: it has no tensor {missing}.", "Copy or download it again.") from None
+    except (ValueError, IndexError, ZeroDivisionError):
+        raise broken(f"{path}: the shapes of its tensors are those of no model that is known here.", DAMAGED) from None
+
+
+def read_usual_header(path: Path) -> Header:
+    """The file's header, in which the autoencoder's attention has its usual names and shapes.
+
+    Raises:
+        BadRequest: "prior-broken" when the file is not whole, or holds one tensor under two names.
+    """
+    header = read_header(path).renamed(usual_vae_name)
+    return replace(header, shapes={name: usual_vae_shape(name, shape) for name, shape in header.shapes.items()})
 
 
 def _read(header: Header, name: str) -> PretrainedModel:
@@ -124,6 +144,11 @@ def _read(header: Header, name: str) -> PretrainedModel:
     configs |= _text_configs(header, layout)
     if layout == "sdxl" and pooled_width(configs["unet"]) != configs["text_encoder_2"]["projection_dim"]:
         raise Misshapen("a refiner of Stable Diffusion XL")
+    prefixes = {part: TEXT_PREFIXES[layout].get(part, vae if part == "vae" else DENOISER) for part in configs}
+    for part, prefix in prefixes.items():
+        expected = original_shapes(part, prefix, expected_shapes(part, family, configs[part]) or {})
+        check_fit(header.path, part, expected, header.shapes, header.dtypes, DAMAGED)
+    check_parts(header.path, family, configs)
     return PretrainedModel(
         path=header.path,
         family=family,
@@ -132,6 +157,7 @@ def _read(header: Header, name: str) -> PretrainedModel:
         scheduler=FLOW if family == "sd3" else BETAS | {"rescale_betas_zero_snr": "ztsnr" in header.shapes},
         configs=configs,
         tokenizers=_tokenizers(header.path, configs),
+        prefixes=prefixes,
         zero_empty_prompt=family == "sdxl",
     )
 
@@ -152,7 +178,7 @@ def _layout_of(header: Header) -> str:
         if not header.has(TEXT_PREFIXES["sdxl"]["text_encoder"]):
             raise Misshapen("a refiner of Stable Diffusion XL")
         return "sdxl"
-    if f"{DENOISER}label_emb.0.0.weight" in header.shapes:
+    if header.has(f"{DENOISER}label_emb."):
         raise Misshapen(
             "a denoiser that takes more than texts, or one of Stable Diffusion XL without its text encoders"
         )
@@ -188,8 +214,8 @@ def _tokenizers(path: Path, configs: dict[str, dict[str, Any]]) -> dict[str, Pat
 
 def _resolution(header: Header, usual: int) -> int:
     """Side of the images; trainers write it down as "1024x1024" (https://github.com/Stability-AI/ModelSpec)."""
-    found = re.fullmatch(r"(\d+)x(\d+)", header.metadata.get("modelspec.resolution", ""))
-    if found and found[1] == found[2] and int(found[1]) % 8 == 0:
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", header.metadata.get("modelspec.resolution", ""))
+    if found and found[1] == found[2] and int(found[1]) in SIDES and int(found[1]) % 8 == 0:
         return int(found[1])
     return usual
 

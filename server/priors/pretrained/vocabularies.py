@@ -7,6 +7,7 @@ never on the network.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def find_clip_vocabulary(file: Path, size: int) -> Path:
         BadRequest: "vocabulary-missing", saying what to fetch and where to put it.
     """
     for folder in _candidates(file, "tokenizer", "comfy/sd1_clip_tokenizer"):
-        if (folder / "merges.txt").is_file() and _clip_size(folder / "vocab.json") == size:
+        if os.path.isfile(folder / "merges.txt") and _clip_size(folder / "vocab.json") == size:
             return folder
     raise _missing(file, "CLIP", "openai/clip-vit-large-patch14 vocab.json merges.txt", file.parent / "tokenizer")
 
@@ -55,7 +56,7 @@ def _candidates(file: Path, name: str, in_program: str) -> Iterator[Path]:
 def _clip_size(vocabulary: Path) -> int:
     try:
         words = json.loads(vocabulary.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return 0
     # Other byte-pair vocabularies (GPT-2, RoBERTa) are kept in files of the same names.
     return len(words) if isinstance(words, dict) and "<|startoftext|>" in words else 0
@@ -65,7 +66,7 @@ def _t5_size(tokenizer: Path) -> int:
     try:
         model = json.loads(tokenizer.read_text(encoding="utf-8"))["model"]
         return len(model["vocab"]) if model["type"] == "Unigram" else 0
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
 
 

@@ -1,0 +1,69 @@
+"""What operators and panels take from the settings: every value is checked on its way."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import bpy
+
+from ..core.checks import choice, number
+from ..core.limits import SEED, Range
+from ..core.recipes import mesh_recipe, texture_recipe
+from . import texts
+
+
+class Values:
+    """Checked settings: what the caller of an operator gave, else what the scene says.
+
+    Args:
+        settings: the scene's.
+        operator: None in panels.
+    """
+
+    def __init__(self, settings: bpy.types.PropertyGroup, operator: bpy.types.Operator | None = None) -> None:
+        self._settings = settings
+        self._operator = operator
+
+    def __getitem__(self, name: str) -> Any:
+        """One setting.
+
+        Raises:
+            Problem: "value-out-of-range", "choice-unknown", and those of `texts.model`.
+        """
+        source = self._operator if self._operator is not None and self._is_given(name) else self._settings
+        about = self._settings.bl_rna.properties[name]  # the operator has it from the same declaration
+        if about.type == "STRING":
+            return texts.model(source, name) if name == "prior" else texts.text(source, name)
+        value = getattr(source, name)
+        if about.type in ("INT", "FLOAT"):
+            return number(about.name, value, Range(about.soft_min, about.soft_max))
+        if about.type == "ENUM":
+            return choice(about.name, value, {item.identifier: item.name for item in about.enum_items})
+        return value
+
+    def recipe(self, kind: str) -> dict[str, Any]:
+        """The recipe for a "mesh" or a "texture"; a random seed is drawn here, unless the caller gave a seed.
+
+        Raises:
+            Problem: as above, and as `mesh_recipe`.
+        """
+        draw = self["random_seed"] and (self._is_given("random_seed") or not self._is_given("seed"))
+        names = ("prompt", "negative_prompt", "prior", "bandwidth_start", "bandwidth_end")
+        common = {name: self[name] for name in names}
+        common |= {
+            "preset": self["preset"].lower(),
+            "seed": random.randint(int(SEED.least), int(SEED.most)) if draw else self["seed"],
+        }
+        if kind == "mesh":
+            return mesh_recipe(**common)
+        return texture_recipe(**common, **{name: self[name] for name in ("width", "height", "tile_x", "tile_y")})
+
+    def check(self, kind: str) -> None:
+        """Raises the Problem that an operator would report for these settings, if there is one."""
+        self.recipe(kind)
+        for name in ("size", "place") if kind == "mesh" else ("apply", "repeat"):
+            self.__getitem__(name)
+
+    def _is_given(self, name: str) -> bool:
+        return self._operator is not None and self._operator.properties.is_property_set(name)

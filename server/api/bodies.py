@@ -1,0 +1,60 @@
+"""What a request carries: one JSON object, in UTF-8, that says everything once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from server.api.problems import Refused
+from server.errors import BadRequest
+
+MOST_DIGITS = 400
+_HINT = "Send one JSON object: the recipe."
+
+
+def check_is_json(content_type: str | None) -> None:
+    """Raises Refused, HTTP 415, when the request says that it carries something else."""
+    if content_type is not None and content_type.partition(";")[0].strip().lower() != "application/json":
+        hint = "Send the recipe as JSON, with Content-Type: application/json."
+        raise Refused(415, "body-not-json", f"The request says that it carries {content_type[:80]!r}, not JSON.", hint)
+
+
+def object_from(body: bytes) -> dict[str, Any]:
+    """Read a body.
+
+    Raises:
+        BadRequest: "body-invalid" unless it is one JSON object (RFC 8259) whose texts are Unicode and whose names
+            differ.
+    """
+    try:
+        data = json.loads(body.decode(), object_pairs_hook=_each_name_once, parse_int=_whole, parse_constant=_refuse)
+        # A lone surrogate, written "\\ud800", is read but is no text that could be stored or sent.
+        json.dumps(data, ensure_ascii=False).encode()
+    except BadRequest:
+        raise
+    except UnicodeError:
+        raise BadRequest("body-invalid", "The request is not text in UTF-8.", _HINT) from None
+    except RecursionError:
+        raise BadRequest("body-invalid", "The request is nested too deeply.", _HINT) from None
+    except ValueError as error:
+        raise BadRequest("body-invalid", f"The request is not JSON: {error}.", _HINT) from None
+    if not isinstance(data, dict):
+        raise BadRequest("body-invalid", "The request is not a JSON object.", _HINT)
+    return data
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRequest("body-invalid", f"The request gives {twice[:40]!r} twice.", "Give every field once.")
+    return found
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) <= MOST_DIGITS else _refuse(f"a number of {len(digits)} digits")
+
+
+def _refuse(what: str) -> NoReturn:
+    raise ValueError(f"{what} is no number that is read here")

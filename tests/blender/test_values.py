@@ -1,0 +1,129 @@
+"""A value that makes no sense is named and refused, wherever it comes from; nothing starts."""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+import pytest
+import raw_settings
+from conftest import inside
+from test_panels import draw
+
+OPERATORS = {"mesh": "generate_mesh", "texture": "fill_texture"}
+BAD_NUMBERS = {
+    "seed": [-1, -5, -(2**31)],
+    "bandwidth_start": [-0.1, 0.0009, 100.5, math.nan, math.inf, -math.inf],
+    "bandwidth_end": [-1e30, 101.0, math.nan],
+    "size": [0.0, -1.0, 1001.0, math.nan, math.inf],
+    "repeat": [0.0, -3.0, 1e6, math.nan],
+    "width": [0, 31, -512, 8193, 2**31 - 1],
+    "height": [0, 31, -512, 8193, 2**31 - 1],
+}
+OF_BOTH = ("seed", "bandwidth_start", "bandwidth_end")
+OF = {"mesh": (*OF_BOTH, "size"), "texture": (*OF_BOTH, "repeat", "width", "height")}
+CASES = [(kind, name, value) for kind, names in OF.items() for name in names for value in BAD_NUMBERS[name]]
+
+
+def make(kind: str, **choices):
+    given = {"prompt": "a duck"} | ({"apply": "IMAGE"} if kind == "texture" else {})
+    return getattr(bpy.ops.msd, OPERATORS[kind])(**(given | choices))
+
+
+def assert_refused(server, bridge, kind: str, name: str, **choices) -> None:
+    title = getattr(bpy.context.scene.msd, kind).bl_rna.properties[name].name
+    with pytest.raises(RuntimeError, match=rf"out of range\. .*{title} is .*Choose a") as caught:
+        make(kind, **choices)
+    assert "Traceback" not in str(caught.value)
+    assert bridge.problem.code == "value-out-of-range"
+    assert bridge.job is None
+    assert server.seen == []
+
+
+def test_every_number_that_can_be_set_is_tried_here(addon):
+    for kind, names in OF.items():
+        numbers = {
+            about.identifier
+            for about in getattr(bpy.context.scene.msd, kind).bl_rna.properties
+            if about.type in ("INT", "FLOAT")
+        }
+        assert numbers == set(names)
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), CASES)
+def test_a_bad_number_given_to_the_operator_is_named(server, bridge, kind, name, value):
+    assert_refused(server, bridge, kind, name, **{name: value})
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), CASES)
+def test_a_bad_number_in_the_file_is_named_by_the_operator_and_before_in_the_panel(server, bridge, kind, name, value):
+    raw_settings.write(kind, prompt="a duck", random_seed=False, **{name: value})
+    panel = "MSD_PT_view3d_object" if kind == "mesh" else "MSD_PT_view3d_texture"
+    drawn = draw(panel).replace("\n", " ")
+    assert f"{{msd.{OPERATORS[kind]} off}}" in drawn
+    assert "Choose a" in drawn
+    assert_refused(server, bridge, kind, name)
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), CASES)
+def test_a_bad_number_set_by_a_script_is_named(server, bridge, kind, name, value):
+    settings = getattr(bpy.context.scene.msd, kind)
+    settings.random_seed = False
+    setattr(settings, name, value)
+    assert_refused(server, bridge, kind, name)
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_the_ends_of_a_range_belong_to_it(server, seed):
+    assert make("mesh", seed=seed, size=0.001) == {"FINISHED"}
+    assert make("mesh", seed=seed, size=1000.0, bandwidth_start=100.0) == {"FINISHED"}
+    assert make("texture", seed=seed, width=32, height=8192, repeat=0.01) == {"FINISHED"}
+    assert {job.recipe["seed"] for job in server.jobs.values()} == {seed}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("mesh", "preset", "Quality.*Sketch, Standard, Fine"),
+        ("mesh", "place", "Place.*3D Cursor, World Origin"),
+        ("texture", "preset", "Quality.*Sketch, Standard, Fine"),
+        ("texture", "apply", "Apply To.*New Material, Image Only"),
+    ],
+)
+def test_a_choice_that_exists_no_more_is_named_with_those_that_do(server, bridge, kind, name, words):
+    raw_settings.write(kind, prompt="a duck", **{name: 99})
+    with pytest.raises(RuntimeError, match=words):
+        getattr(bpy.ops.msd, OPERATORS[kind])()
+    assert bridge.problem.code == "choice-unknown"
+    assert server.seen == []
+    assert "does not know" in draw(f"MSD_PT_view3d_{'object' if kind == 'mesh' else 'texture'}").replace("\n", " ")
+
+
+def test_a_value_of_the_wrong_kind_in_a_file_is_not_met(server):
+    raw_settings.write("mesh", prompt="a duck", seed="many", size="large", preset="FINE", random_seed="x")
+    assert make("mesh") == {"FINISHED"}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_cursor_that_is_nowhere_is_said(server, bridge, value):
+    bpy.context.scene.cursor.location.y = value
+    with pytest.raises(RuntimeError, match="3D cursor is nowhere near"):
+        make("mesh")
+    assert server.seen == []
+    assert make("mesh", place="ORIGIN") == {"FINISHED"}
+
+
+def test_a_number_too_large_for_blender_itself_starts_nothing(server, bridge):
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        make("mesh", seed=10**12)
+    assert server.seen == []
+
+
+def test_the_add_on_and_the_server_have_the_same_limits(addon):
+    limits = inside("core.limits")
+    settings = bpy.context.scene.msd.texture.bl_rna.properties
+    ranges = {"seed": limits.SEED, "width": limits.PICTURE_SIDE, "height": limits.PICTURE_SIDE}
+    bandwidth = (0.0, limits.BANDWIDTH.most)  # 0 is the prior's own
+    ranges |= {"bandwidth_start": bandwidth, "bandwidth_end": bandwidth}
+    for name, allowed in ranges.items():
+        assert (settings[name].soft_min, settings[name].soft_max) == tuple(allowed)

@@ -1,0 +1,85 @@
+"""The add-on and the server refuse the same recipes, each by limits of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from blender_msd.core import limits
+from blender_msd.core.errors import Problem
+from blender_msd.core.recipes import mesh_recipe, texture_recipe
+from server.errors import BadRequest
+from server.recipe import GuidanceRecipe, Recipe, TextureRecipe, read_recipe
+
+
+def schema_of(model: type[BaseModel], name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = model.model_json_schema()["properties"][name]
+    return next(iter(schema.get("anyOf", ())), schema)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "most"),
+    [
+        (Recipe, "prompt", limits.PROMPT_CHARACTERS),
+        (Recipe, "negative_prompt", limits.PROMPT_CHARACTERS),
+        (Recipe, "prior", limits.MODEL_CHARACTERS),
+    ],
+)
+def test_texts_may_be_as_long_in_both(model: type[BaseModel], name: str, most: int) -> None:
+    assert schema_of(model, name)["maxLength"] == most
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "allowed"),
+    [
+        (Recipe, "seed", limits.SEED),
+        (TextureRecipe, "width", limits.PICTURE_SIDE),
+        (TextureRecipe, "height", limits.PICTURE_SIDE),
+        (GuidanceRecipe, "bandwidth_start", limits.BANDWIDTH),
+        (GuidanceRecipe, "bandwidth_end", limits.BANDWIDTH),
+    ],
+)
+def test_numbers_have_the_same_ends_in_both(model: type[BaseModel], name: str, allowed: limits.Range) -> None:
+    schema = schema_of(model, name)
+    assert (schema["minimum"], schema["maximum"]) == tuple(allowed)
+
+
+@pytest.mark.parametrize("char", ["x", "é", "鸭", "🦆"])
+@pytest.mark.parametrize("name", ["prompt", "negative_prompt"])
+@pytest.mark.parametrize("length", [1000, 1001])
+def test_both_count_characters_alike(char: str, name: str, length: int) -> None:
+    texts = {"prompt": "a duck", name: char * length}
+    if length == 1000:
+        assert getattr(read_recipe(mesh_recipe(**texts)), name) == char * length
+        return
+    with pytest.raises(Problem):
+        mesh_recipe(**texts)
+    with pytest.raises(BadRequest, match="1000"):
+        read_recipe({"kind": "mesh"} | texts)
+
+
+@pytest.mark.parametrize("name", ["bandwidth_start", "bandwidth_end"])
+@pytest.mark.parametrize(("value", "is_good"), [(0.001, True), (100.0, True), (0.0009, False), (100.1, False)])
+def test_both_take_the_same_bandwidths(name: str, value: float, is_good: bool) -> None:
+    if is_good:
+        assert getattr(read_recipe(mesh_recipe("a duck", **{name: value})).guidance, name) == value
+        return
+    with pytest.raises(Problem):
+        mesh_recipe("a duck", **{name: value})
+    with pytest.raises(BadRequest):
+        read_recipe({"kind": "mesh", "prompt": "a duck", "guidance": {name: value}})
+
+
+@pytest.mark.parametrize(("seed", "side", "is_good"), [(0, 32, True), (2**31 - 1, 8192, True), (2**31, 8193, False)])
+def test_both_take_the_same_seeds_and_sizes(seed: int, side: int, is_good: bool) -> None:
+    if is_good:
+        assert read_recipe(texture_recipe("bricks", width=side, height=side, seed=seed)).seed == seed
+        return
+    for wrong in ({"seed": seed}, {"width": side}, {"height": side}):
+        with pytest.raises(Problem):
+            texture_recipe("bricks", **({"width": 64, "height": 64} | wrong))
+        texture = {name: value for name, value in wrong.items() if name != "seed"}
+        with pytest.raises(BadRequest):
+            read_recipe({"kind": "texture", "prompt": "bricks", "seed": wrong.get("seed", 0), "texture": texture})
