@@ -39,20 +39,12 @@ def add_textures(subjects: Any) -> None:
     textures.add_argument(
         "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
-    textures.add_argument(
-        "--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of the preset's steps"
-    )
-    textures.add_argument(
-        "--size", type=field(TextureRecipe, "width"), default=256, help="pixels per side (default 256)"
-    )
+    textures.add_argument("--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of its steps")
+    textures.add_argument("--size", type=field(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
     textures.add_argument("--pictures", type=path_argument, help="folder for all textures, and for sheets of them")
-    textures.add_argument(
-        "--out", type=path_argument, help="keep rows in this .json file; the same command goes on from there"
-    )
+    textures.add_argument("--out", type=path_argument, help="keep rows in this .json; the same command goes on")
     cache = Path(".cache/prior-data")
-    textures.add_argument(
-        "--cache", type=path_argument, default=cache, help="folder of the judge and of the rendered layers"
-    )
+    textures.add_argument("--cache", type=path_argument, default=cache, help="folder of the judge and of its pictures")
     textures.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     interrupted = "Interrupted. With --out, the same command goes on from about here."
     textures.set_defaults(run=_textures, interrupted=interrupted)

@@ -18,7 +18,7 @@ from typing import Any
 from server.arguments import Pair, field, real, whole
 from server.errors import BadRequest
 from server.lab.limits import FARTHEST, WIDEST
-from server.lab.report import TABLE1, TABLE2, Column, as_text, show
+from server.lab.report import SYMMETRY, TABLE1, TABLE2, Column, as_text, show
 from server.out_files import check_folder, check_targets, save_results
 from server.paths import path_argument
 from server.recipe import Recipe
@@ -79,6 +79,10 @@ def add_arguments(commands: Any) -> None:
     variance.add_argument("--density", default="fractal")
     _add_common(variance, out=True)
     variance.set_defaults(run=_variance)
+
+    symmetry = tools.add_parser("symmetry", help="what becomes of a flat start where a pattern's phase is open")
+    _add_common(symmetry, seeds=3, out=True)
+    symmetry.set_defaults(run=_symmetry)
 
     train = tools.add_parser("train", help="train the small network of a density")
     train.add_argument("--density", default="fractal")
@@ -251,6 +255,19 @@ def _variance(args: argparse.Namespace) -> Result | None:
     return _answer(args, result, [(key.replace("_", " "), show(key)) for key in keys])
 
 
+def _symmetry(args: argparse.Namespace) -> Result | None:
+    from server.lab.symmetry import CONDITIONS, symmetry
+    from server.lab.symmetry_figure import draw_symmetry
+    from server.lab.textures import TEXTURES
+
+    _check(args)
+    with _Bar(len(TEXTURES) * len(CONDITIONS) * args.seeds, "symmetry") as bar:
+        result = symmetry(seed=args.seed, seeds=args.seeds, on_run=bar.step)
+    _save(args, "symmetry", result)
+    draw_symmetry(result["rows"], args.out / "symmetry.png")
+    return _answer(args, result, SYMMETRY)
+
+
 def _train(args: argparse.Namespace) -> Result | None:
     import torch
 
@@ -291,6 +308,7 @@ def _all(args: argparse.Namespace) -> Result | None:
         ("landscape", _landscape, {"density": "fractal"}),
         ("variance", _variance, {"density": "fractal"}),
         ("samples", _samples, {"densities": list(MAIN_DENSITIES)}),
+        ("symmetry", _symmetry, {}),
         (
             "table2",
             _table2,

@@ -36,6 +36,28 @@ def beside_paper(key: str, digits: int, scale: float = 1.0) -> Callable[[Row], s
     return text
 
 
+def with_spread(key: str, digits: int = 2) -> Callable[[Row], str]:
+    """A mean and its spread over seeds, then in brackets what theory predicts where it does."""
+
+    def text(row: Row) -> str:
+        if row[key] is None:
+            return "-"
+        theory = (row["predicted"] or {}).get(key)
+        own = f"{row[key]:.{digits}f}±{row['spread'][key]:.{digits}f}"
+        return own + ("" if theory is None else f" [{theory:.{digits}f}]")
+
+    return text
+
+
+def afterwards(column: Callable[[Row], str]) -> Callable[[Row], str]:
+    """The same column of what a row has become "after"."""
+    return lambda row: column({"predicted": None, **row["after"]}) if row["after"] else "-"
+
+
+def _held(row: Row) -> str:
+    return {None: "-", 0: "for ever", 1: "moving"}.get(row["window"], f"{row['window']} steps")
+
+
 def as_text(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     """A table with aligned columns; the first two, names, to the left."""
     lines = [[heading for heading, _ in columns], *([text(row) for _, text in columns] for row in rows)]
@@ -72,4 +94,23 @@ TABLE2: list[Column] = [
     ("recall", beside_paper("recall", 2)),
     ("MMD x1000", beside_paper("mmd", 1, 1000)),
     ("calls", show("calls_per_point")),
+]
+
+
+SYMMETRY: list[Column] = [
+    ("density", show("density")),
+    ("estimator", show("estimator")),
+    ("noise", show("noise")),
+    ("window", _held),
+    ("rate", show("rate", 2)),
+    ("contrast", with_spread("contrast")),
+    ("coarse [theory]", with_spread("coarse_power")),
+    ("fine [theory]", with_spread("fine_power")),
+    ("NLL", with_spread("nll")),
+    ("to mode", with_spread("nearest_mode")),
+    ("q", with_spread("q")),
+    ("after: contrast", afterwards(with_spread("contrast"))),
+    ("fine", afterwards(with_spread("fine_power"))),
+    ("NLL", afterwards(with_spread("nll"))),
+    ("q", afterwards(with_spread("q", 3))),
 ]
