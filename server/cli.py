@@ -178,9 +178,7 @@ def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--views", type=field(Recipe, "views_per_step"), help="views per step")
     parser.add_argument("--method", help="msd (mean-shift distillation), sds or sdi")
     parser.add_argument("--estimator", help="paper, exact, tweedie or noised")
-    parser.add_argument(
-        "--noise", help="fresh, attached to what is made, or view (default: the prior's own)")
-    )
+    parser.add_argument("--noise", help="fresh, attached to what is made, or view (default: the prior's own)")
     parser.add_argument(
         "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
     )
