@@ -127,7 +127,7 @@ class SurfaceNoise:
 def row_of(voxel: Tensor) -> Tensor:
     """Row [N] of the table for voxels [N, 3]."""
     mixed = (voxel * torch.tensor(HASH_PRIMES, device=voxel.device)).sum(-1)
-    # Without this, all voxels of one place would share their rows with those of another (constants: Wellons, hash-prospector).
+    # Without this, whole neighbourhoods would share their rows with others (constants: Wellons, hash-prospector).
     mixed = (mixed ^ (mixed >> 15)) * 0x2C1B3C6D
     mixed = (mixed ^ (mixed >> 12)) * 0x297A2D39
     return (mixed ^ (mixed >> 15)) & (ROWS - 1)
