@@ -41,7 +41,7 @@ def bench_overhead(
     watched = _Watched(prior)
     generator = step_generator(recipe.seed, 0)
     plan = plan_for(prior.card.fixed_light, device)
-    field = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan)
+    field = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
     field.occupancy.cells = _ball(field.occupancy.side).to(device)
     subject = _AtItsEnd(field)
     # So long that no snapshot falls into the steps that are timed: in a real run they are rare.

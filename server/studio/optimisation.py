@@ -214,7 +214,8 @@ class _Climb:
                 # The same views and points again: the generator starts anew.
                 exposure, latent = self._look(progress, step_generator(recipe.seed, self.step))
             # d loss / d latent = (latent - target) / numel: the mean-shift direction, autograd does the rest.
-            penalty = self._pulse.penalty_weight * exposure.penalty
+            # Penalties are weighed against the whole way to the target; beside a part of it, they would rule.
+            penalty = now.pace * self._pulse.penalty_weight * exposure.penalty
             loss = 0.5 * (latent - target).square().mean() + penalty
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -151,7 +151,7 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
         on_event(Log("warning", backend.why))
     plan = plan_for(card.fixed_light, device)
     generator = step_generator(recipe.seed, 0)
-    subject = RadianceSubject(card.cameras, recipe.views_per_step, size, generator, device, plan)
+    subject = RadianceSubject(card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
 
     density, colour = from_torch(subject.field.density, device), from_torch(subject.field.colour, device)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 import torch
 
 from server.errors import Cancelled
+from server.generators.subject import Exposure, NoiseLaws
 from server.recipe import Recipe, read_recipe
 from server.studio.optimisation import Outcome, Step, optimise
 from tests.studio.swatch import MODE, OneColour, Swatch
@@ -33,6 +35,27 @@ def test_it_climbs_to_the_mode_of_the_prior() -> None:
     torch.testing.assert_close(subject.colour.detach(), MODE.flatten(), atol=0.02, rtol=0)
     assert outcome.stopped_by == "steps"
     assert [step.number for step in steps] == list(range(1, 121))
+
+
+class Held(Swatch):
+    """A swatch that would rather be dark, with noise of its own that is zero."""
+
+    def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
+        def none(number: int, shape: torch.Size) -> torch.Tensor:
+            return torch.zeros(shape)
+
+        seen = super().expose(step, progress, generator)
+        return replace(seen, penalty=0.02 * self.colour.sum(), noise=NoiseLaws(none, none))
+
+
+def test_penalties_weigh_as_much_beside_a_part_of_the_way_as_beside_all_of_it() -> None:
+    ends = []
+    for noise in ("fresh", "attached"):
+        subject = Held()
+        run(subject, recipe(steps=300, guidance={"noise": noise, "fits": 1, "stop_threshold": 0.0}))
+        ends.append(subject.colour.detach())
+    assert (MODE.flatten() - ends[0] > 0.05).all()
+    torch.testing.assert_close(ends[1], ends[0], atol=0.03, rtol=0)
 
 
 def test_the_bandwidth_only_shrinks() -> None:

@@ -72,6 +72,17 @@ def test_the_rest_of_a_run_is_the_same_from_a_snapshot(kind: str, make: Any, est
         assert torch.equal(value, rest.state()[name]), name
 
 
+@pytest.mark.parametrize("noise", ["attached", "view"])
+def test_a_mesh_goes_on_with_the_noise_that_it_had(noise: str, prior: Prior) -> None:
+    recipe = asked("mesh", guidance={"stop_threshold": 0.0, "estimator": "noised", "noise": noise})
+    whole, rest = field(prior), field(prior)
+    snapshots: list[Snapshot] = []
+    climb(whole, prior, recipe, on_snapshot=snapshots.append)
+    climb(rest, prior, recipe, start=snapshots[len(snapshots) // 2])
+    for name, value in whole.state().items():
+        assert torch.equal(value, rest.state()[name]), name
+
+
 def test_a_snapshot_does_not_change_while_the_run_goes_on(prior: Prior) -> None:
     snapshots: list[tuple[Snapshot, dict[str, torch.Tensor]]] = []
 

@@ -38,6 +38,8 @@ class Rendering:
             Eq. 11), mean over rays; 0 without lamps.
         depth: scalar, how far visible matter lies behind the place where its ray enters the ball, mean over rays,
             weighed by opacity. Its gradient moves matter along rays and leaves the opacity alone.
+        distance: [B, S, S] from the camera to the mean place of visible matter along each ray, without a gradient; 0
+            where a ray misses the ball.
     """
 
     image: Tensor
@@ -45,6 +47,7 @@ class Rendering:
     distortion: Tensor
     orientation: Tensor
     depth: Tensor
+    distance: Tensor
 
 
 def render(
@@ -97,14 +100,16 @@ def render(
     seen, absorbed, spread, averted, deep = (torch.cat(part) for part in zip(*parts, strict=True)) if parts else none
 
     opacity = torch.zeros(count, device=device).index_put((hits,), absorbed)
+    found = near + deep.detach() / absorbed.detach().clamp(min=LEAST_SHOWN)
+    distance = torch.zeros(count, device=device).index_put((hits,), found)
     image = torch.zeros(count, 3, device=device).index_put((hits,), seen)
     if views.background is not None:
         behind = views.background[:, None].expand(-1, size * size, -1).reshape(count, 3)
         image = image + (1 - opacity)[:, None] * behind
     shape = (len(views), size, size)
     picture = image.view(*shape, 3).permute(0, 3, 1, 2)
-    means = (part.sum() / count for part in (spread, averted, deep))
-    return Rendering(picture, opacity.view(shape), *means)
+    uneven, turned, behind_entry = (part.sum() / count for part in (spread, averted, deep))
+    return Rendering(picture, opacity.view(shape), uneven, turned, behind_entry, distance.view(shape))
 
 
 @dataclass(frozen=True)

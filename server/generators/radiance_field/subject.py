@@ -14,6 +14,7 @@ from server.generators.radiance_field.plan import PAINTED, FieldPlan, Weights
 from server.generators.radiance_field.rendering import Rendering, render
 from server.generators.radiance_field.resolution import SMALL_UNTIL, side_at
 from server.generators.radiance_field.shading import draw_lamps
+from server.generators.radiance_field.surface_noise import SurfaceNoise
 from server.generators.subject import Exposure
 from server.priors.card import CameraLaw
 
@@ -23,7 +24,12 @@ LEAST_SIZE = 32
 
 
 class RadianceSubject:
-    """A radiance field seen from cameras drawn by the prior's law."""
+    """A radiance field seen from cameras drawn by the prior's law.
+
+    Args:
+        size: most pixels per side of a rendering.
+        seed: of the noise that is attached to the field.
+    """
 
     def __init__(
         self,
@@ -33,6 +39,7 @@ class RadianceSubject:
         generator: torch.Generator,
         device: str = "cpu",
         plan: FieldPlan = PAINTED,
+        seed: int = 0,
     ) -> None:
         self.field = RadianceField(plan.shape, generator, device)
         self.occupancy = OccupancyGrid(device=device)
@@ -41,6 +48,7 @@ class RadianceSubject:
         self._size = size
         self._plan = plan
         self._device = device
+        self._noise = SurfaceNoise(cameras, seed)
 
     def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
         if step >= OCCUPANCY_FROM_STEP and step % OCCUPANCY_EVERY == 0:
@@ -53,7 +61,11 @@ class RadianceSubject:
         size = side_at(progress, self._size, self.occupancy.share)
         rendering = render(self.field, self.occupancy, views, size, samples, generator, lamps)
         return Exposure(
-            rendering.image, views, penalty(rendering, progress, plan.weights), float(rendering.opacity.detach().mean())
+            rendering.image,
+            views,
+            penalty(rendering, progress, plan.weights),
+            float(rendering.opacity.detach().mean()),
+            self._noise.laws(views, rendering.opacity, rendering.distance),
         )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
