@@ -25,6 +25,7 @@ from server.evaluation.measures import (
     voxelise,
 )
 from server.evaluation.methods import guidance_of, within_budget
+from server.evaluation.planarity import planarity
 from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
@@ -45,20 +46,21 @@ from server.studio.production import produce
 VOXELS = 112
 # A mesh of the true shape needs no more than the finest mesh that it is compared with.
 TRUE_RESOLUTION = 128
-SCORES = ("volume_iou", "silhouette_iou", "chamfer", "normal_consistency", "colour_error")
+SCORES = ("volume_iou", "silhouette_iou", "chamfer", "normal_consistency", "planarity", "colour_error")
 UNFINISHED = "unfinished_"
 MEASURES = (*SCORES, "seconds", "denoiser_calls", *(UNFINISHED + score for score in SCORES))
 
 
-def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float]:
+def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
     """Scores of a mesh against the true object that a caption names.
 
     Returns:
         "volume_iou", "silhouette_iou" and "normal_consistency" in [0, 1], higher is better; "chamfer" in units of the
-        ball's radius and "colour_error" in units of CIE L*a*b*, lower is better. Pose and size count: nothing is
-        aligned first. Colours are compared at points of the made surface with the nearest point of the true one, lit as
-        the priors' pictures are: the error includes what the field got wrong, what the mesh lost of it, and parts that
-        are not where they belong, but not that light is taken for paint.
+        ball's radius, "planarity" in degrees (None for kinds without flat sides; see planarity.py) and "colour_error"
+        in units of CIE L*a*b*, lower is better. Pose and size count: nothing is aligned first. Colours are compared at
+        points of the made surface with the nearest point of the true one, lit as the priors' pictures are: the error
+        includes what the field got wrong, what the mesh lost of it, and parts that are not where they belong, but not
+        that light is taken for paint.
     """
     made = (mesh.vertices, mesh.triangles)
     matched = match(made, _true_mesh(caption.name))
@@ -68,6 +70,7 @@ def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float]:
         "silhouette_iou": silhouette_iou(outlines(*made), _true_outlines(caption.name)),
         "chamfer": chamfer(matched),
         "normal_consistency": normal_consistency(matched),
+        "planarity": planarity(matched, caption.name),
         "colour_error": colour_error(painted, true),
     }
 
@@ -113,9 +116,9 @@ def evaluate_shapes(
 
     Returns:
         {"rows": [{"prompt", "seed", "method", "volume_iou", "silhouette_iou", "chamfer", "normal_consistency",
-                   "colour_error", "seconds", "denoiser_calls", and the five scores of the bare iso-surface, before
-                   cleaning, smoothing, reduction and baking, as "unfinished_volume_iou", ...}],
-         "means": {method: {measure: mean over prompts and seeds}},
+                   "planarity", "colour_error", "seconds", "denoiser_calls", and the six scores of the bare iso-surface,
+                   before cleaning, smoothing, reduction and baking, as "unfinished_volume_iou", ...}],
+         "means": {method: {measure: mean over prompts and seeds, over those that have it; None where none has}},
          "finishing_cost": {method: mean volume IoU that finishing lost},
          "warnings": sentences about pictures that could not be written,
          "spread": {method: {measure: standard deviation over seeds of the mean over prompts}}, with several seeds}
@@ -151,10 +154,10 @@ def evaluate_shapes(
             "prompt": recipe.prompt,
             "seed": recipe.seed,
             "method": method,
-            **{score: round(value, 4) for score, value in after.items()},
+            **_rounded(after),
             "seconds": report["seconds"],
             "denoiser_calls": report["denoiser_calls"],
-            **{UNFINISHED + score: round(value, 4) for score, value in before.items()},
+            **{UNFINISHED + score: value for score, value in _rounded(before).items()},
         }
         rows.append(row)
         if pictures is not None:
@@ -186,22 +189,25 @@ def _recipe(prompt: str, seed: int, method: str, prior: str, settings: dict[str,
     return read_recipe({**settings, **asked})
 
 
-def _means(rows: list[dict[str, Any]], method: str) -> dict[str, float]:
-    return {
-        measure: round(float(np.mean([row[measure] for row in rows if row["method"] == method])), 4)
-        for measure in MEASURES
-    }
+def _rounded(scores: dict[str, float | None]) -> dict[str, float | None]:
+    return {score: None if value is None else round(value, 4) for score, value in scores.items()}
 
 
-def _finishing_cost(means: dict[str, float]) -> float:
+def _means(rows: list[dict[str, Any]], method: str) -> dict[str, Any]:
+    found = {m: [row[m] for row in rows if row["method"] == method and row[m] is not None] for m in MEASURES}
+    return {measure: round(float(np.mean(values)), 4) if values else None for measure, values in found.items()}
+
+
+def _finishing_cost(means: dict[str, Any]) -> float:
     return round(means[f"{UNFINISHED}volume_iou"] - means["volume_iou"], 4)
 
 
-def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, float]:
+def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, Any]:
     by_seed = [
         _means([row for row in rows if row["seed"] == seed], method) for seed in sorted({row["seed"] for row in rows})
     ]
-    return {measure: round(float(np.std([of[measure] for of in by_seed], ddof=1)), 4) for measure in MEASURES}
+    found = {measure: [of[measure] for of in by_seed if of[measure] is not None] for measure in MEASURES}
+    return {m: round(float(np.std(values, ddof=1)), 4) if len(values) > 1 else None for m, values in found.items()}
 
 
 @cache

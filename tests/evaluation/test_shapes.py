@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,9 @@ def test_the_true_object_scores_nearly_one_and_has_no_colour_error(kind: str, vo
     assert scores["chamfer"] < 0.01
     assert scores["normal_consistency"] > 0.97
     assert scores["colour_error"] < 1.5
+    assert (scores["planarity"] is None) == (kind == "duck")
+    # Smoothing rounds edges, not planes.
+    assert kind == "duck" or scores["planarity"] < 2
 
 
 def test_baked_colours_are_compared_where_there_are_some() -> None:
@@ -150,4 +154,18 @@ def test_every_prompt_method_and_seed_is_a_row(tmp_path: Path) -> None:
     lost = [row["unfinished_volume_iou"] - row["volume_iou"] for row in seen]
     assert result["finishing_cost"] == {"sds": pytest.approx(sum(lost) / 2, abs=1e-4)}
     assert result["means"]["sds"]["chamfer"] == pytest.approx(sum(row["chamfer"] for row in seen) / 2, abs=1e-4)
+    assert result["means"]["sds"]["planarity"] == pytest.approx(sum(row["planarity"] for row in seen) / 2, abs=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-red-cube-sds-0.png", "a-red-cube-sds-1.png"]
+
+
+def test_a_measure_that_an_object_does_not_have_is_null_and_left_out_of_the_means() -> None:
+    settings = {"steps": 2, "mesh": {"resolution": 32, "faces": 1000, "texture_size": 0}}
+    both = evaluate_shapes(["a red ball", "a red cube"], (0, 1), prior="exact", settings=settings)
+    of_cube = [row["planarity"] for row in both["rows"] if row["prompt"] == "a red cube"]
+    assert all(row["planarity"] is None for row in both["rows"] if row["prompt"] == "a red ball")
+    assert both["means"]["msd"]["planarity"] == pytest.approx(sum(of_cube) / 2, abs=1e-4)
+    ball = evaluate_shapes(["a red ball"], (0, 1), prior="exact", settings=settings)
+    assert ball["means"]["msd"]["planarity"] is None
+    assert ball["spread"]["msd"]["planarity"] is None
+    for result in (both, ball):
+        json.dumps(result, allow_nan=False)
