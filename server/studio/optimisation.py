@@ -27,6 +27,7 @@ from server.studio.health import MOST_BAD_STEPS, Pulse, is_mostly_broken, is_out
 from server.studio.snapshot import Snapshot
 
 WARM_UP_STEPS = 20
+SPREAD = 0x9E3779B1  # odd, so that no two seeds share a stream; 2^32 over the golden ratio
 DECAY_FROM = 0.7
 FINAL_LEARNING_RATE = 0.1
 SNAPSHOTS = 20
@@ -66,8 +67,11 @@ class Outcome:
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
-    """Randomness of one step, the same for the same recipe wherever the run was interrupted."""
-    return torch.Generator().manual_seed((seed << 24) + step)
+    """Randomness of one step, the same for the same recipe wherever the run was interrupted.
+
+    Generators on the processor keep 32 bits: what of the seed does not fit beside the step is spread over all of them.
+    """
+    return torch.Generator().manual_seed(((seed << 24) + step + (seed >> 8) * SPREAD) % 2**32)
 
 
 def learning_rate_factor(step: int, steps: int, settles: bool = True) -> float:

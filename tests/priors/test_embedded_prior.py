@@ -174,3 +174,8 @@ def test_damaged_weights_are_listed_and_refused_before_a_job_starts(
     with pytest.raises(BadRequest) as caught:
         check_prompt("embedded", "a duck", "mesh")
     assert caught.value.code == "prior-broken"
+
+
+def test_loading_says_nothing_to_the_person_who_waits(capfd: pytest.CaptureFixture[str]) -> None:
+    EmbeddedPrior()
+    assert capfd.readouterr() == ("", "")

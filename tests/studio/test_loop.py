@@ -12,7 +12,7 @@ import torch
 from server.errors import Cancelled
 from server.generators.subject import Exposure, NoiseLaws
 from server.recipe import Recipe, read_recipe
-from server.studio.optimisation import Outcome, Step, optimise
+from server.studio.optimisation import Outcome, Step, optimise, step_generator
 from tests.studio.swatch import MODE, OneColour, Swatch
 
 
@@ -130,3 +130,11 @@ def test_the_same_recipe_repeats_to_the_last_bit(estimator: str) -> None:
         run(subject, recipe(steps=15, seed=7, guidance={"estimator": estimator, "sampler_steps": 4}))
         results.append(subject.colour.detach().clone())
     assert torch.equal(*results)
+
+
+def test_every_seed_has_a_randomness_of_its_own() -> None:
+    seeds = [0, 1, 255, 256, 257, 511, 512, 65_536, 2**24, 2**31 - 1]
+    drawn = [
+        tuple(torch.rand(3, generator=step_generator(seed, step)).tolist()) for seed in seeds for step in (0, 1, 2000)
+    ]
+    assert len(set(drawn)) == len(drawn)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from server.priors.captions import Caption, read_known_words
 from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, broken_weights, check_weights
@@ -174,7 +174,9 @@ def _open_network(kind: Any, folder: Path) -> Any:
     network, found = _open(kind, folder, **options)
     if found["missing_keys"]:
         raise broken_weights(f"{folder} has no tensor {min(found['missing_keys'])}")
-    network.to(torch.float32).requires_grad_(False).eval()
+    # As any module: diffusers' own `to` warns of a list of exceptions that is empty here.
+    nn.Module.to(network, torch.float32)
+    network.requires_grad_(False).eval()
     check_finite(network, f"{folder}: the {folder.name} of {EMBEDDED_TITLE}")
     return network
 
