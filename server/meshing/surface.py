@@ -15,10 +15,8 @@ from server.meshing.overview import SIDE, Overview, log_density, nothing_solid, 
 
 # Log-density relative to the level is cut to this range before interpolation. Cut, because the empty outside (logarithm
 # -inf) would pull every vertex inward; to a range that saturated insides reach, too, so that steep fields are cut alike
-# on both sides and their vertices settle in the middle of the step. A solid's density is nowhere far above the level;
-# the range is then as narrow on the outer side, or blurring would pull every surface inward.
+# on both sides and their vertices settle in the middle of the step.
 LOG_RANGE = 2.5
-LEAST_LOG_RANGE = 0.2
 
 # How fast log-density falls per unit length beyond the unit ball: clips the field by a smooth sphere, not by voxels.
 BALL_SLOPE = 100.0
@@ -38,7 +36,7 @@ SAMPLES_AT_ONCE = 1 << 21
 
 @dataclass(frozen=True)
 class Grid:
-    """Samples of log(density / level) within [-LOG_RANGE, LOG_RANGE] or less: positive inside.
+    """Samples of log(density / level) within [-LOG_RANGE, LOG_RANGE]: positive inside.
 
     Attributes:
         values: float32 [X, Y, Z].
@@ -77,7 +75,6 @@ def sample_grid(density: Density, overview: Overview, resolution: int, level: fl
     """Sample the box around the object with `resolution` cells along its longest side, skipping what the overview knows
     to be empty or deep inside. Arguments and errors as `extract_surface`."""
     relative = overview.log_density - np.log(level)
-    reach = np.float32(np.clip(relative.max(), LEAST_LOG_RANGE, LOG_RANGE))
     block = np.ones((3, 3, 3), bool)
     inside = relative > 0
     cells = np.argwhere(ndimage.binary_dilation(inside, block))
@@ -104,7 +101,7 @@ def sample_grid(density: Density, overview: Overview, resolution: int, level: fl
     rim[1:-1, 1:-1, 1:-1] = False
     wanted = near[np.ix_(*cell_of)] & ~rim
     surely_inside = inside[np.ix_(*cell_of)] & ~wanted & ~rim
-    values = np.where(surely_inside, reach, -reach)
+    values = np.where(surely_inside, np.float32(LOG_RANGE), np.float32(-LOG_RANGE))
     asked = np.flatnonzero(wanted)
     if len(asked) > MOST_SAMPLES:
         raise too_noisy(f"a surface in {len(asked) // 10**6} million samples")
@@ -113,7 +110,7 @@ def sample_grid(density: Density, overview: Overview, resolution: int, level: fl
         index = np.unravel_index(part, wanted.shape)
         points = np.stack([axis[i] for axis, i in zip(axes, index, strict=True)], -1)
         lifted = ndimage.map_coordinates(lift, ((points + 1) * (SIDE / 2) - 0.5).T, order=1, mode="nearest")
-        values.flat[part] = relative_log_density(density, points, level, lifted).clip(-reach, reach)
+        values.flat[part] = relative_log_density(density, points, level, lifted)
     return Grid(values, origin, spacing)
 
 
@@ -137,7 +134,7 @@ def fill_hollows(grid: Grid) -> Grid:
     closed = _over_neighbours(_over_neighbours(np.pad(solid, 2), np.logical_or), np.logical_and)[2:-2, 2:-2, 2:-2]
     enclosed = _fill_holes(closed) & ~closed
     filled = _fill_holes(solid | enclosed)
-    return Grid(np.where(filled & ~solid, grid.values.max(), grid.values), grid.origin, grid.spacing)
+    return Grid(np.where(filled & ~solid, np.float32(LOG_RANGE), grid.values), grid.origin, grid.spacing)
 
 
 def soften(grid: Grid, grain: float = 0.0) -> Grid:

@@ -38,20 +38,6 @@ def test_surfaces_are_closed_face_outward_and_have_the_true_volume(density: Dens
     assert signed_volume(vertices, triangles) == pytest.approx(volume, rel=0.03)
 
 
-@pytest.mark.parametrize("peak", [1.5, 2.0, 3.0, 1000.0])
-def test_blurring_leaves_a_surface_in_its_place_however_little_denser_the_inside_is(peak: float) -> None:
-    """Solids saturate a little above the level, fogs far above."""
-    softness = 0.02
-
-    def density(points: np.ndarray) -> np.ndarray:
-        height = ball(0.6)(points)
-        return (LEVEL * np.minimum(peak, np.exp(np.clip(-height / softness, -20, 20)))).astype(np.float32)
-
-    blurred = soften(sample_grid(density, survey(density), 64, LEVEL), grain=2 / 64)
-    radius = np.linalg.norm(triangulate(blurred)[0], axis=1)
-    assert radius.mean() == pytest.approx(0.6, abs=0.001)
-
-
 def test_an_enclosed_hollow_is_filled() -> None:
     vertices, triangles = extract_surface(shell(ball(0.6), 0.1), 64, LEVEL)
     assert signed_volume(vertices, triangles) == pytest.approx(BALL_VOLUME, rel=0.02)
