@@ -13,7 +13,7 @@ from server.meshing.surface import LOG_RANGE, Grid, fill_hollows, relative_log_d
 from server.studio.events import MeshArrays
 
 # Choosing the level by outlines, as finished meshes do, takes longer than the live mesh itself; this is what it came to
-# on trained fogs (6 to 8). Solids come to about 15, a fiftieth of the ball's radius further in, but begin at 10.
+# on trained fields (6 to 8).
 LEVEL = 6.0
 
 # A live mesh shows the forming object, not its fog: dust of a few faces flickers from one mesh to the next.

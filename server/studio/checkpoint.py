@@ -18,7 +18,7 @@ from server.recipe import Recipe, read_recipe
 from server.studio.tensor_files import read_tensors, write_tensors
 
 NAME = "field.safetensors"
-FORMAT = 2
+FORMAT = 1
 AXES = "Z up, front towards +X, inside the unit ball"
 
 
@@ -48,7 +48,6 @@ def save_field(path: Path, field: RadianceField, occupancy: OccupancyGrid, recip
         "axes": AXES,
         "shape": asdict(field.grid.shape),
         "hidden": len(tensors["decoder.0.weight"]),
-        "softness": None if field.softness is None else float(field.softness),
         "recipe": recipe.model_dump(mode="json"),
     }
     write_tensors(path, tensors, about)
@@ -82,7 +81,7 @@ def _rebuild(about: dict[str, Any], tensors: dict[str, Tensor], device: str) -> 
     last = grid_levels(shape)[-1]
     if tensors["grid"].shape != (last.offset + last.size, shape.features):
         raise ValueError("its grid does not have the size of its shape")
-    field = RadianceField(shape, torch.Generator().manual_seed(0), device, about["hidden"], about["softness"])
+    field = RadianceField(shape, torch.Generator().manual_seed(0), device, about["hidden"])
     with torch.no_grad():
         field.grid.table.copy_(tensors["grid"])
     decoder = {name.removeprefix("decoder."): value for name, value in tensors.items() if name.startswith("decoder.")}

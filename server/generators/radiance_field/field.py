@@ -12,39 +12,17 @@ from torch import Tensor, nn
 
 from server.generators.radiance_field.hash_grid import HashGridShape, grid_levels, make_hash_grid
 
-# A fog starts as a soft blob in the middle, exp(BLOB_PEAK - BLOB_FALLOFF r^2), so that there is something to carve.
+# Density starts as a soft blob in the middle, exp(BLOB_PEAK - BLOB_FALLOFF r^2), so that there is something to carve.
 BLOB_PEAK = 3.0
 BLOB_FALLOFF = 9.0
 # exp(7) is opaque within a hundredth of the ball's radius; more only makes gradients vanish.
 MAX_LOG_DENSITY = 7.0
-# A solid starts as a ball of this radius, and one unit of the decoder moves its surface by so much: as far as a fog's
-# density, which changes by a factor of e, would move it.
-BALL_RADIUS = 0.5
-REACH = 0.15
 
 
 class RadianceField(nn.Module):
-    """Hash-grid features decoded by a small network into density and colour.
+    """Hash-grid features decoded by a small network into density and colour."""
 
-    Matter is a fog, whose log-density is free at every point, or a solid: the decoder's number is the height above a
-    surface, and the density is that of a Laplace distribution over the heights, full inside and fading outside (VolSDF;
-    Yariv et al. 2021, Eq. 2). A solid cannot paint its pictures with layers of haze, so its walls are even.
-
-    Args:
-        softness: of a solid's surface, the scale of the Laplace distribution, > 0; the density inside is its inverse.
-            None for a fog.
-    """
-
-    softness: Tensor | None
-
-    def __init__(
-        self,
-        shape: HashGridShape,
-        generator: torch.Generator,
-        device: str = "cpu",
-        hidden: int = 32,
-        softness: float | None = None,
-    ) -> None:
+    def __init__(self, shape: HashGridShape, generator: torch.Generator, device: str = "cpu", hidden: int = 32) -> None:
         super().__init__()
         # The implementations share `shape` and `table`, but not a class.
         self.grid: Any = make_hash_grid(shape, generator, device, spread=1e-3)
@@ -57,15 +35,8 @@ class RadianceField(nn.Module):
                 layer.weight.copy_((torch.rand(layer.weight.shape, generator=generator) * 2 - 1) * bound)
                 layer.bias.zero_()
         self.decoder.to(device)
-        # Kept with the parameters, as a snapshot's density is not known without it.
-        self.register_buffer("softness", None if softness is None else torch.tensor(softness, device=device))
         # [width] between 0 and 1, or None where every level is seen.
         self._band: Tensor | None = None
-
-    def soften(self, softness: float) -> None:
-        """Give a solid's surface another softness; a fog has none."""
-        if self.softness is not None:
-            self.softness.fill_(softness)
 
     def show_levels(self, levels: float) -> None:
         """See only the first `levels` levels of the grid from now on, the last of them in part."""
@@ -89,12 +60,8 @@ class RadianceField(nn.Module):
         encoded = self.grid((points + 1) / 2)
         raw = self.decoder(encoded if self._band is None else encoded * self._band)
         squared_radius = points.square().sum(-1)
-        if self.softness is None:
-            density = (raw[:, 0] + BLOB_PEAK - BLOB_FALLOFF * squared_radius).clamp(max=MAX_LOG_DENSITY).exp()
-        else:
-            height = squared_radius.sqrt() - BALL_RADIUS + REACH * raw[:, 0]
-            density = solid_density(height, self.softness)
-        density = torch.where(squared_radius <= 1.0, density, torch.zeros_like(density))
+        log_density = (raw[:, 0] + BLOB_PEAK - BLOB_FALLOFF * squared_radius).clamp(max=MAX_LOG_DENSITY)
+        density = torch.where(squared_radius <= 1.0, log_density.exp(), torch.zeros_like(log_density))
         return density, torch.sigmoid(raw[:, 1:])
 
     @torch.no_grad()
@@ -108,10 +75,3 @@ class RadianceField(nn.Module):
         """Colour [N, 3] without a graph."""
         colour: Tensor = self(points)[1]
         return colour
-
-
-def solid_density(height: Tensor, softness: Tensor) -> Tensor:
-    """Density [N] at heights [N] above a surface (negative inside): 1 / softness deep inside, half of it on the
-    surface, falling by a factor of e with every `softness` above it."""
-    tail = 0.5 * torch.exp(-height.abs() / softness)
-    return torch.where(height > 0, tail, 1 - tail) / softness

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from server.generators.radiance_field.hash_grid import HashGridShape
-from server.guidance.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,6 @@ class Weights:
         orientation: of normals that face away from the camera (Verbin et al. 2022, Eq. 11); lit views alone have
             normals. Ramped in over the first half.
         distortion: spread of the matter along each ray (Barron et al. 2022, Eq. 15); ramped in over the whole run.
-        depth: how far matter lies behind the place where its ray enters the ball; ramped in over the whole run.
     """
 
     opacity: float = 0.007
@@ -38,7 +36,6 @@ class FieldPlan:
         samples: steps along the longest chord of the ball.
         first_levels: of the hash grid that are seen from the start; the others come in one by one, smoothly, between
             `levels_from` and `levels_until`, so that the coarse shape settles before its grain.
-        softness: of a solid's surface at the first and at the last step, falling geometrically; None makes a fog.
         lit_from: from here on `lit` of the views are shaded by a lamp near the camera, and `textureless` of those
             without their colours, so that the shape must explain the picture. Before, and in all other views, albedo
             alone is shown.
@@ -49,7 +46,6 @@ class FieldPlan:
     first_levels: int = 6
     levels_from: float = 0.0
     levels_until: float = 0.0
-    softness: tuple[float, float] | None = None
     lit_from: float = 1.0
     lit: float = 0.0
     textureless: float = 0.0
@@ -62,13 +58,9 @@ class FieldPlan:
         risen = max(0.0, progress - self.levels_from) / (self.levels_until - self.levels_from)
         return self.first_levels + risen * (self.shape.levels - self.first_levels)
 
-    def softness_at(self, progress: float) -> float | None:
-        """Of the surface at a share of the steps done, in [0, 1]."""
-        return None if self.softness is None else Schedule("geometric", *self.softness)(progress)
-
 
 # Light that is fixed in the world is paint: the same from every side, and baked in.
-PAINTED = FieldPlan(softness=(0.1, 0.02), weights=Weights(depth=0.01))
+PAINTED = FieldPlan(weights=Weights(depth=0.01))
 
 # Sizes, level schedule and shares of lit views as published for Stable Diffusion (threestudio's dreamfusion-sd and sdi
 # configurations; 10 000 steps there), weights on the scale of our loss.

@@ -41,7 +41,7 @@ class RadianceSubject:
         plan: FieldPlan = PAINTED,
         seed: int = 0,
     ) -> None:
-        self.field = RadianceField(plan.shape, generator, device, softness=plan.softness_at(0.0))
+        self.field = RadianceField(plan.shape, generator, device)
         self.occupancy = OccupancyGrid(device=device)
         self._cameras = cameras
         self._views_per_step = views_per_step
@@ -55,9 +55,6 @@ class RadianceSubject:
             self.occupancy.refresh(self.field.density, generator)
         plan = self._plan
         self.field.show_levels(plan.levels_at(progress))
-        softness = plan.softness_at(progress)
-        if softness is not None:
-            self.field.soften(softness)
         views = draw_views(self._cameras, self._views_per_step, step, generator).to(self._device)
         lamps = draw_lamps(views, plan.lit, plan.textureless, generator) if progress >= plan.lit_from else None
         samples = plan.samples * 2 // 3 if progress < SMALL_UNTIL else plan.samples
