@@ -50,6 +50,9 @@ ROW = {
 }
 
 
+WINDOWS = 3  # of a sketch in every step
+
+
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     bank = PictureBank(tmp_path_factory.mktemp("bank"), 64, views=2, windows=2, device=torch.device("cpu"))
@@ -173,7 +176,7 @@ def test_stripes_are_right_in_their_colours_either_way_round() -> None:
 
 
 class Stumbles(ExactPrior):
-    """Its third answer about a single picture is no number."""
+    """Its third answer about the windows of a step is no number."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -181,13 +184,13 @@ class Stumbles(ExactPrior):
     def denoise(
         self, noisy: torch.Tensor, sigma: torch.Tensor, conditions: Sequence[ExactCondition]
     ) -> list[torch.Tensor]:
-        self.asked += len(noisy) == 1
+        self.asked += len(noisy) == WINDOWS
         answers = super().denoise(noisy, sigma, conditions)
-        return [answer * torch.nan for answer in answers] if len(noisy) == 1 and self.asked == 3 else answers
+        return [answer * torch.nan for answer in answers] if len(noisy) == WINDOWS and self.asked == 3 else answers
 
 
 def test_what_a_job_warned_of_is_in_its_row(judge: Judge) -> None:
-    (row,) = evaluate_textures(small(), Stumbles(), judge, calls=8)["rows"]
+    (row,) = evaluate_textures(small(), Stumbles(), judge, calls=8 * WINDOWS)["rows"]
     assert len(row["warnings"]) == 1
     assert "skipped" in row["warnings"][0]
 
@@ -223,9 +226,9 @@ def test_an_interrupted_evaluation_keeps_its_rows_and_goes_on(judge: Judge, tmp_
 def test_rows_of_another_recipe_are_not_taken_for_this_ones_and_stay(judge: Judge, tmp_path: Path) -> None:
     out = tmp_path / "rows.json"
     (few,) = evaluated(judge, small(), kept=KeptRows(out))["rows"]
-    (more,) = evaluated(judge, small(), kept=KeptRows(out), calls=5)["rows"]
+    (more,) = evaluated(judge, small(), kept=KeptRows(out), calls=6)["rows"]
     (larger,) = evaluated(judge, small(size=96), kept=KeptRows(out))["rows"]
-    assert (few["denoiser_calls"], more["denoiser_calls"]) == (3, 5)
+    assert (few["denoiser_calls"], more["denoiser_calls"]) == (WINDOWS, 6)
     assert json.loads(out.read_text("utf-8"))["rows"] == [few, more, larger]
 
 
