@@ -84,7 +84,7 @@ class GuidanceRecipe(_Part):
             "fresh in every step, attached to what is made, or one for each view; None: the prior's own for the kind"
         ),
     )
-    fits: Whole | None = Field(
+    fits: Annotated[int | None, BeforeValidator(_whole)] = Field(
         default=None,
         ge=1,
         le=64,
