@@ -228,7 +228,7 @@ def test_each_noise_makes_another_mesh(tmp_path: Path) -> None:
             }
         )
         produce(recipe, prior, folder, lambda event: None, lambda: None)
-        assert json.loads((folder / "report.json").read_text())["steps"] == 6
+        assert json.loads((folder / "report.json").read_text("utf-8"))["steps"] == 6
         positions[noise] = np.load(folder / "mesh.npz")["position"]
     assert np.array_equal(positions[None], positions["fresh"])
     for one, other in (("fresh", "attached"), ("fresh", "view"), ("attached", "view")):

@@ -89,7 +89,8 @@ def test_a_negative_prompt_changes_the_picture_and_perpendicular_costs_a_third_e
         with Image.open(tmp_path / negative / "texture.png") as picture:
             pictures.append(np.asarray(picture).astype(int))
     assert np.abs(pictures[0] - pictures[1]).max() > 0
-    assert calls == [2 * STEPS, (3 if perpendicular else 2) * STEPS]
+    # The tile is two windows wide, each of which is looked at four times in a standard step.
+    assert calls == [2 * 8 * STEPS, (3 if perpendicular else 2) * 8 * STEPS]
 
 
 def test_what_to_avoid_takes_no_words_for_views(prior: Prior, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
