@@ -56,9 +56,8 @@ class PlaneNoise:
     def _field(self, number: int, channels: int, cells: int) -> Tensor:
         key = (number, channels, cells)
         if key not in self._fields:
-            generator = torch.Generator().manual_seed((self._seed + 1) * SEED_STEP + number)
             shape = (channels, self._size(1, cells), self._size(0, cells))
-            self._fields[key] = torch.randn(shape, generator=generator)
+            self._fields[key] = torch.randn(shape, generator=_stream(self._seed, number))
         return self._fields[key]
 
     def _cover(self, start: float, scale: float, axis: int, cells: int) -> tuple[Tensor, Tensor]:
@@ -78,7 +77,11 @@ def one_for_all(seed: int) -> NoiseLaw:
     """The law of noise that belongs to the screen: every window sees the same field."""
 
     def seen(number: int, shape: torch.Size) -> Tensor:
-        generator = torch.Generator().manual_seed((seed + 1) * SEED_STEP + number)
-        return torch.randn((1, *shape[1:]), generator=generator).expand(shape)
+        return torch.randn((1, *shape[1:]), generator=_stream(seed, number)).expand(shape)
 
     return seen
+
+
+def _stream(seed: int, number: int) -> torch.Generator:
+    """Randomness of one field."""
+    return torch.Generator().manual_seed((seed + 1) * SEED_STEP + number)
