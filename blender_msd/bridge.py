@@ -29,7 +29,8 @@ from .core.names import undo_name
 from .core.offer import Offer, follow_offer
 from .core.server_process import LocalServer
 from .core.threads import network_thread
-from .scene import images, placement
+from .scene import editors, images, placement
+from .scene.present import present
 
 BUDGET = 0.010
 TICK = 0.05
@@ -82,7 +83,7 @@ class Bridge:
         """
         self._begin(recipe, setup)
         self._place = place
-        placement.remove_preview(bpy.context.scene)
+        placement.remove_preview(present(bpy.context.scene))
 
     def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup) -> None:
         """Start a texture job; never blocks. Raises as `make_mesh`."""
@@ -101,7 +102,7 @@ class Bridge:
         if reason:
             self.job.notes.append(reason)
         self._remove_previews()
-        redraw()
+        editors.redraw_sidebars()
 
     def finish(self) -> None:
         """Ask the server to stop optimising and to make the result from what exists."""
@@ -149,7 +150,7 @@ class Bridge:
     def refuse(self, problem: Problem) -> None:
         """Show a problem in the panels."""
         self.problem = problem
-        redraw()
+        editors.redraw_sidebars()
 
     def give_up(self, problem: Problem) -> None:
         """End the job with a problem, touching nothing in the scene, which may be what is wrong."""
@@ -173,7 +174,7 @@ class Bridge:
             if generation in (self._generation, None):
                 self._receive(message)
         if self._tick_job() or count:
-            redraw()
+            editors.redraw_sidebars()
         return count
 
     def wait(self) -> None:
@@ -329,18 +330,8 @@ class Bridge:
             self.server_state = "off"
 
     def _remove_previews(self) -> None:
-        placement.remove_preview(bpy.context.scene)
+        placement.remove_preview(present(bpy.context.scene))
         images.remove_preview()
-
-
-def redraw() -> None:
-    """Redraw the sidebars only: a whole viewport costs far more."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR"):
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
 
 
 # One bridge for the enabled add-on; None while it is disabled.

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,7 +174,7 @@ def _inflated_size(data: bytes) -> int:
     return sum(len(inflate.decompress(data[at : at + _PIECE])) for at in range(0, len(data), _PIECE))
 
 
-def _open_npz(data: bytes, code: str) -> Mapping[str, NDArray]:
+def _open_npz(data: bytes, code: str) -> Mapping[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             # The sizes are read before anything is unpacked: a small file can claim to hold a very large one.
@@ -187,7 +188,7 @@ def _open_npz(data: bytes, code: str) -> Mapping[str, NDArray]:
         raise _damaged(code, f"the file cannot be read ({error})") from None
 
 
-def _take(arrays: Mapping[str, NDArray], name: str, dtype: type, columns: int, code: str) -> NDArray:
+def _take(arrays: Mapping[str, NDArray[Any]], name: str, dtype: type, columns: int, code: str) -> NDArray[Any]:
     array = arrays.get(name)
     if array is None:
         raise _damaged(code, f"{name!r} is missing")

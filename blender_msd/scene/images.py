@@ -8,7 +8,7 @@ import bpy
 
 from ..core.arrays import Pixels, Png
 from ..core.names import block_name
-from . import materials, meshes, provenance
+from . import editors, materials, meshes, provenance
 
 PREVIEW_NAME = "MSD preview"
 
@@ -21,7 +21,7 @@ def show_preview(pixels: Pixels) -> bpy.types.Image:
         provenance.mark_preview(image)
     if tuple(image.size) != (pixels.width, pixels.height):
         image.scale(pixels.width, pixels.height)
-    image.pixels.foreach_set(pixels.values)
+    image.pixels.foreach_set(pixels.values)  # type: ignore[attr-defined]  # an array, which the stubs call a number
     image.update()
     _show_in_editors(image, instead_of=None)
     return image
@@ -53,16 +53,15 @@ def place(
         image.use_fake_user = True
         return image, None
     target = find_surface(target_uid)
-    uv = target.data.uv_layers.active if target is not None and target.type == "MESH" else None
-    has_uv = uv is not None and uv.name != meshes.UV
-    material = materials.image_material(name, image, has_uv, repeat)
+    material = materials.image_material(name, image, target is not None and _has_uv(target), repeat)
     provenance.write(material, recipe, job_id, version)
-    if target is None:
+    surface = materials_of(target)
+    if target is None or surface is None:
         material.use_fake_user = True
     elif target.material_slots:
-        target.material_slots[target.active_material_index].material = material
+        target.material_slots[target.active_material_index or 0].material = material
     else:
-        target.data.materials.append(material)
+        surface.append(material)
     return image, material
 
 
@@ -70,7 +69,7 @@ def packed(name: str, png: Png) -> bpy.types.Image:
     """An image datablock that carries its own file."""
     image = bpy.data.images.new(name, png.width, png.height)
     # The file itself is packed: nothing is encoded again, and nothing is decoded before it is first seen.
-    image.pack(data=png.data, data_len=len(png.data))
+    image.pack(data=png.data, data_len=len(png.data))  # type: ignore[arg-type]  # bytes, which the stubs call text
     image.source = "FILE"
     return image
 
@@ -82,15 +81,27 @@ def find_surface(session_uid: int) -> bpy.types.Object | None:
 
 
 def takes_material(obj: bpy.types.Object | None) -> bool:
-    return obj is not None and hasattr(obj.data, "materials") and obj.data.library is None and obj.library is None
+    return materials_of(obj) is not None
+
+
+def materials_of(obj: bpy.types.Object | None) -> bpy.types.IDMaterials | None:
+    """The materials of an object's surface; None when it has no surface, or when a linked file owns it."""
+    if obj is None or obj.data is None or obj.library is not None or obj.data.library is not None:
+        return None
+    return getattr(obj.data, "materials", None)
+
+
+def _has_uv(obj: bpy.types.Object) -> bool:
+    """Whether there is a UV map that a picture which repeats can use."""
+    uv = obj.data.uv_layers.active if isinstance(obj.data, bpy.types.Mesh) else None
+    return uv is not None and uv.name != meshes.UV
 
 
 def _show_in_editors(image: bpy.types.Image, instead_of: bpy.types.Image | None) -> None:
     """Show `image` in every Image Editor that is empty or shows the preview, unless it is pinned."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR":
-                space = area.spaces.active
-                if not space.use_image_pin and space.image in (None, instead_of):
-                    space.image = image
-                area.tag_redraw()
+    for area in editors.areas("IMAGE_EDITOR"):
+        space = area.spaces.active
+        assert isinstance(space, bpy.types.SpaceImageEditor)
+        if not space.use_image_pin and space.image in (None, instead_of):
+            space.image = image
+        area.tag_redraw()

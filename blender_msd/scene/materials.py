@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import bpy
 
 from . import meshes
+from .present import present
 
 ROUGHNESS = 0.55
+
+Node = TypeVar("Node", bound=bpy.types.Node)
 
 
 def colour_attribute_material(name: str) -> bpy.types.Material:
     """Principled BSDF coloured by the mesh's colour attribute."""
-    material, shader = _principled(name)
-    nodes = material.node_tree.nodes
-    colour = nodes.new("ShaderNodeVertexColor")
+    material, tree, shader = _principled(name)
+    colour = _new(tree, bpy.types.ShaderNodeVertexColor)
     colour.layer_name = meshes.COLOUR
     colour.location = (shader.location.x - 250, shader.location.y)
-    material.node_tree.links.new(colour.outputs["Color"], shader.inputs["Base Color"])
+    _link(tree, colour, "Color", shader, "Base Color")
     return material
 
 
 def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) -> bpy.types.Material:
     """Principled BSDF with a colour map and a tangent-space normal map on the mesh's UV map."""
-    material, shader = _principled(name)
-    tree = material.node_tree
-    coordinates = tree.nodes.new("ShaderNodeUVMap")
-    relief = tree.nodes.new("ShaderNodeNormalMap")
-    colours, bumps = (tree.nodes.new("ShaderNodeTexImage") for _ in range(2))
+    material, tree, shader = _principled(name)
+    coordinates = _new(tree, bpy.types.ShaderNodeUVMap)
+    relief = _new(tree, bpy.types.ShaderNodeNormalMap)
+    colours, bumps = (_new(tree, bpy.types.ShaderNodeTexImage) for _ in range(2))
     coordinates.uv_map = relief.uv_map = meshes.UV
-    normal.colorspace_settings.name = "Non-Color"
+    encoding: Any = normal.colorspace_settings  # whose names come with Blender's colour configuration
+    encoding.name = "Non-Color"
     colours.image, bumps.image = albedo, normal
     for node, left, down in ((colours, 550, 0), (relief, 220, 300), (bumps, 550, 300), (coordinates, 750, 150)):
         node.location = (shader.location.x - left, shader.location.y - down)
     for texture in (colours, bumps):
-        tree.links.new(coordinates.outputs["UV"], texture.inputs["Vector"])
-    tree.links.new(colours.outputs["Color"], shader.inputs["Base Color"])
-    tree.links.new(bumps.outputs["Color"], relief.inputs["Color"])
-    tree.links.new(relief.outputs["Normal"], shader.inputs["Normal"])
+        _link(tree, coordinates, "UV", texture, "Vector")
+    _link(tree, colours, "Color", shader, "Base Color")
+    _link(tree, bumps, "Color", relief, "Color")
+    _link(tree, relief, "Normal", shader, "Normal")
     return material
 
 
@@ -47,35 +51,49 @@ def image_material(name: str, image: bpy.types.Image, has_uv: bool, repeat: floa
         has_uv: use the mesh's UV map; without one the image is projected from the object's six sides.
         repeat: how many times the image fits along each axis; the Mapping node's scale.
     """
-    material, shader = _principled(name)
-    tree = material.node_tree
-    coordinates = tree.nodes.new("ShaderNodeTexCoord")
-    mapping = tree.nodes.new("ShaderNodeMapping")
-    texture = tree.nodes.new("ShaderNodeTexImage")
+    material, tree, shader = _principled(name)
+    coordinates = _new(tree, bpy.types.ShaderNodeTexCoord)
+    mapping = _new(tree, bpy.types.ShaderNodeMapping)
+    texture = _new(tree, bpy.types.ShaderNodeTexImage)
     texture.image = image
-    mapping.inputs["Scale"].default_value = (repeat, repeat, repeat)
+    _set_input(mapping, "Scale", (repeat, repeat, repeat))
     if not has_uv:
         texture.projection = "BOX"
         texture.projection_blend = 0.2
     for node, offset in ((texture, 300), (mapping, 500), (coordinates, 700)):
         node.location = (shader.location.x - offset, shader.location.y)
-    tree.links.new(coordinates.outputs["UV" if has_uv else "Object"], mapping.inputs["Vector"])
-    tree.links.new(mapping.outputs["Vector"], texture.inputs["Vector"])
-    tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    _link(tree, coordinates, "UV" if has_uv else "Object", mapping, "Vector")
+    _link(tree, mapping, "Vector", texture, "Vector")
+    _link(tree, texture, "Color", shader, "Base Color")
     return material
 
 
-def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.ShaderNode]:
+def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.NodeTree, bpy.types.Node]:
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0, 0):  # from then on every material has nodes
         material.use_nodes = True
-    nodes = material.node_tree.nodes
-    shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
+    tree = present(material.node_tree)
+    shader = next((node for node in tree.nodes if isinstance(node, bpy.types.ShaderNodeBsdfPrincipled)), None)
     if shader is None:
-        nodes.clear()
-        shader = nodes.new("ShaderNodeBsdfPrincipled")
-        output = nodes.new("ShaderNodeOutputMaterial")
+        tree.nodes.clear()
+        shader = _new(tree, bpy.types.ShaderNodeBsdfPrincipled)
+        output = _new(tree, bpy.types.ShaderNodeOutputMaterial)
         output.location = (shader.location.x + 300, shader.location.y)
-        material.node_tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
-    shader.inputs["Roughness"].default_value = ROUGHNESS
-    return material, shader
+        _link(tree, shader, "BSDF", output, "Surface")
+    _set_input(shader, "Roughness", ROUGHNESS)
+    return material, tree, shader
+
+
+def _new(tree: bpy.types.NodeTree, kind: type[Node]) -> Node:
+    node = tree.nodes.new(kind.__name__)
+    assert isinstance(node, kind)
+    return node
+
+
+def _link(tree: bpy.types.NodeTree, source: bpy.types.Node, output: str, target: bpy.types.Node, into: str) -> None:
+    tree.links.new(source.outputs[output], target.inputs[into])
+
+
+def _set_input(node: bpy.types.Node, name: str, value: float | tuple[float, float, float]) -> None:
+    socket: Any = node.inputs[name]  # every kind of socket declares a default value of its own
+    socket.default_value = value

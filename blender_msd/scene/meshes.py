@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.arrays import Mesh
 
 COLOUR = "Col"
 # Where the baked maps lie; many small charts, of no use to a picture that repeats.
 UV = "Baked"
+
+_FILLED = (
+    bpy.types.FloatVectorAttribute,
+    bpy.types.Float2Attribute,
+    bpy.types.IntAttribute,
+    bpy.types.ByteColorAttribute,
+)
 
 
 def new_mesh(name: str, arrays: Mesh, size: float) -> bpy.types.Mesh:
@@ -25,18 +33,23 @@ def new_mesh(name: str, arrays: Mesh, size: float) -> bpy.types.Mesh:
     mesh.vertices.add(len(position))
     mesh.loops.add(corners)
     mesh.polygons.add(len(arrays.triangle))
-    mesh.attributes["position"].data.foreach_set("vector", position.ravel())
+    _fill(mesh.attributes["position"], "vector", position)
     # Attributes are filled directly where Blender allows it: `loops.foreach_set("vertex_index")` takes far longer.
     corner_vertex = mesh.attributes.get(".corner_vert") or mesh.attributes.new(".corner_vert", "INT", "CORNER")
-    corner_vertex.data.foreach_set("value", arrays.triangle.ravel())
+    _fill(corner_vertex, "value", arrays.triangle)
     mesh.polygons.foreach_set("loop_start", np.arange(0, corners, 3, dtype=np.int32))
     mesh.update(calc_edges=True)
     colours = mesh.color_attributes.new(COLOUR, "BYTE_COLOR", "POINT")
-    colours.data.foreach_set("color_srgb", (arrays.colour.astype(np.float32) / 255.0).ravel())
+    _fill(colours, "color_srgb", arrays.colour.astype(np.float32) / 255.0)
     mesh.color_attributes.active_color = colours
     if arrays.uv is not None:
-        mesh.attributes.new(UV, "FLOAT2", "CORNER").data.foreach_set("vector", arrays.uv.ravel())
+        _fill(mesh.attributes.new(UV, "FLOAT2", "CORNER"), "vector", arrays.uv)
         mesh.uv_layers.active = mesh.uv_layers[UV]
     # Marching cubes rounds every edge over several faces; sharp edges by angle would mark noise, and show as facets.
     mesh.shade_smooth()
     return mesh
+
+
+def _fill(attribute: bpy.types.Attribute, field: str, values: NDArray[np.generic]) -> None:
+    assert isinstance(attribute, _FILLED)
+    attribute.data.foreach_set(field, values.ravel())

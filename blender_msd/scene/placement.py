@@ -10,6 +10,7 @@ import bpy
 from ..core.arrays import Mesh
 from ..core.names import block_name
 from . import images, materials, meshes, provenance
+from .present import present
 
 COLLECTION = "Generated"
 PREVIEW_COLLECTION = "Generated (preview)"
@@ -34,11 +35,15 @@ class Place:
 def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
     """Show a live mesh on the one preview object, which keeps the transform the user gave it. Pushes no undo step.
 
-    While the user edits the preview object itself, nothing is replaced.
+    While the user edits the preview object itself, nothing is replaced. One that was converted into something other
+    than a mesh is the user's own from then on.
     """
     obj = provenance.find_preview(bpy.data.objects)
     if obj is not None and obj.mode != "OBJECT":
         return
+    if obj is not None and not isinstance(obj.data, bpy.types.Mesh):
+        _give_to_user(obj, _scene(place))
+        obj = None
     name = block_name(prompt, " preview")
     mesh = meshes.new_mesh(name, arrays, place.size)
     mesh.is_runtime_data = True
@@ -53,16 +58,20 @@ def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
         collection.objects.link(obj)
     else:
         old, obj.data = obj.data, mesh
+        assert isinstance(old, bpy.types.Mesh)
         bpy.data.meshes.remove(old)
 
 
 def remove_preview(scene: bpy.types.Scene) -> None:
-    """Remove the preview object and all that was made for it; one that the user is editing becomes the user's own."""
+    """Remove the preview object and all that was made for it.
+
+    One that the user is editing, or has converted into something other than a mesh, becomes the user's own.
+    """
     while obj := provenance.find_preview(bpy.data.objects):
-        if obj.mode != "OBJECT":
+        mesh = obj.data
+        if obj.mode != "OBJECT" or not isinstance(mesh, bpy.types.Mesh):
             _give_to_user(obj, scene)
             continue
-        mesh = obj.data
         bpy.data.objects.remove(obj)
         if mesh.users == 0:
             bpy.data.meshes.remove(mesh)
@@ -84,7 +93,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
     preview = provenance.find_preview(bpy.data.objects)
     transform = None
     if preview is not None:
-        bpy.context.view_layer.update()  # else a transform that was just set is not in the matrix yet
+        present(bpy.context.view_layer).update()  # else a transform that was just set is not in the matrix yet
         transform = preview.matrix_world.copy()
     remove_preview(scene)
     mesh = meshes.new_mesh(title, arrays, place.size)
@@ -102,7 +111,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
 
 
 def _select_only(obj: bpy.types.Object) -> None:
-    layer = bpy.context.view_layer
+    layer = present(bpy.context.view_layer)
     # The collection may be excluded from this view layer: then there is nothing to select.
     if obj.name not in layer.objects:
         return
@@ -116,7 +125,9 @@ def _give_to_user(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
     for collection in obj.users_collection:
         collection.objects.unlink(obj)
     _collection(scene, COLLECTION).objects.link(obj)
-    for block in (obj, obj.data, *obj.data.materials):
+    for block in (obj, obj.data, *(images.materials_of(obj) or ())):
+        if block is None:  # an empty, or an empty slot
+            continue
         block.is_runtime_data = False
         if provenance.PREVIEW in block:
             del block[provenance.PREVIEW]
@@ -139,7 +150,7 @@ def _preview_material() -> bpy.types.Material:
 
 
 def _scene(place: Place) -> bpy.types.Scene:
-    return bpy.data.scenes.get(place.scene) or bpy.context.scene
+    return bpy.data.scenes.get(place.scene) or present(bpy.context.scene)
 
 
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import bpy
 
 PREVIEW = "msd_preview"
+
+Block = TypeVar("Block", bound=bpy.types.ID)
 
 
 def write(block: bpy.types.ID, recipe: dict[str, Any], job_id: str, version: str) -> None:
@@ -25,5 +27,5 @@ def mark_preview(block: bpy.types.ID) -> None:
     block.is_runtime_data = True
 
 
-def find_preview(blocks: bpy.types.bpy_prop_collection) -> bpy.types.ID | None:
-    return next((block for block in blocks if PREVIEW in block), None)
+def find_preview(blocks: bpy.types.bpy_prop_collection[Block]) -> Block | None:
+    return next((block for block in blocks if block.get(PREVIEW) is not None), None)

@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import models, operators, panels, preferences, properties
+from . import models, operators, panels, preferences, properties, settings
 
 CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *models.CLASSES, *panels.CLASSES)
 
@@ -10,10 +10,10 @@ CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *model
 def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.msd = bpy.props.PointerProperty(type=properties.MSD_PG_settings)
+    settings.register()
 
 
 def unregister() -> None:
-    del bpy.types.Scene.msd
+    settings.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

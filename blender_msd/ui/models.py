@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from .. import bridge
 from ..core.errors import Problem
 from ..core.offer import Model
 from . import texts
+from .drawn import Drawn, TabPanel
+from .settings import Settings, settings_for
 from .values import Values
 from .writing import draw_text
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
 
-def chosen_model(settings: bpy.types.PropertyGroup) -> Model | None:
+
+def chosen_model(settings: Settings) -> Model | None:
     """The model that these settings ask for; None while it is not known (no server yet, or one typed by hand)."""
     return bridge.current().offer.find(_asked_for(settings))
 
 
-def why_off(settings: bpy.types.PropertyGroup, kind: str) -> str:
+def why_off(settings: Settings, kind: str) -> str:
     """Why the big button is off, in a sentence; empty when it is on."""
     if not texts.text(settings, "prompt").strip():
         return "Type what to make first"
@@ -29,7 +36,7 @@ def why_off(settings: bpy.types.PropertyGroup, kind: str) -> str:
     return "" if model is None else model.cannot_make(kind)
 
 
-def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, kind: str) -> None:
+def draw_choice(layout: bpy.types.UILayout, settings: Settings, kind: str) -> None:
     """One row with the menu; below it the field for a model of one's own."""
     offer = bridge.current().offer
     row = layout.row(align=True)
@@ -49,7 +56,7 @@ def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, k
         draw_text(layout.box(), f"The server has no NVIDIA graphics card. {model.needs}", "ERROR")
 
 
-def draw_unknown_words(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str) -> None:
+def draw_unknown_words(layout: bpy.types.UILayout, settings: Settings, name: str) -> None:
     """A box that names the words of the text `settings.name` that the chosen model does not know."""
     model = chosen_model(settings)
     unknown = [] if model is None else model.unknown_words(texts.text(settings, name))
@@ -61,7 +68,7 @@ def draw_unknown_words(layout: bpy.types.UILayout, settings: bpy.types.PropertyG
     draw_text(box, "What it knows is in About the Model", "BLANK1")
 
 
-def _asked_for(settings: bpy.types.PropertyGroup) -> str:
+def _asked_for(settings: Settings) -> str:
     """What a recipe would call the model; one whose path cannot be read goes by its path as it was typed."""
     try:
         return texts.model(settings, "prior")
@@ -69,16 +76,16 @@ def _asked_for(settings: bpy.types.PropertyGroup) -> str:
         return texts.text(settings, "prior")
 
 
-class AboutModel:
+class AboutModel(TabPanel):
     """A sub-panel on the chosen model."""
 
     bl_label = "About the Model"
     bl_options = {"DEFAULT_CLOSED"}
     settings = ""
 
-    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        model = chosen_model(getattr(context.scene.msd, self.settings))
+        model = chosen_model(settings_for(context.scene, self.settings))
         if model is None:
             draw_text(layout, "Not known before the server has looked at it.", "INFO")
             return
@@ -107,16 +114,16 @@ def _how_it_is_told_the_view(model: Model) -> str:
     return f"{told}, so objects may come out with several faces."
 
 
-class _ModelMenu:
+class _ModelMenu(Drawn):
     bl_label = "Model"
     kind = ""
 
-    def draw(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-        settings = getattr(context.scene.msd, self.kind)
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = settings_for(context.scene, self.kind)
         offer = bridge.current().offer
         chosen = None if settings.type_prior else chosen_model(settings)
         for model in offer.models:
-            icon = "CHECKMARK" if model is chosen else ("ERROR" if model.cannot_make(self.kind) else "BLANK1")
+            icon: IconItems = "CHECKMARK" if model is chosen else "ERROR" if model.cannot_make(self.kind) else "BLANK1"
             choice = self.layout.operator("msd.choose_model", text=model.title, icon=icon)
             choice.kind, choice.name = self.kind, model.name
         self.layout.separator()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import bpy
 
@@ -13,10 +14,15 @@ from ..core.errors import Problem, explain
 from ..core.names import printable
 from ..scene import images
 from ..scene.placement import Place
+from ..scene.present import present
 from . import texts
 from .preferences import setup
 from .properties import MeshSettings, ModelChoice, ModelFile, TextureSettings
+from .settings import scene_settings, settings_for
 from .values import Values
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 LOG_LINES = 50
 
@@ -37,13 +43,13 @@ def _a_job_runs(cls: type[bpy.types.Operator]) -> bool:
     return True
 
 
-def _report(operator: bpy.types.Operator, problem: Problem) -> set[str]:
+def _report(operator: bpy.types.Operator, problem: Problem) -> set[OperatorReturnItems]:
     bridge.current().refuse(problem)
     operator.report({"ERROR"}, printable(f"{explain(problem).headline}. {problem}"))
     return {"CANCELLED"}
 
 
-def _outcome(operator: bpy.types.Operator) -> set[str]:
+def _outcome(operator: bpy.types.Operator) -> set[OperatorReturnItems]:
     """In a window: the job has begun. In background mode: wait for its end."""
     if not bpy.app.background:
         return {"FINISHED"}
@@ -66,15 +72,17 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
     def poll(cls, context: bpy.types.Context) -> bool:
         return _nothing_runs(cls)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        values = Values(context.scene.msd.mesh, self)
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        scene = present(context.scene)
+        settings = scene_settings(scene).mesh
+        values = Values(settings, self)
         try:
             recipe = values.recipe("mesh")
-            cursor = context.scene.cursor.location if values["place"] == "CURSOR" else (0.0, 0.0, 0.0)
+            cursor = scene.cursor.location.to_tuple() if values["place"] == "CURSOR" else (0.0, 0.0, 0.0)
             checks.place("The 3D cursor", cursor)
-            place = Place(tuple(cursor), values["size"], context.scene.name)
+            place = Place(cursor, values["size"], scene.name)
             bridge.current().make_mesh(recipe, place, setup())
-            context.scene.msd.mesh.seed = recipe["seed"]
+            settings.seed = recipe["seed"]
         except Problem as problem:
             return _report(self, problem)
         return _outcome(self)
@@ -89,12 +97,13 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
     def poll(cls, context: bpy.types.Context) -> bool:
         return _nothing_runs(cls)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        values = Values(context.scene.msd.texture, self)
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        settings = scene_settings(context.scene).texture
+        values = Values(settings, self)
         try:
             recipe = values.recipe("texture")
             bridge.current().make_texture(recipe, self._target(context, values), setup())
-            context.scene.msd.texture.seed = recipe["seed"]
+            settings.seed = recipe["seed"]
         except Problem as problem:
             return _report(self, problem)
         return _outcome(self)
@@ -102,10 +111,11 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
     def _target(self, context: bpy.types.Context, values: Values) -> bridge.Target:
         if values["apply"] == "IMAGE":
             return bridge.Target(None, values["repeat"])
-        if not images.takes_material(context.object):
+        target = context.object
+        if target is None or not images.takes_material(target):
             hint = "Select an object with a surface, or choose Image Only."
             raise Problem("nothing-to-cover", "The active object takes no material.", hint)
-        return bridge.Target(context.object.session_uid, values["repeat"])
+        return bridge.Target(target.session_uid, values["repeat"])
 
 
 class MSD_OT_cancel(bpy.types.Operator):
@@ -117,7 +127,7 @@ class MSD_OT_cancel(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return _a_job_runs(cls)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         bridge.current().cancel()
         return {"FINISHED"}
 
@@ -137,7 +147,7 @@ class MSD_OT_finish(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         bridge.current().finish()
         return {"FINISHED"}
 
@@ -147,7 +157,7 @@ class MSD_OT_start_server(bpy.types.Operator):
     bl_label = "Start"
     bl_description = "Start the server now. It also starts by itself when it is needed"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         try:
             bridge.current().start_server(setup())
         except Problem as problem:
@@ -160,7 +170,7 @@ class MSD_OT_stop_server(bpy.types.Operator):
     bl_label = "Stop"
     bl_description = "Stop the server and free its memory. A running job is cancelled"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         bridge.current().stop_server()
         return {"FINISHED"}
 
@@ -177,7 +187,7 @@ class MSD_OT_refresh_models(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         bridge.current().refresh_offer()
         return {"FINISHED"}
 
@@ -195,8 +205,8 @@ class MSD_OT_choose_model(bpy.types.Operator, ModelChoice):
             return "A model of your own: a diffusers folder, a .safetensors file, or a model on the hub"
         return model.cannot_make(properties.kind) or f"{model.description} {model.needs}"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        settings = getattr(context.scene.msd, self.kind)
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        settings = settings_for(context.scene, self.kind)
         name = texts.text(self, "name")
         settings.prior = name
         settings.type_prior = not name
@@ -209,12 +219,12 @@ class MSD_OT_browse_model(bpy.types.Operator, ModelFile):
     bl_description = "Choose a .safetensors file, or open a diffusers folder and accept without choosing a file"
     bl_options = {"INTERNAL", "UNDO"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
+        present(context.window_manager).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        settings = getattr(context.scene.msd, self.kind)
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        settings = settings_for(context.scene, self.kind)
         try:
             chosen = texts.model(self, "filepath")
             if not chosen:
@@ -231,7 +241,7 @@ class MSD_OT_open_preferences(bpy.types.Operator):
     bl_label = "Open Preferences"
     bl_description = "Show this add-on's preferences"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         bpy.ops.preferences.addon_show(module=EXTENSION)
         return {"FINISHED"}
 
@@ -241,8 +251,8 @@ class MSD_OT_copy_report(bpy.types.Operator):
     bl_label = "Copy Report"
     bl_description = "Copy versions, the error and the end of the server's log, without prompts, to the clipboard"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        context.window_manager.clipboard = report_text()
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        present(context.window_manager).clipboard = report_text()
         self.report({"INFO"}, "Copied")
         return {"FINISHED"}
 
@@ -256,8 +266,8 @@ class MSD_OT_show_colours(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return context.space_data is not None and context.space_data.type == "VIEW_3D"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        context.space_data.shading.color_type = "VERTEX"
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        cast("bpy.types.SpaceView3D", context.space_data).shading.color_type = "VERTEX"
         return {"FINISHED"}
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, cast
+
 import bpy
 
 from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.job_view import JobView
+from .drawn import TabPanel
 from .models import AboutModel, draw_choice, draw_unknown_words, why_off
+from .settings import Settings, scene_settings, settings_for
 from .writing import draw_text
 
-TAB = "MSD"
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems, SpaceTypeItems
 
-_SERVER_LABELS = {
+_SERVER_LABELS: dict[str, tuple[str, IconItems]] = {
     "off": ("Off, starts when you generate", "RADIOBUT_OFF"),
     "starting": ("Starting ...", "SORTTIME"),
     "ready": ("Ready", "RADIOBUT_ON"),
@@ -20,31 +25,26 @@ _SERVER_LABELS = {
 
 
 class _InView3D:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = TAB
+    bl_space_type: SpaceTypeItems = "VIEW_3D"
 
 
 class _InImageEditor:
-    bl_space_type = "IMAGE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = TAB
+    bl_space_type: SpaceTypeItems = "IMAGE_EDITOR"
 
 
 class _InShaderEditor:
-    bl_space_type = "NODE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = TAB
+    bl_space_type: SpaceTypeItems = "NODE_EDITOR"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.tree_type == "ShaderNodeTree"
+        editor: Any = context.space_data  # of nodes; which kinds of them there are, no type says
+        return bool(editor.tree_type == "ShaderNodeTree")
 
 
-class _StatusPanel:
+class _StatusPanel(TabPanel):
     bl_label = "Server"
 
-    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         link = bridge.current()
         text, icon = _SERVER_LABELS[link.server_state]
         row = self.layout.row(align=True)
@@ -58,11 +58,11 @@ class _StatusPanel:
             _draw_problem(self.layout.box(), link.problem)
 
 
-class _ObjectPanel:
+class _ObjectPanel(TabPanel):
     bl_label = "Object"
 
-    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
-        settings = context.scene.msd.mesh
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = scene_settings(context.scene).mesh
         layout = self.layout
         _draw_prompt(layout, settings, "Describe one object, e.g. a yellow duck", "mesh")
         column = layout.column()
@@ -75,12 +75,12 @@ class _ObjectPanel:
             layout.operator("msd.show_colours", icon="SHADING_SOLID")
 
 
-class _TexturePanel:
+class _TexturePanel(TabPanel):
     bl_label = "Texture"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
-        settings = context.scene.msd.texture
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = scene_settings(context.scene).texture
         layout = self.layout
         _draw_prompt(layout, settings, "Describe a surface, e.g. red bricks", "texture")
         column = layout.column()
@@ -99,13 +99,13 @@ class _TexturePanel:
         _draw_go(layout, settings, "msd.fill_texture", "texture")
 
 
-class _AdvancedPanel:
+class _AdvancedPanel(TabPanel):
     bl_label = "Advanced"
     bl_options = {"DEFAULT_CLOSED"}
     settings = ""
 
-    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
-        settings = getattr(context.scene.msd, self.settings)
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = settings_for(context.scene, self.settings)
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -118,7 +118,7 @@ class _AdvancedPanel:
             layout.label(text="0: the prior's own bandwidth", icon="INFO")
 
 
-def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, placeholder: str, kind: str) -> None:
+def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: str, kind: str) -> None:
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
     draw_unknown_words(layout, settings, "prompt")
     draw_choice(layout, settings, kind)
@@ -130,7 +130,7 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, 
     row.prop(settings, "random_seed", text="", icon="FILE_REFRESH", toggle=True)
 
 
-def _draw_go(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, operator: str, kind: str) -> None:
+def _draw_go(layout: bpy.types.UILayout, settings: Settings, operator: str, kind: str) -> None:
     """The big button; while its job runs, the progress in its place."""
     job = bridge.current().job
     if job is not None and job.busy and job.kind == kind:
@@ -191,11 +191,12 @@ def _draw_problem(box: bpy.types.UILayout, problem: Problem) -> None:
     row.operator("msd.copy_report", icon="COPYDOWN")
 
 
-def _is_colourless(space: bpy.types.Space, job: JobView | None) -> bool:
+def _is_colourless(space: bpy.types.Space | None, job: JobView | None) -> bool:
     """Whether there is a coloured object that this viewport shows in grey."""
-    if job is None or not job.live_meshes:
+    if job is None or not job.live_meshes or space is None or space.type != "VIEW_3D":
         return False
-    return space.type == "VIEW_3D" and space.shading.type == "SOLID" and space.shading.color_type == "MATERIAL"
+    shading = cast("bpy.types.SpaceView3D", space).shading
+    return shading.type == "SOLID" and shading.color_type == "MATERIAL"
 
 
 def clock(seconds: float) -> str:

@@ -10,12 +10,14 @@ from ..bridge import current
 from ..core.connection import Setup
 from ..core.names import printable
 from ..core.paths import read_path
+from ..scene.present import present
 from . import texts
+from .drawn import Drawn
 
 PYTHON_VARIABLE = "BLENDER_MSD_PYTHON"
 
 
-class MSD_AP_preferences(bpy.types.AddonPreferences):
+class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
     bl_idname = EXTENSION
 
     server_python: bpy.props.StringProperty(
@@ -59,7 +61,7 @@ def setup() -> Setup:
     Raises:
         Problem: "path-unreadable", "path-relative".
     """
-    preferences = bpy.context.preferences.addons[EXTENSION].preferences
+    preferences = present(present(bpy.context.preferences).addons[EXTENSION].preferences)
     python = texts.path(preferences, "server_python") or read_path(os.environ.get(PYTHON_VARIABLE, ""))
     models = texts.path(preferences, "model_folder")
     return Setup(

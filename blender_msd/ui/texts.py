@@ -17,9 +17,10 @@ def text(owner: bpy.types.bpy_struct, name: str) -> str:
     A file of an earlier version may hold text that Blender cut inside a character: what is left of it is dropped.
     """
     try:
-        return getattr(owner, name)
+        found: str = getattr(owner, name)
     except UnicodeDecodeError as error:
         return error.object.decode("utf-8", "ignore")
+    return found
 
 
 def pasted(owner: bpy.types.bpy_struct, name: str) -> str:

@@ -33,12 +33,12 @@ class Values:
         """
         source = self._operator if self._operator is not None and self._is_given(name) else self._settings
         about = self._settings.bl_rna.properties[name]  # the operator has it from the same declaration
-        if about.type == "STRING":
+        if isinstance(about, bpy.types.StringProperty):
             return texts.model(source, name) if name == "prior" else texts.text(source, name)
         value = getattr(source, name)
-        if about.type in ("INT", "FLOAT"):
+        if isinstance(about, bpy.types.IntProperty | bpy.types.FloatProperty):
             return number(about.name, value, Range(about.soft_min, about.soft_max))
-        if about.type == "ENUM":
+        if isinstance(about, bpy.types.EnumProperty):
             return choice(about.name, value, {item.identifier: item.name for item in about.enum_items})
         return value
 

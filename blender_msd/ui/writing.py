@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..core.names import printable
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
 # Characters that fit into a sidebar of the usual width, without and with an icon before them.
 WRAP, WRAP_BEHIND_ICON = 36, 31
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
+def draw_text(layout: bpy.types.UILayout, text: str, icon: IconItems = "NONE") -> None:
     """Several narrow lines; the icon stands before the first one."""
     column = layout.column(align=True)
     column.scale_y = 0.8

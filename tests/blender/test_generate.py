@@ -186,6 +186,46 @@ def test_a_preview_the_user_is_editing_is_left_to_the_user(server, bridge, start
     assert sorted(obj.name for obj in bpy.data.objects) == ["a red cube", "a red cube preview"]
 
 
+@pytest.mark.parametrize("kind", ["POINTCLOUD", "GREASEPENCIL"])
+@pytest.mark.parametrize("more_live_meshes", [0, 1])
+def test_a_preview_the_user_converted_into_something_else_is_left_to_the_user(
+    server, bridge, start, kind, more_live_meshes
+):
+    server.script = run_until_told
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
+    converted = previews()[0]
+    converted.data.materials.append(None)
+    bpy.context.view_layer.objects.active = converted
+    converted.select_set(True)
+    assert bpy.ops.object.convert(target=kind) == {"FINISHED"}
+    assert converted.type == kind
+    for _ in range(more_live_meshes):
+        server.job.live_mesh()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1 + more_live_meshes)
+    server.job.finish.set()
+    pump_until(bridge, lambda: not bridge.job.busy)
+    assert bridge.problem is None
+    assert previews() == []
+    assert sorted(obj.type for obj in bpy.data.objects) == sorted(["MESH", kind])
+    assert not converted.is_runtime_data
+    assert [child.name for child in bpy.context.scene.collection.children] == ["Generated"]
+
+
+def test_an_empty_material_slot_of_a_preview_the_user_is_editing_does_no_harm(server, bridge, start):
+    server.script = run_until_told
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
+    edited = previews()[0]
+    edited.data.materials.append(None)
+    bpy.context.view_layer.objects.active = edited
+    bpy.ops.object.mode_set(mode="EDIT")
+    server.job.finish.set()
+    pump_until(bridge, lambda: not bridge.job.busy)
+    assert bridge.problem is None
+    assert previews() == []
+
+
 def test_a_preview_the_user_deleted_does_no_harm(server, bridge, start):
     server.script = run_until_told
     start()

@@ -1,0 +1,34 @@
+"""Where the settings are kept: in the scene, as `scene.msd`."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene.present import present
+from .properties import MSD_PG_mesh, MSD_PG_settings, MSD_PG_texture
+
+NAME = "msd"
+
+# Of one kind: for objects or for textures.
+Settings = MSD_PG_mesh | MSD_PG_texture
+
+
+def scene_settings(scene: bpy.types.Scene | None) -> MSD_PG_settings:
+    """The settings in this scene, which is the context's."""
+    found: MSD_PG_settings = getattr(present(scene), NAME)
+    return found
+
+
+def settings_for(scene: bpy.types.Scene | None, kind: str) -> Settings:
+    """The settings for a "mesh" or a "texture" in this scene."""
+    found: Settings = getattr(scene_settings(scene), kind)
+    return found
+
+
+def register() -> None:
+    declared = bpy.props.PointerProperty(type=MSD_PG_settings)  # type: ignore[func-returns-value]  # it does
+    setattr(bpy.types.Scene, NAME, declared)
+
+
+def unregister() -> None:
+    delattr(bpy.types.Scene, NAME)
