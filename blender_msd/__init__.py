@@ -1,6 +1,7 @@
 """The Blender half: panels, live meshes and results. Only `bpy`, numpy and the standard library are used.
 
-Arrows point one way: `ui` -> `bridge` -> `core`, `scene`. `core` never imports `bpy`; `scene` never uses the network.
+Arrows point one way: `ui` -> `bridge` -> `link` -> `stage` -> `scene`, and from each of them to `core`. `core` never
+imports `bpy`; `scene` never uses the network.
 """
 
 VERSION = "0.1.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -11,6 +12,19 @@ from ..core.names import block_name
 from . import editors, materials, meshes, provenance
 
 PREVIEW_NAME = "MSD preview"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a picture goes.
+
+    Attributes:
+        object_uid: `session_uid` of the object that gets the material in its active slot; None makes only the image.
+        repeat: how many times the picture fits along each axis.
+    """
+
+    object_uid: int | None
+    repeat: float
 
 
 def show_preview(pixels: Pixels) -> bpy.types.Image:
@@ -33,13 +47,9 @@ def remove_preview() -> None:
 
 
 def place(
-    png: Png, recipe: dict[str, Any], job_id: str, version: str, target_uid: int | None, repeat: float
+    png: Png, recipe: dict[str, Any], job_id: str, version: str, target: Target
 ) -> tuple[bpy.types.Image, bpy.types.Material | None]:
     """The finished picture, packed, on a new Principled material. Replaces the preview; pushes no undo step.
-
-    Args:
-        target_uid: `session_uid` of the object that gets the material in its active slot; None makes only the image.
-        repeat: how many times the picture fits along each axis.
 
     Returns:
         The image and the material. When the object is gone by now, the material is kept with a fake user.
@@ -49,17 +59,17 @@ def place(
     provenance.write(image, recipe, job_id, version)
     _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))
     remove_preview()
-    if target_uid is None:
+    if target.object_uid is None:
         image.use_fake_user = True
         return image, None
-    target = find_surface(target_uid)
-    material = materials.image_material(name, image, target is not None and _has_uv(target), repeat)
+    obj = find_surface(target.object_uid)
+    material = materials.image_material(name, image, obj is not None and _has_uv(obj), target.repeat)
     provenance.write(material, recipe, job_id, version)
-    surface = materials_of(target)
-    if target is None or surface is None:
+    surface = materials_of(obj)
+    if obj is None or surface is None:
         material.use_fake_user = True
-    elif target.material_slots:
-        target.material_slots[target.active_material_index or 0].material = material
+    elif obj.material_slots:
+        obj.material_slots[obj.active_material_index or 0].material = material
     else:
         surface.append(material)
     return image, material

@@ -108,14 +108,14 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
             return _report(self, problem)
         return _outcome(self)
 
-    def _target(self, context: bpy.types.Context, values: Values) -> bridge.Target:
+    def _target(self, context: bpy.types.Context, values: Values) -> images.Target:
         if values["apply"] == "IMAGE":
-            return bridge.Target(None, values["repeat"])
+            return images.Target(None, values["repeat"])
         target = context.object
         if target is None or not images.takes_material(target):
             hint = "Select an object with a surface, or choose Image Only."
             raise Problem("nothing-to-cover", "The active object takes no material.", hint)
-        return bridge.Target(target.session_uid, values["repeat"])
+        return images.Target(target.session_uid, values["repeat"])
 
 
 class MSD_OT_cancel(bpy.types.Operator):

@@ -35,7 +35,7 @@ def test_an_object_and_a_texture_from_one_server(real, start):
     assert real.job.report["stopped_by"] == "finish"
 
     recipe = inside("core.recipes").texture_recipe("red bricks", width=64, height=64, preset="sketch")
-    real.make_texture(recipe, inside("bridge").Target(duck.session_uid, 1.0), inside("ui.preferences").setup())
+    real.make_texture(recipe, inside("scene.images").Target(duck.session_uid, 1.0), inside("ui.preferences").setup())
     pump_until(real, lambda: real.job.live_images >= 1 or not real.job.busy, seconds=90)
     assert real.local._process is process
     if real.job.busy:

@@ -24,7 +24,9 @@ def plane(server):
 def start_texture(bridge, target):
     """As a window would: without waiting."""
     recipe = inside("core.recipes").texture_recipe("red bricks", width=64, height=32)
-    bridge.make_texture(recipe, inside("bridge").Target(target.session_uid, 1.0), inside("ui.preferences").setup())
+    bridge.make_texture(
+        recipe, inside("scene.images").Target(target.session_uid, 1.0), inside("ui.preferences").setup()
+    )
 
 
 def image_node(material):
