@@ -2,9 +2,16 @@
 
 import bpy
 
-from . import models, operators, panels, preferences, properties, settings
+from . import model_operators, models, operators, panels, preferences, properties, settings
 
-CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *models.CLASSES, *panels.CLASSES)
+CLASSES = (
+    *preferences.CLASSES,
+    *properties.CLASSES,
+    *operators.CLASSES,
+    *model_operators.CLASSES,
+    *models.CLASSES,
+    *panels.CLASSES,
+)
 
 
 def register() -> None:

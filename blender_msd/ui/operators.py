@@ -15,10 +15,9 @@ from ..core.names import printable
 from ..scene import images
 from ..scene.placement import Place
 from ..scene.present import present
-from . import texts
 from .preferences import setup
-from .properties import MeshSettings, ModelChoice, ModelFile, TextureSettings
-from .settings import scene_settings, settings_for
+from .properties import MeshSettings, TextureSettings
+from .settings import scene_settings
 from .values import Values
 
 if TYPE_CHECKING:
@@ -43,7 +42,8 @@ def _a_job_runs(cls: type[bpy.types.Operator]) -> bool:
     return True
 
 
-def _report(operator: bpy.types.Operator, problem: Problem) -> set[OperatorReturnItems]:
+def refuse(operator: bpy.types.Operator, problem: Problem) -> set[OperatorReturnItems]:
+    """What an operator does that cannot do what it was asked for."""
     bridge.current().refuse(problem)
     operator.report({"ERROR"}, printable(f"{explain(problem).headline}. {problem}"))
     return {"CANCELLED"}
@@ -56,7 +56,7 @@ def _outcome(operator: bpy.types.Operator) -> set[OperatorReturnItems]:
     link = bridge.current()
     link.wait()
     if link.problem is not None:
-        return _report(operator, link.problem)
+        return refuse(operator, link.problem)
     if link.job is None or link.job.state != "done":
         operator.report({"WARNING"}, "The job was cancelled")
         return {"CANCELLED"}
@@ -84,7 +84,7 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
             bridge.current().make_mesh(recipe, place, setup())
             settings.seed = recipe["seed"]
         except Problem as problem:
-            return _report(self, problem)
+            return refuse(self, problem)
         return _outcome(self)
 
 
@@ -105,7 +105,7 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
             bridge.current().make_texture(recipe, self._target(context, values), setup())
             settings.seed = recipe["seed"]
         except Problem as problem:
-            return _report(self, problem)
+            return refuse(self, problem)
         return _outcome(self)
 
     def _target(self, context: bpy.types.Context, values: Values) -> images.Target:
@@ -161,7 +161,7 @@ class MSD_OT_start_server(bpy.types.Operator):
         try:
             bridge.current().start_server(setup())
         except Problem as problem:
-            return _report(self, problem)
+            return refuse(self, problem)
         return {"FINISHED"}
 
 
@@ -172,67 +172,6 @@ class MSD_OT_stop_server(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         bridge.current().stop_server()
-        return {"FINISHED"}
-
-
-class MSD_OT_refresh_models(bpy.types.Operator):
-    bl_idname = "msd.refresh_models"
-    bl_label = "Look Again"
-    bl_description = "Ask the server again which models there are"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if bridge.current().server_state != "ready":
-            cls.poll_message_set("The server is not running")
-            return False
-        return True
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        bridge.current().refresh_offer()
-        return {"FINISHED"}
-
-
-class MSD_OT_choose_model(bpy.types.Operator, ModelChoice):
-    bl_idname = "msd.choose_model"
-    bl_label = "Choose Model"
-    bl_options = {"INTERNAL", "UNDO"}
-
-    @classmethod
-    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        name = texts.text(properties, "name")
-        model = bridge.current().offer.find(name) if name else None
-        if model is None:
-            return "A model of your own: a diffusers folder, a .safetensors file, or a model on the hub"
-        return model.cannot_make(properties.kind) or f"{model.description} {model.needs}"
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        settings = settings_for(context.scene, self.kind)
-        name = texts.text(self, "name")
-        settings.prior = name
-        settings.type_prior = not name
-        return {"FINISHED"}
-
-
-class MSD_OT_browse_model(bpy.types.Operator, ModelFile):
-    bl_idname = "msd.browse_model"
-    bl_label = "Use This Model"
-    bl_description = "Choose a .safetensors file, or open a diffusers folder and accept without choosing a file"
-    bl_options = {"INTERNAL", "UNDO"}
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
-        present(context.window_manager).fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        settings = settings_for(context.scene, self.kind)
-        try:
-            chosen = texts.model(self, "filepath")
-            if not chosen:
-                raise Problem("path-unreadable", "No file was chosen.", "Choose a file, or a folder.")
-        except Problem as problem:
-            return _report(self, problem)
-        settings.prior = chosen
-        settings.type_prior = True
         return {"FINISHED"}
 
 
@@ -292,9 +231,6 @@ CLASSES = (
     MSD_OT_finish,
     MSD_OT_start_server,
     MSD_OT_stop_server,
-    MSD_OT_refresh_models,
-    MSD_OT_choose_model,
-    MSD_OT_browse_model,
     MSD_OT_open_preferences,
     MSD_OT_copy_report,
     MSD_OT_show_colours,

@@ -10,7 +10,8 @@ from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.job_view import JobView
 from .drawn import TabPanel
-from .models import AboutModel, draw_choice, draw_unknown_words, why_off
+from .models import AboutModel, draw_choice, draw_unknown_words
+from .progress import draw_go
 from .settings import Settings, scene_settings, settings_for
 from .writing import draw_text
 
@@ -70,7 +71,7 @@ class _ObjectPanel(TabPanel):
         column.use_property_decorate = False
         column.prop(settings, "size")
         column.prop(settings, "place")
-        _draw_go(layout, settings, "msd.generate_mesh", "mesh")
+        draw_go(layout, settings, "msd.generate_mesh", "mesh")
         if _is_colourless(context.space_data, bridge.current().job):
             layout.operator("msd.show_colours", icon="SHADING_SOLID")
 
@@ -96,7 +97,7 @@ class _TexturePanel(TabPanel):
         repeat = column.row()
         repeat.enabled = settings.apply == "MATERIAL"
         repeat.prop(settings, "repeat")
-        _draw_go(layout, settings, "msd.fill_texture", "texture")
+        draw_go(layout, settings, "msd.fill_texture", "texture")
 
 
 class _AdvancedPanel(TabPanel):
@@ -130,54 +131,6 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     row.prop(settings, "random_seed", text="", icon="FILE_REFRESH", toggle=True)
 
 
-def _draw_go(layout: bpy.types.UILayout, settings: Settings, operator: str, kind: str) -> None:
-    """The big button; while its job runs, the progress in its place."""
-    job = bridge.current().job
-    if job is not None and job.busy and job.kind == kind:
-        _draw_progress(layout, job)
-        return
-    row = layout.row()
-    row.scale_y = 1.6
-    reason = why_off(settings, kind)
-    row.enabled = not reason
-    row.operator(operator, icon="PLAY")
-    if reason:
-        draw_text(layout, reason, "INFO")
-    if job is not None and not job.busy and job.kind == kind:
-        _draw_end(layout, job)
-
-
-def _draw_progress(layout: bpy.types.UILayout, job: JobView) -> None:
-    steps = f" {job.step} of {job.steps}" if job.steps else ""
-    layout.progress(factor=job.fraction, type="BAR", text=f"{job.phase}{steps}")
-    left = "" if job.seconds_left is None else f", about {clock(job.seconds_left)} left"
-    layout.label(text=f"{clock(job.seconds)} elapsed{left}", icon="TIME")
-    row = layout.row(align=True)
-    row.operator("msd.finish", icon="CHECKMARK")
-    row.operator("msd.cancel", icon="CANCEL")
-    _draw_notes(layout, job)
-
-
-def _draw_end(layout: bpy.types.UILayout, job: JobView) -> None:
-    if job.state == "done":
-        what = (
-            f"{job.report['faces']:,} faces"
-            if job.kind == "mesh"
-            else f"{job.report['width']} x {job.report['height']}"
-        )
-        layout.label(text=f"Done in {clock(job.seconds)}, {what}", icon="CHECKMARK")
-        layout.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = job.folder
-    elif job.state == "cancelled":
-        layout.label(text="Cancelled", icon="CANCEL")
-    _draw_notes(layout, job)
-
-
-def _draw_notes(layout: bpy.types.UILayout, job: JobView) -> None:
-    # The first one says what was left out of the prompt.
-    for note in dict.fromkeys([*job.notes[:1], *job.notes[-2:]]):
-        draw_text(layout, note, "INFO")
-
-
 def _draw_problem(box: bpy.types.UILayout, problem: Problem) -> None:
     explanation = explain(problem)
     box.alert = True
@@ -197,11 +150,6 @@ def _is_colourless(space: bpy.types.Space | None, job: JobView | None) -> bool:
         return False
     shading = cast("bpy.types.SpaceView3D", space).shading
     return shading.type == "SOLID" and shading.color_type == "MATERIAL"
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, as "2:05"."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 class MSD_PT_view3d_status(_InView3D, _StatusPanel, bpy.types.Panel):
