@@ -7,6 +7,7 @@ import bpy
 from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.job_view import JobView
+from .advanced import AdvancedPanel
 from .models import AboutModel, draw_choice, draw_unknown_words, why_off
 from .writing import draw_text
 
@@ -97,25 +98,6 @@ class _TexturePanel:
         repeat.enabled = settings.apply == "MATERIAL"
         repeat.prop(settings, "repeat")
         _draw_go(layout, settings, "msd.fill_texture", "texture")
-
-
-class _AdvancedPanel:
-    bl_label = "Advanced"
-    bl_options = {"DEFAULT_CLOSED"}
-    settings = ""
-
-    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
-        settings = getattr(context.scene.msd, self.settings)
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.prop(settings, "negative_prompt")
-        draw_unknown_words(layout, settings, "negative_prompt")
-        column = layout.column(align=True)
-        column.prop(settings, "bandwidth_start")
-        column.prop(settings, "bandwidth_end")
-        if not (settings.bandwidth_start and settings.bandwidth_end):
-            layout.label(text="0: the prior's own bandwidth", icon="INFO")
 
 
 def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, placeholder: str, kind: str) -> None:
@@ -216,7 +198,7 @@ class MSD_PT_view3d_object_model(_InView3D, AboutModel, bpy.types.Panel):
     settings = "mesh"
 
 
-class MSD_PT_view3d_object_advanced(_InView3D, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_view3d_object_advanced(_InView3D, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_view3d_object"
     settings = "mesh"
 
@@ -230,7 +212,7 @@ class MSD_PT_view3d_texture_model(_InView3D, AboutModel, bpy.types.Panel):
     settings = "texture"
 
 
-class MSD_PT_view3d_texture_advanced(_InView3D, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_view3d_texture_advanced(_InView3D, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_view3d_texture"
     settings = "texture"
 
@@ -248,7 +230,7 @@ class MSD_PT_image_texture_model(_InImageEditor, AboutModel, bpy.types.Panel):
     settings = "texture"
 
 
-class MSD_PT_image_texture_advanced(_InImageEditor, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_image_texture_advanced(_InImageEditor, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_image_texture"
     settings = "texture"
 
@@ -266,7 +248,7 @@ class MSD_PT_shader_texture_model(_InShaderEditor, AboutModel, bpy.types.Panel):
     settings = "texture"
 
 
-class MSD_PT_shader_texture_advanced(_InShaderEditor, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_shader_texture_advanced(_InShaderEditor, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_shader_texture"
     settings = "texture"
 
