@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -11,7 +11,7 @@ from blender_msd.core import limits
 from blender_msd.core.errors import Problem
 from blender_msd.core.recipes import mesh_recipe, texture_recipe
 from server.errors import BadRequest
-from server.recipe import GuidanceRecipe, Recipe, TextureRecipe, read_recipe
+from server.recipe import GuidanceRecipe, MeshRecipe, NoiseName, Recipe, TextureRecipe, read_recipe
 
 
 def schema_of(model: type[BaseModel], name: str) -> dict[str, Any]:
@@ -31,19 +31,38 @@ def test_texts_may_be_as_long_in_both(model: type[BaseModel], name: str, most: i
     assert schema_of(model, name)["maxLength"] == most
 
 
-@pytest.mark.parametrize(
-    ("model", "name", "allowed"),
-    [
-        (Recipe, "seed", limits.SEED),
-        (TextureRecipe, "width", limits.PICTURE_SIDE),
-        (TextureRecipe, "height", limits.PICTURE_SIDE),
-        (GuidanceRecipe, "bandwidth_start", limits.BANDWIDTH),
-        (GuidanceRecipe, "bandwidth_end", limits.BANDWIDTH),
-    ],
-)
+RANGES: list[tuple[type[BaseModel], str, limits.Range]] = [
+    (Recipe, "seed", limits.SEED),
+    (Recipe, "steps", limits.STEPS),
+    (TextureRecipe, "width", limits.PICTURE_SIDE),
+    (TextureRecipe, "height", limits.PICTURE_SIDE),
+    (MeshRecipe, "faces", limits.FACES),
+    (GuidanceRecipe, "scale", limits.SCALE),
+    (GuidanceRecipe, "bandwidth_start", limits.BANDWIDTH),
+    (GuidanceRecipe, "bandwidth_end", limits.BANDWIDTH),
+]
+
+
+@pytest.mark.parametrize(("model", "name", "allowed"), RANGES)
 def test_numbers_have_the_same_ends_in_both(model: type[BaseModel], name: str, allowed: limits.Range) -> None:
     schema = schema_of(model, name)
     assert (schema["minimum"], schema["maximum"]) == tuple(allowed)
+    assert (schema["type"] == "integer") == isinstance(allowed.least, int)
+
+
+def test_every_range_of_the_add_on_is_compared_here() -> None:
+    assert {value for value in vars(limits).values() if isinstance(value, limits.Range)} == {row[2] for row in RANGES}
+
+
+def test_objects_have_every_noise_of_the_server_and_textures_those_that_make_a_pattern() -> None:
+    assert set(limits.NOISES["mesh"]) == set(get_args(NoiseName))
+    assert set(limits.NOISES["texture"]) == set(get_args(NoiseName)) - {"view"}
+
+
+@pytest.mark.parametrize("size", limits.TEXTURE_SIZES)
+def test_the_server_bakes_every_texture_size_of_the_add_on(size: int) -> None:
+    assert read_recipe(mesh_recipe("a duck", texture_size=size)).mesh.texture_size == size
+    assert max(limits.TEXTURE_SIZES) == schema_of(MeshRecipe, "texture_size")["maximum"]
 
 
 @pytest.mark.parametrize("char", ["x", "é", "鸭", "🦆"])

@@ -20,5 +20,14 @@ PROMPT_CHARACTERS = 1000
 MODEL_CHARACTERS = 4096
 SEED = Range(0, 2**31 - 1)
 PICTURE_SIDE = Range(32, 8192)
-# In the prior's latent units; in Blender 0, too, which leaves it to the prior.
-BANDWIDTH = Range(0.001, 100.0)
+# Of the following, 0 leaves the choice to the prior or to the preset. Where 0 means something to the server, little is
+# lost: a scale of 0 ignores the prompt, and 0 faces keep them all, as the largest number does.
+BANDWIDTH = Range(0.001, 100.0)  # in the prior's latent units
+SCALE = Range(0.0, 200.0)
+STEPS = Range(1, 100_000)
+FACES = Range(0, 2_000_000)
+
+# What targets may be made with. The server takes "view" for textures, too, for comparison: see ui/properties.py.
+NOISES = {"mesh": ("fresh", "attached", "view"), "texture": ("fresh", "attached")}
+# Sides of a mesh's maps in pixels; 0 leaves its colours at the vertices. The server takes any from 64, too.
+TEXTURE_SIZES = (0, 512, 1024, 2048, 4096)

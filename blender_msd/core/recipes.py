@@ -2,100 +2,125 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from .checks import number, prompt_text
+from .checks import choice, number, prompt_text
 from .errors import Problem
-from .limits import BANDWIDTH, MODEL_CHARACTERS, PICTURE_SIDE, SEED
+from .limits import BANDWIDTH, FACES, MODEL_CHARACTERS, NOISES, PICTURE_SIDE, SCALE, SEED, STEPS, TEXTURE_SIZES
 
 PRESETS = ("sketch", "standard", "fine")
 
 
-def mesh_recipe(
-    prompt: str,
-    *,
-    negative_prompt: str = "",
-    seed: int = 0,
-    preset: str = "standard",
-    prior: str = "",
-    bandwidth_start: float = 0.0,
-    bandwidth_end: float = 0.0,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Common:
+    """What is asked of objects and textures alike; the defaults leave it to the server.
+
+    Attributes:
+        prior: empty leaves the choice to the server.
+        steps: of optimisation; 0 leaves them to the preset.
+        spare_prompt: what `negative_prompt` shares with the prompt is not avoided.
+        noise: "fresh", "attached" or, of an object, "view"; empty leaves it to the prior.
+        scale: of guidance; 0 leaves it to the prior.
+        bandwidth_start, bandwidth_end: kernel bandwidth in the prior's latent units, first and last step; 0 leaves it
+            to the prior.
+    """
+
+    negative_prompt: str = ""
+    spare_prompt: bool = False
+    seed: int = 0
+    preset: str = "standard"
+    prior: str = ""
+    steps: int = 0
+    noise: str = ""
+    scale: float = 0.0
+    bandwidth_start: float = 0.0
+    bandwidth_end: float = 0.0
+
+
+def mesh_recipe(prompt: str, *, faces: int = 0, texture_size: int | None = None, **common: Any) -> dict[str, Any]:
     """Recipe for an object.
 
     Args:
-        prior: empty leaves the choice to the server.
-        bandwidth_start, bandwidth_end: kernel bandwidth in the prior's latent units, first and last step; 0 leaves it
-            to the prior.
+        faces: the most that the mesh may have; 0 leaves them to the preset.
+        texture_size: of the maps, one of TEXTURE_SIZES; None leaves it to the preset.
+        common: fields of `Common`.
 
     Raises:
-        Problem: "prompt-empty", "prompt-too-long", "prompt-unreadable", "preset-unknown", "value-out-of-range",
-            "path-unreadable", "bandwidth-grows".
+        Problem: "prompt-empty", "prompt-too-long", "prompt-unreadable", "preset-unknown", "choice-unknown",
+            "value-out-of-range", "path-unreadable", "bandwidth-grows".
     """
-    return _recipe("mesh", prompt, negative_prompt, seed, preset, prior, bandwidth_start, bandwidth_end)
+    recipe = _recipe("mesh", prompt, Common(**common))
+    number("Faces", faces, FACES)
+    if texture_size is not None:
+        choice("Texture Size", str(texture_size), {str(size): str(size) for size in TEXTURE_SIZES})
+    mesh = {"faces": faces or None, "texture_size": texture_size}
+    return recipe | _chosen(mesh=_chosen(**mesh) or None)
 
 
 def texture_recipe(
-    prompt: str,
-    *,
-    width: int,
-    height: int,
-    tile_x: bool = True,
-    tile_y: bool = True,
-    negative_prompt: str = "",
-    seed: int = 0,
-    preset: str = "standard",
-    prior: str = "",
-    bandwidth_start: float = 0.0,
-    bandwidth_end: float = 0.0,
+    prompt: str, *, width: int, height: int, tile_x: bool = True, tile_y: bool = True, **common: Any
 ) -> dict[str, Any]:
     """Recipe for a picture of `width` x `height` pixels that repeats along the ticked axes.
+
+    Args:
+        common: fields of `Common`.
 
     Raises:
         Problem: as `mesh_recipe`.
     """
-    recipe = _recipe("texture", prompt, negative_prompt, seed, preset, prior, bandwidth_start, bandwidth_end)
+    recipe = _recipe("texture", prompt, Common(**common))
     for name, side in (("Width", width), ("Height", height)):
         number(name, side, PICTURE_SIDE)
-    recipe["texture"] = {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}
-    return recipe
+    return recipe | {"texture": {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}}
 
 
-def _recipe(
-    kind: str,
-    prompt: str,
-    negative_prompt: str,
-    seed: int,
-    preset: str,
-    prior: str,
-    bandwidth_start: float,
-    bandwidth_end: float,
-) -> dict[str, Any]:
+def _recipe(kind: str, prompt: str, common: Common) -> dict[str, Any]:
     prompt = prompt_text("The prompt", prompt)
-    negative_prompt = prompt_text("What to avoid", negative_prompt)
+    negative_prompt = prompt_text("What to avoid", common.negative_prompt)
     if not prompt:
         raise Problem("prompt-empty", "There is nothing to make yet.", "Type what you want into the prompt field.")
-    if preset not in PRESETS:
-        raise Problem("preset-unknown", f"There is no preset named {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
-    number("Seed", seed, SEED)
-    for name, bandwidth in (("Bandwidth Start", bandwidth_start), ("Bandwidth End", bandwidth_end)):
+    if common.preset not in PRESETS:
+        hint = f"Choose one of {', '.join(PRESETS)}."
+        raise Problem("preset-unknown", f"There is no preset named {common.preset!r}.", hint)
+    number("Seed", common.seed, SEED)
+    if common.steps:
+        number("Steps", common.steps, STEPS)
+    if len(common.prior) > MODEL_CHARACTERS:
+        raise Problem("path-unreadable", f"The model's name has {len(common.prior):,} characters.", "Choose it again.")
+    guidance = _guidance(kind, common)
+    return {"kind": kind, "prompt": prompt, "seed": common.seed, "preset": common.preset} | _chosen(
+        negative_prompt=negative_prompt or None,
+        prior=common.prior or None,
+        steps=common.steps or None,
+        guidance=guidance or None,
+    )
+
+
+def _guidance(kind: str, common: Common) -> dict[str, Any]:
+    """How the targets are made, as far as it was chosen."""
+    if common.noise:
+        choice("Noise", common.noise, {noise: noise for noise in NOISES[kind]})
+    number("Guidance Scale", common.scale, SCALE)
+    start, end = common.bandwidth_start, common.bandwidth_end
+    for name, bandwidth in (("Bandwidth Start", start), ("Bandwidth End", end)):
         if bandwidth:
             number(name, bandwidth, BANDWIDTH)
-    if len(prior) > MODEL_CHARACTERS:
-        raise Problem("path-unreadable", f"The model's name has {len(prior):,} characters.", "Choose it again.")
-    if bandwidth_start and bandwidth_end and bandwidth_start < bandwidth_end:
+    if start and end and start < end:
         raise Problem(
             "bandwidth-grows",
-            f"The bandwidth would grow from {bandwidth_start:g} to {bandwidth_end:g}.",
+            f"The bandwidth would grow from {start:g} to {end:g}.",
             "Make the first value the larger one, or set both to 0.",
         )
-    recipe: dict[str, Any] = {"kind": kind, "prompt": prompt, "seed": seed, "preset": preset}
-    if negative_prompt:
-        recipe["negative_prompt"] = negative_prompt
-    if prior:
-        recipe["prior"] = prior
-    bandwidths = {"bandwidth_start": bandwidth_start, "bandwidth_end": bandwidth_end}
-    guidance = {name: value for name, value in bandwidths.items() if value}
-    if guidance:
-        recipe["guidance"] = guidance
-    return recipe
+    return _chosen(
+        noise=common.noise or None,
+        scale=common.scale or None,
+        bandwidth_start=start or None,
+        bandwidth_end=end or None,
+        perpendicular_negative=common.spare_prompt or None,
+    )
+
+
+def _chosen(**values: Any) -> dict[str, Any]:
+    """The values that are not None."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -9,10 +9,11 @@ import bpy
 from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.job_view import JobView
+from .advanced import AdvancedPanel
 from .drawn import TabPanel
 from .models import AboutModel, draw_choice, draw_unknown_words
 from .progress import draw_go
-from .settings import Settings, scene_settings, settings_for
+from .settings import Settings, scene_settings
 from .writing import draw_text
 
 if TYPE_CHECKING:
@@ -100,25 +101,6 @@ class _TexturePanel(TabPanel):
         draw_go(layout, settings, "msd.fill_texture", "texture")
 
 
-class _AdvancedPanel(TabPanel):
-    bl_label = "Advanced"
-    bl_options = {"DEFAULT_CLOSED"}
-    settings = ""
-
-    def draw(self, context: bpy.types.Context) -> None:
-        settings = settings_for(context.scene, self.settings)
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.prop(settings, "negative_prompt")
-        draw_unknown_words(layout, settings, "negative_prompt")
-        column = layout.column(align=True)
-        column.prop(settings, "bandwidth_start")
-        column.prop(settings, "bandwidth_end")
-        if not (settings.bandwidth_start and settings.bandwidth_end):
-            layout.label(text="0: the prior's own bandwidth", icon="INFO")
-
-
 def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: str, kind: str) -> None:
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
     draw_unknown_words(layout, settings, "prompt")
@@ -165,7 +147,7 @@ class MSD_PT_view3d_object_model(_InView3D, AboutModel, bpy.types.Panel):
     settings = "mesh"
 
 
-class MSD_PT_view3d_object_advanced(_InView3D, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_view3d_object_advanced(_InView3D, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_view3d_object"
     settings = "mesh"
 
@@ -179,7 +161,7 @@ class MSD_PT_view3d_texture_model(_InView3D, AboutModel, bpy.types.Panel):
     settings = "texture"
 
 
-class MSD_PT_view3d_texture_advanced(_InView3D, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_view3d_texture_advanced(_InView3D, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_view3d_texture"
     settings = "texture"
 
@@ -197,7 +179,7 @@ class MSD_PT_image_texture_model(_InImageEditor, AboutModel, bpy.types.Panel):
     settings = "texture"
 
 
-class MSD_PT_image_texture_advanced(_InImageEditor, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_image_texture_advanced(_InImageEditor, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_image_texture"
     settings = "texture"
 
@@ -215,7 +197,7 @@ class MSD_PT_shader_texture_model(_InShaderEditor, AboutModel, bpy.types.Panel):
     settings = "texture"
 
 
-class MSD_PT_shader_texture_advanced(_InShaderEditor, _AdvancedPanel, bpy.types.Panel):
+class MSD_PT_shader_texture_advanced(_InShaderEditor, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_shader_texture"
     settings = "texture"
 

@@ -7,7 +7,10 @@ after so many bytes, inside a character. `Values` checks both and says what is w
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from ..core.limits import BANDWIDTH, PICTURE_SIDE, PROMPT_CHARACTERS, SEED
+from ..core.limits import BANDWIDTH, FACES, PICTURE_SIDE, PROMPT_CHARACTERS, SCALE, SEED, STEPS, TEXTURE_SIZES
+
+# What a choice is called that leaves it to the model or to the quality.
+OWN = "OWN"
 
 
 class CommonSettings:
@@ -47,17 +50,35 @@ class CommonSettings:
         description="Diffusion model: a name that the server knows, the path of a diffusers folder or of a "
         ".safetensors file, or hub:owner/name. Empty: the server's own choice",
     )
+    spare_prompt: BoolProperty(
+        name="Spare the Prompt",
+        description="What Avoid shares with the prompt is not avoided. Takes half as long again",
+    )
+    steps: IntProperty(
+        name="Steps",
+        description="How often the result is improved, instead of what Quality says. 0: as Quality says",
+        soft_min=0,
+        soft_max=STEPS.most,
+    )
+    scale: FloatProperty(
+        name="Guidance Scale",
+        description="How strongly the prompt pulls: large values follow it to the letter and look less natural. "
+        "0: the model's own",
+        soft_min=0.0,
+        soft_max=SCALE.most,
+        precision=2,
+    )
     bandwidth_start: FloatProperty(
         name="Bandwidth Start",
         description="Kernel bandwidth of the mean shift in the first step, in latent units: large values look for the "
-        "common shape. 0: the prior's own",
+        "common shape. 0: the model's own",
         soft_min=0.0,
         soft_max=BANDWIDTH.most,
         precision=3,
     )
     bandwidth_end: FloatProperty(
         name="End",
-        description="Kernel bandwidth in the last step: small values find detail. 0: the prior's own",
+        description="Kernel bandwidth in the last step: small values find detail. 0: the model's own",
         soft_min=0.0,
         soft_max=BANDWIDTH.most,
         precision=3,
@@ -65,6 +86,39 @@ class CommonSettings:
 
 
 class MeshSettings(CommonSettings):
+    noise: EnumProperty(
+        name="Noise",
+        description="What the model's guesses at the object are made with",
+        items=(
+            (OWN, "The Model's Own", "What suits the model; for objects that is fresh noise"),
+            ("FRESH", "Fresh Every Step", "Other noise in every step: the shape and colours that are most likely"),
+            (
+                "ATTACHED",
+                "Attached to Surface",
+                "Noise that lies on the surface as it forms. Colours come out less true",
+            ),
+            (
+                "VIEW",
+                "Fixed per Camera",
+                "The same noise whenever a camera looks from the same side. Colours come out still less true",
+            ),
+        ),
+    )
+    faces: IntProperty(
+        name="Faces",
+        description="The most faces that the mesh may have, instead of what Quality says. 0: as Quality says",
+        soft_min=0,
+        soft_max=FACES.most,
+    )
+    texture_size: EnumProperty(
+        name="Texture Size",
+        description="Of the pictures with the object's colours and fine relief",
+        items=(
+            (OWN, "As Quality Says", "512, 1024 or 2048 pixels"),
+            ("0", "Vertex Colours", "No pictures: the colours are kept at the vertices"),
+            *((str(side), f"{side} px", f"{side} x {side} pixels") for side in TEXTURE_SIZES if side),
+        ),
+    )
     size: FloatProperty(
         name="Size",
         description="Longest side of the object",
@@ -84,6 +138,21 @@ class MeshSettings(CommonSettings):
 
 
 class TextureSettings(CommonSettings):
+    # No noise that is fixed to the window: windows then disagree, and grass is left with a tenth of its contrast.
+    noise: EnumProperty(
+        name="Noise",
+        description="What the model's guesses at the picture are made with",
+        items=(
+            (OWN, "The Model's Own", "What suits the model: mostly noise that is attached to the picture"),
+            ("FRESH", "Fresh Every Step", "Other noise in every step. Grain and soft patterns get lost"),
+            (
+                "ATTACHED",
+                "Attached to Picture",
+                "Noise that lies on the picture from the first step to the last: grain and contrast as the model draws "
+                "them, but a pattern may not meet itself everywhere",
+            ),
+        ),
+    )
     width: IntProperty(
         name="Width", default=512, soft_min=PICTURE_SIDE.least, soft_max=PICTURE_SIDE.most, subtype="PIXEL"
     )

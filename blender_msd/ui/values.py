@@ -11,6 +11,7 @@ from ..core.checks import choice, number
 from ..core.limits import SEED, Range
 from ..core.recipes import mesh_recipe, texture_recipe
 from . import texts
+from .properties import OWN
 
 
 class Values:
@@ -49,14 +50,17 @@ class Values:
             Problem: as above, and as `mesh_recipe`.
         """
         draw = self["random_seed"] and (self._is_given("random_seed") or not self._is_given("seed"))
-        names = ("prompt", "negative_prompt", "prior", "bandwidth_start", "bandwidth_end")
-        common = {name: self[name] for name in names}
+        words = ("prompt", "negative_prompt", "spare_prompt", "prior")
+        numbers = ("steps", "scale", "bandwidth_start", "bandwidth_end")
+        common = {name: self[name] for name in (*words, *numbers)}
         common |= {
             "preset": self["preset"].lower(),
+            "noise": (self._unless_own("noise") or "").lower(),
             "seed": random.randint(int(SEED.least), int(SEED.most)) if draw else self["seed"],
         }
         if kind == "mesh":
-            return mesh_recipe(**common)
+            side = self._unless_own("texture_size")
+            return mesh_recipe(**common, faces=self["faces"], texture_size=None if side is None else int(side))
         return texture_recipe(**common, **{name: self[name] for name in ("width", "height", "tile_x", "tile_y")})
 
     def check(self, kind: str) -> None:
@@ -64,6 +68,11 @@ class Values:
         self.recipe(kind)
         for name in ("size", "place") if kind == "mesh" else ("apply", "repeat"):
             self.__getitem__(name)
+
+    def _unless_own(self, name: str) -> str | None:
+        """One choice; None when it is left to the model or to the quality."""
+        value: str = self[name]
+        return None if value == OWN else value
 
     def _is_given(self, name: str) -> bool:
         return self._operator is not None and self._operator.properties.is_property_set(name)

@@ -21,10 +21,30 @@ def test_a_recipe_says_only_what_was_chosen():
 
 
 def test_every_choice_reaches_the_recipe():
-    recipe = mesh_recipe("a duck", negative_prompt="a swan", prior="/models/sd", bandwidth_start=1.2, bandwidth_end=0.1)
+    common = {"negative_prompt": "a swan", "spare_prompt": True, "prior": "/models/sd", "steps": 40}
+    guidance = {"noise": "attached", "scale": 5.0, "bandwidth_start": 1.2, "bandwidth_end": 0.1}
+    recipe = mesh_recipe("a duck", **common, **guidance, faces=500, texture_size=0)
     assert recipe["negative_prompt"] == "a swan"
     assert recipe["prior"] == "/models/sd"
-    assert recipe["guidance"] == {"bandwidth_start": 1.2, "bandwidth_end": 0.1}
+    assert recipe["steps"] == 40
+    assert recipe["guidance"] == guidance | {"perpendicular_negative": True}
+    assert recipe["mesh"] == {"faces": 500, "texture_size": 0}
+
+
+def test_steps_faces_and_a_scale_of_zero_are_left_to_the_server():
+    assert mesh_recipe("a duck", steps=0, scale=0.0, faces=0) == mesh_recipe("a duck")
+
+
+@pytest.mark.parametrize("noise", ["fresh", "attached"])
+def test_a_texture_may_choose_its_noise(noise):
+    recipe = texture_recipe("bricks", width=64, height=64, noise=noise)
+    assert recipe["guidance"] == {"noise": noise}
+
+
+def test_a_texture_has_no_cameras_that_noise_could_be_fixed_to():
+    with pytest.raises(Problem, match="fresh, attached") as caught:
+        texture_recipe("bricks", width=64, height=64, noise="view")
+    assert caught.value.code == "choice-unknown"
 
 
 def test_a_bandwidth_of_zero_is_left_to_the_prior():
@@ -49,6 +69,13 @@ def test_a_texture_recipe_has_its_size_and_tiling():
         ({"prompt": "a duck", "bandwidth_start": -1.0}, "value-out-of-range"),
         ({"prompt": "a duck", "seed": -5}, "value-out-of-range"),
         ({"prompt": "a duck", "seed": 2**31}, "value-out-of-range"),
+        ({"prompt": "a duck", "steps": -1}, "value-out-of-range"),
+        ({"prompt": "a duck", "steps": 100_001}, "value-out-of-range"),
+        ({"prompt": "a duck", "scale": math.nan}, "value-out-of-range"),
+        ({"prompt": "a duck", "scale": 201.0}, "value-out-of-range"),
+        ({"prompt": "a duck", "faces": -1}, "value-out-of-range"),
+        ({"prompt": "a duck", "texture_size": 100}, "choice-unknown"),
+        ({"prompt": "a duck", "noise": "pink"}, "choice-unknown"),
         ({"prompt": "鸭" * 1001}, "prompt-too-long"),
         ({"prompt": "a duck", "negative_prompt": "🦆" * 1001}, "prompt-too-long"),
         ({"prompt": "a \x07 duck"}, "prompt-unreadable"),

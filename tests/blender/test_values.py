@@ -15,13 +15,16 @@ BAD_NUMBERS = {
     "seed": [-1, -5, -(2**31)],
     "bandwidth_start": [-0.1, 0.0009, 100.5, math.nan, math.inf, -math.inf],
     "bandwidth_end": [-1e30, 101.0, math.nan],
+    "steps": [-1, -(2**31), 100_001],
+    "scale": [-0.5, 200.5, math.nan, math.inf],
+    "faces": [-1, 2_000_001],
     "size": [0.0, -1.0, 1001.0, math.nan, math.inf],
     "repeat": [0.0, -3.0, 1e6, math.nan],
     "width": [0, 31, -512, 8193, 2**31 - 1],
     "height": [0, 31, -512, 8193, 2**31 - 1],
 }
-OF_BOTH = ("seed", "bandwidth_start", "bandwidth_end")
-OF = {"mesh": (*OF_BOTH, "size"), "texture": (*OF_BOTH, "repeat", "width", "height")}
+OF_BOTH = ("seed", "steps", "scale", "bandwidth_start", "bandwidth_end")
+OF = {"mesh": (*OF_BOTH, "faces", "size"), "texture": (*OF_BOTH, "repeat", "width", "height")}
 CASES = [(kind, name, value) for kind, names in OF.items() for name in names for value in BAD_NUMBERS[name]]
 
 
@@ -81,15 +84,26 @@ def test_the_ends_of_a_range_belong_to_it(server, seed):
     assert {job.recipe["seed"] for job in server.jobs.values()} == {seed}
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "words"),
-    [
-        ("mesh", "preset", "Quality.*Sketch, Standard, Fine"),
-        ("mesh", "place", "Place.*3D Cursor, World Origin"),
-        ("texture", "preset", "Quality.*Sketch, Standard, Fine"),
-        ("texture", "apply", "Apply To.*New Material, Image Only"),
-    ],
-)
+CHOICES = [
+    ("mesh", "preset", "Quality.*Sketch, Standard, Fine"),
+    ("mesh", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Surface, Fixed per Camera"),
+    ("mesh", "texture_size", "Texture Size.*As Quality Says, Vertex Colours, 512 px, 1024 px, 2048 px, 4096 px"),
+    ("mesh", "place", "Place.*3D Cursor, World Origin"),
+    ("texture", "preset", "Quality.*Sketch, Standard, Fine"),
+    ("texture", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Picture"),
+    ("texture", "apply", "Apply To.*New Material, Image Only"),
+]
+
+
+def test_every_choice_that_can_be_made_is_tried_here(addon):
+    for kind in OPERATORS:
+        about = getattr(bpy.context.scene.msd, kind).bl_rna.properties
+        assert {each.identifier for each in about if each.type == "ENUM"} == {
+            row[1] for row in CHOICES if row[0] == kind
+        }
+
+
+@pytest.mark.parametrize(("kind", "name", "words"), CHOICES)
 def test_a_choice_that_exists_no_more_is_named_with_those_that_do(server, bridge, kind, name, words):
     raw_settings.write(kind, prompt="a duck", **{name: 99})
     with pytest.raises(RuntimeError, match=words):
@@ -121,9 +135,12 @@ def test_a_number_too_large_for_blender_itself_starts_nothing(server, bridge):
 
 def test_the_add_on_and_the_server_have_the_same_limits(addon):
     limits = inside("core.limits")
-    settings = bpy.context.scene.msd.texture.bl_rna.properties
     ranges = {"seed": limits.SEED, "width": limits.PICTURE_SIDE, "height": limits.PICTURE_SIDE}
-    bandwidth = (0.0, limits.BANDWIDTH.most)  # 0 is the prior's own
-    ranges |= {"bandwidth_start": bandwidth, "bandwidth_end": bandwidth}
-    for name, allowed in ranges.items():
-        assert (settings[name].soft_min, settings[name].soft_max) == tuple(allowed)
+    left_at_0 = {"steps": limits.STEPS, "scale": limits.SCALE, "faces": limits.FACES}
+    left_at_0 |= {"bandwidth_start": limits.BANDWIDTH, "bandwidth_end": limits.BANDWIDTH}
+    ranges |= {name: limits.Range(0, allowed.most) for name, allowed in left_at_0.items()}
+    of_blender_alone = {"size", "repeat"}
+    for kind, names in OF.items():
+        about = getattr(bpy.context.scene.msd, kind).bl_rna.properties
+        for name in set(names) - of_blender_alone:
+            assert (about[name].soft_min, about[name].soft_max) == tuple(ranges[name]), name

@@ -1,0 +1,40 @@
+"""The sub-panel for what most prompts do without: how the targets are made, and how much is made of them."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import texts
+from .drawn import TabPanel
+from .models import draw_unknown_words
+from .settings import settings_for
+
+
+class AdvancedPanel(TabPanel):
+    """Everything in it is left to the model and to the quality until it is changed."""
+
+    bl_label = "Advanced"
+    bl_options = {"DEFAULT_CLOSED"}
+    settings = ""
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = settings_for(context.scene, self.settings)
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "negative_prompt")
+        draw_unknown_words(layout, settings, "negative_prompt")
+        spare = layout.row()
+        spare.enabled = bool(texts.text(settings, "negative_prompt").strip())
+        spare.prop(settings, "spare_prompt")
+        layout.prop(settings, "noise")
+        names = ["scale", "bandwidth_start", "bandwidth_end", "steps"]
+        if self.settings == "mesh":
+            names.append("faces")
+        column = layout.column(align=True)
+        for name in names:
+            column.prop(settings, name)
+        if self.settings == "mesh":
+            layout.prop(settings, "texture_size")
+        if not all(getattr(settings, name) for name in names):
+            layout.label(text="0: left to model and quality", icon="INFO")

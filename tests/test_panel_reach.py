@@ -1,0 +1,91 @@
+"""What a recipe can say, Blender's panel can say, or there is a reason why not.
+
+The command line sets a part of a recipe's fields, so every one of its wishes is met here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from blender_msd.core.recipes import mesh_recipe, texture_recipe
+from server.recipe import Recipe, read_recipe
+
+LEFT_OUT = {
+    "time_budget_s": "who watches presses Finish Now; what depends on the clock cannot be made again",
+    "views_per_step": "Quality sets them; more take as long as more steps",
+    "render_size": "the model's own; larger ones may not fit into memory",
+    "guidance.method": "the others are baselines, for researchers",
+    "guidance.estimator": "the model's own; the others take a dozen calls a step, or draw stripes for bricks",
+    "guidance.fits": "keeps the pace of the chosen noise",
+    "guidance.bandwidth_schedule": "for researchers",
+    "guidance.sampler_steps": "of estimators that the panel does not offer",
+    "guidance.samples": "more take as long as more steps",
+    "guidance.stop_threshold": "ends a run that has arrived",
+    "mesh.resolution": "Quality sets it; time and memory grow with its cube",
+    "mesh.level": "found where the cameras see the outline; the command `finish` tries another afterwards",
+}
+
+COMMON: dict[str, Any] = {
+    "negative_prompt": "a swan",
+    "spare_prompt": True,
+    "seed": 3,
+    "preset": "fine",
+    "prior": "exact",
+    "steps": 7,
+    "noise": "attached",
+    "scale": 3.0,
+    "bandwidth_start": 2.0,
+    "bandwidth_end": 0.5,
+}
+OF_ONE_KIND = {"mesh": "texture", "texture": "mesh"}
+
+
+def said_by_the_panel(kind: str) -> dict[str, Any]:
+    """A recipe with everything that the panel can choose."""
+    if kind == "mesh":
+        return mesh_recipe("a duck", **COMMON, faces=500, texture_size=512)
+    return texture_recipe("bricks", **COMMON, width=64, height=32, tile_x=False, tile_y=True)
+
+
+def fields_of(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    """Every field of a recipe by its path, parts taken apart: "guidance.noise"."""
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from fields_of(info.annotation, f"{before}{name}.")
+        else:
+            yield before + name
+
+
+def paths_of(recipe: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in recipe.items():
+        if isinstance(value, Mapping):
+            yield from paths_of(value, f"{before}{name}.")
+        else:
+            yield before + name
+
+
+@pytest.mark.parametrize("kind", ["mesh", "texture"])
+def test_every_field_of_a_recipe_is_in_the_panel_or_left_out_for_a_reason(kind: str) -> None:
+    wanted = {path for path in fields_of(Recipe) if not path.startswith(f"{OF_ONE_KIND[kind]}.")}
+    said = set(paths_of(said_by_the_panel(kind)))
+    assert wanted - said == {path for path in LEFT_OUT if not path.startswith(f"{OF_ONE_KIND[kind]}.")}
+    assert said <= wanted
+    assert all(LEFT_OUT.values())
+
+
+@pytest.mark.parametrize("kind", ["mesh", "texture"])
+def test_the_server_takes_everything_that_the_panel_can_say(kind: str) -> None:
+    said = said_by_the_panel(kind)
+    understood = read_recipe(said).model_dump()
+
+    def agree(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
+        return all(
+            agree(value, whole[name]) if isinstance(value, Mapping) else whole[name] == value
+            for name, value in part.items()
+        )
+
+    assert agree(said, understood)
