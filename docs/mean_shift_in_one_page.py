@@ -142,7 +142,7 @@ def paper(denoiser: Denoiser, x: Tensor, bandwidth: float) -> Tensor:
 
 
 def distil(estimator: Callable, denoiser: Denoiser, x: Tensor, steps: int = 150, **options: float) -> Tensor:
-    """Gradient descent with x.grad = x - y, the same for all estimators; every position [steps + 1, n, 2]."""
+    """Gradient descent with x.grad = x - y: all positions [steps + 1, n, 2]. Settings were chosen on this density."""
     path = [x]
     for step, bandwidth in enumerate(falling(0.15, 0.01, steps)):
         rate = 0.1 * (1 + math.cos(math.pi * step / steps))
