@@ -57,7 +57,7 @@ class Bridge:
     def __init__(self, home: Path, user_dir: Path) -> None:
         self.job: JobView | None = None
         self.problem: Problem | None = None
-        self.server_state = "off"  # "off", "starting", "ready"
+        self.server_state = "off"  # "off", "starting", "slow", "ready"
         self.offer = Offer()
         self.local = LocalServer(home, user_dir / "server")
         self._results = user_dir / "results"
@@ -66,6 +66,7 @@ class Bridge:
         self._generation = 0
         self._stop = Interrupt()
         self._stop_start = Interrupt()
+        self._stop_offer = Interrupt()
         self._client: Client | None = None
         self._worker: threading.Thread | None = None
         self._threads: list[threading.Thread] = []
@@ -117,8 +118,8 @@ class Bridge:
 
     def start_server(self, setup: Setup) -> None:
         """Start the server, or find it running, without blocking. Raises as `make_mesh`."""
-        self._stop_start = Interrupt()
-        stop = self._stop_start
+        stop = self._stop_start = Interrupt()
+        stop_offer = self._stop_offer = Interrupt()
         connection = choose_connection(setup, self.local)
         self.problem = None
         self.server_state = "starting"
@@ -126,23 +127,24 @@ class Bridge:
         def ask() -> None:
             client = connection.connect(stop)
             self._queue.put((None, jobs.Connected(client)))
-            self._ask_for_offer(client, stop)
+            self._ask_for_offer(client, stop_offer)
 
         self._help(ask)
 
-    def refresh_offer(self) -> None:
-        """Ask the server again what it can do, without blocking. Does nothing when no server is known."""
+    def refresh_offer(self, refresh: bool = True) -> None:
+        """Ask the server, if one is known, for all it can do, without blocking; `refresh` lets it look again."""
         client = self._client
         if client is None:
             return
-        self._stop_start.set()  # whoever still waits for the server's devices
-        stop = self._stop_start = Interrupt()
-        self._help(lambda: self._ask_for_offer(client, stop))
+        self._stop_offer.set()  # whoever still asks
+        stop = self._stop_offer = Interrupt()
+        self._help(lambda: self._ask_for_offer(client, stop, refresh))
 
     def stop_server(self) -> None:
         """Cancel the job and stop the server that was started here, without blocking."""
         self.cancel()
         self._stop_start.set()
+        self._stop_offer.set()
         self.server_state = "off"
         self._help(self.local.stop)
 
@@ -200,6 +202,7 @@ class Bridge:
             self._generation += 1
             self._stop.set()
             self._stop_start.set()
+            self._stop_offer.set()
             for thread in self._threads:
                 thread.join(JOIN_LIMIT)
             self.local.stop()
@@ -215,7 +218,7 @@ class Bridge:
         self._client = None
         self.problem = None
         self.job = JobView(recipe["kind"], recipe["prompt"], recipe["seed"])
-        self.server_state = "starting" if self.server_state == "off" else self.server_state
+        self.server_state = "ready" if self.server_state == "ready" else "starting"
         generation = self._generation
 
         def put(message: jobs.Message) -> None:
@@ -227,8 +230,8 @@ class Bridge:
         self._worker = network_thread(work, "msd-job")
         self._start(self._worker)
 
-    def _ask_for_offer(self, client: Client, stop: Interrupt) -> None:
-        for offer in follow_offer(client, stop):
+    def _ask_for_offer(self, client: Client, stop: Interrupt, refresh: bool = False) -> None:
+        for offer in follow_offer(client, stop, refresh):
             self._queue.put((None, jobs.Offered(offer)))
 
     def _help(self, work: Callable[[], None]) -> None:
@@ -267,8 +270,9 @@ class Bridge:
             self._client = message.client
         elif isinstance(message, jobs.Offered):
             self.offer = message.offer
+            self.server_state = "ready" if self.server_state == "slow" else self.server_state
         elif isinstance(message, jobs.RequestFailed):
-            self._fail_request(message.problem)
+            self._judge_server(message.problem)
         elif self.job is not None and self.job.busy:
             self._receive_from_job(self.job, message)
 
@@ -277,6 +281,8 @@ class Bridge:
             match message:
                 case jobs.Submitted(job_id):
                     job.job_id, job.state, job.phase = job_id, "queued", "Waiting"
+                    if not (self.offer.models and self.offer.is_complete):
+                        self.refresh_offer(refresh=False)
                 case jobs.StateChanged(state) if state in ("queued", "running", "paused", "finishing"):
                     job.state = state
                 case jobs.Progressed():
@@ -319,13 +325,13 @@ class Bridge:
     def _fail(self, job: JobView, problem: Problem) -> None:
         # The last preview stays: after an hour of work it is better than nothing. The next job replaces it.
         job.end("failed")
-        self.problem = problem
-        if self.server_state == "starting" or problem.code in ("server-lost", "server-stopped"):
-            self.server_state = "off"
+        self._judge_server(problem, ended=problem.code in ("server-lost", "server-stopped"))
 
-    def _fail_request(self, problem: Problem) -> None:
+    def _judge_server(self, problem: Problem, ended: bool = False) -> None:
         self.problem = problem
-        if self.server_state == "starting":
+        if problem.code == "server-slow":
+            self.server_state = "slow"
+        elif ended or self.server_state in ("starting", "slow"):
             self.server_state = "off"
 
     def _remove_previews(self) -> None:

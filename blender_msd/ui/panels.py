@@ -15,6 +15,7 @@ TAB = "MSD"
 _SERVER_LABELS = {
     "off": ("Off, starts when you generate", "RADIOBUT_OFF"),
     "starting": ("Starting ...", "SORTTIME"),
+    "slow": ("Does not answer yet", "SORTTIME"),
     "ready": ("Ready", "RADIOBUT_ON"),
 }
 
