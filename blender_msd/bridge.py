@@ -265,12 +265,13 @@ class Bridge:
         return job.tick()
 
     def _receive(self, message: jobs.Message) -> None:
+        if self.server_state == "slow" and not isinstance(message, jobs.RequestFailed | jobs.Failed | jobs.Noted):
+            self.server_state, self.problem = "ready", None
         if isinstance(message, jobs.Connected):
             self.server_state = "ready"
             self._client = message.client
         elif isinstance(message, jobs.Offered):
             self.offer = message.offer
-            self.server_state = "ready" if self.server_state == "slow" else self.server_state
         elif isinstance(message, jobs.RequestFailed):
             self._judge_server(message.problem)
         elif self.job is not None and self.job.busy:

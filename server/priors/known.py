@@ -21,7 +21,7 @@ FRESH_S = 5.0
 # A disk that is not slow has answered by then; so that who asks a new server once is told everything.
 FIRST_LOOK_S = 0.25
 # A thread that waits for a disk cannot be woken; it ends with the process.
-STOP_S = 1.0
+STOP_S = 0.5
 # Of one folder. More would make answers of many megabytes and menus that nobody can use.
 MOST_MODELS = 1000
 

@@ -7,7 +7,7 @@ import sys
 import bpy
 import pytest
 from conftest import inside, pump_until
-from fake_server import make_home
+from fake_server import make_home, run_until_told
 from offers import capabilities
 from test_panels import draw
 
@@ -87,12 +87,17 @@ def test_a_server_that_starts_slowly_keeps_running_and_can_be_waited_for_or_stop
     assert bridge.server_state == "off"
 
 
-def test_a_job_of_a_server_that_answers_again_needs_no_second_start(hasty, server, bridge):
-    server.capabilities = capabilities()
-    bridge.refuse(inside("core.client").Slow())
-    bridge.server_state = "slow"
-    assert bpy.ops.msd.generate_mesh(prompt="a duck") == {"FINISHED"}
-    assert bridge.server_state == "ready"
+def test_a_server_is_slow_only_until_it_says_something(hasty, server, bridge, start):
+    server.script = run_until_told
+    start()
+    pump_until(bridge, lambda: bridge.job.live_meshes)
+    server.answers.clear()
+    bpy.ops.msd.finish()
+    pump_until(bridge, lambda: bridge.problem is not None)
+    assert (bridge.problem.code, bridge.server_state, bridge.job.busy) == ("server-slow", "slow", True)
+    server.answers.set()
+    pump_until(bridge, lambda: not bridge.job.busy)
+    assert (bridge.job.state, bridge.problem, bridge.server_state) == ("done", None, "ready")
 
 
 def test_an_own_server_whose_models_lie_on_a_disk_that_hangs_makes_the_job(hasty, bridge, preferences, tmp_path):
