@@ -118,11 +118,10 @@ class Bridge:
 
     def start_server(self, setup: Setup) -> None:
         """Start the server, or find it running, without blocking. Raises as `make_mesh`."""
-        stop = self._stop_start = Interrupt()
-        stop_offer = self._stop_offer = Interrupt()
         connection = choose_connection(setup, self.local)
-        self.problem = None
-        self.server_state = "starting"
+        self._stop_start = Interrupt() if self._stop_start.is_set() else self._stop_start
+        stop, stop_offer = self._stop_start, self._only_follower()
+        self.problem, self.server_state = None, "starting"
 
         def ask() -> None:
             client = connection.connect(stop)
@@ -133,12 +132,9 @@ class Bridge:
 
     def refresh_offer(self, refresh: bool = True) -> None:
         """Ask the server, if one is known, for all it can do, without blocking; `refresh` lets it look again."""
-        client = self._client
-        if client is None:
-            return
-        self._stop_offer.set()  # whoever still asks
-        stop = self._stop_offer = Interrupt()
-        self._help(lambda: self._ask_for_offer(client, stop, refresh))
+        if self._client is not None:
+            client, stop = self._client, self._only_follower()
+            self._help(lambda: self._ask_for_offer(client, stop, refresh))
 
     def stop_server(self) -> None:
         """Cancel the job and stop the server that was started here, without blocking."""
@@ -229,6 +225,11 @@ class Bridge:
 
         self._worker = network_thread(work, "msd-job")
         self._start(self._worker)
+
+    def _only_follower(self) -> Interrupt:
+        self._stop_offer.set()  # whoever still asks
+        self._stop_offer = Interrupt()
+        return self._stop_offer
 
     def _ask_for_offer(self, client: Client, stop: Interrupt, refresh: bool = False) -> None:
         for offer in follow_offer(client, stop, refresh):

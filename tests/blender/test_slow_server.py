@@ -109,3 +109,21 @@ def test_an_own_server_whose_models_lie_on_a_disk_that_hangs_makes_the_job(hasty
     bridge.local = inside("core.server_process").LocalServer(home, tmp_path / "data")
     assert bpy.ops.msd.generate_mesh(prompt="a red cube") == {"FINISHED"}
     assert bridge.local._process.poll() is None
+
+
+def test_whoever_still_waits_is_woken_when_the_add_on_ends_however_often_it_was_started(
+    bridge, preferences, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(inside("bridge"), "JOIN_LIMIT", 60.0)
+    preferences.server_python = sys.executable
+    package = tmp_path / "home" / "server"
+    package.mkdir(parents=True)
+    (package / "__main__.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
+    bridge.local = inside("core.server_process").LocalServer(tmp_path / "home", tmp_path / "data")
+    for _ in range(3):
+        bpy.ops.msd.start_server()
+    threads = list(bridge._threads)
+    bridge.shut_down()
+    assert len(threads) == 3
+    assert not any(thread.is_alive() for thread in threads)
+    assert bridge.problem is None
