@@ -1,5 +1,5 @@
 # make setup      builds the two environments: .venv (the server) and .venv-blender (Blender as a Python module)
-# make extension  builds the extension's zip into out/
+# make extension  builds the extension's zip into out/, with Python alone
 # make demo       a prompt becomes a mesh, another a texture, in real Blender; writes out/demo.*
 # make paper      the paper's experiments: tables, figures and their JSON in out/paper/
 # make test       formatting, linting, types, and every test
@@ -49,8 +49,9 @@ $(BLENDER): tests/blender/requirements.lock
 	.venv-blender/bin/python tests/demo/check_bpy.py
 	@touch $@
 
-extension: $(BLENDER)
-	.venv-blender/bin/python tests/demo/build_extension.py out
+# Needs neither environment.
+extension:
+	$(PYTHON) tests/demo/build_extension.py out
 
 demo: setup
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python .venv-blender/bin/python tests/demo/demo.py

@@ -45,7 +45,7 @@ class Link:
     def __init__(self, home: Path, user_dir: Path, wake: Callable[[], None]) -> None:
         self.job: JobView | None = None
         self.problem: Problem | None = None
-        self.server_state = "off"  # "off", "starting", "ready"
+        self.server_state = "off"  # "off", "starting", "slow", "ready"
         self.offer = Offer()
         self.local = LocalServer(home, user_dir / "server")
         self._results = user_dir / "results"
@@ -55,6 +55,7 @@ class Link:
         self._generation = 0
         self._stop = Interrupt()
         self._stop_start = Interrupt()
+        self._stop_offer = Interrupt()
         self._client: Client | None = None
         self._worker: threading.Thread | None = None
         self._threads: list[threading.Thread] = []
@@ -105,32 +106,29 @@ class Link:
 
     def start_server(self, setup: Setup) -> None:
         """Start the server, or find it running, without blocking. Raises as `make_mesh`."""
-        self._stop_start = Interrupt()
-        stop = self._stop_start
         connection = choose_connection(setup, self.local)
-        self.problem = None
-        self.server_state = "starting"
+        self._stop_start = Interrupt() if self._stop_start.is_set() else self._stop_start
+        stop, stop_offer = self._stop_start, self._only_follower()
+        self.problem, self.server_state = None, "starting"
 
         def ask() -> None:
             client = connection.connect(stop)
             self._queue.put((None, jobs.Connected(client)))
-            self._ask_for_offer(client, stop)
+            self._ask_for_offer(client, stop_offer)
 
         self._help(ask)
 
-    def refresh_offer(self) -> None:
-        """Ask the server again what it can do, without blocking. Does nothing when no server is known."""
-        client = self._client
-        if client is None:
-            return
-        self._stop_start.set()  # whoever still waits for the server's devices
-        stop = self._stop_start = Interrupt()
-        self._help(lambda: self._ask_for_offer(client, stop))
+    def refresh_offer(self, refresh: bool = True) -> None:
+        """Ask the server, if one is known, for all it can do, without blocking; `refresh` lets it look again."""
+        if self._client is not None:
+            client, stop = self._client, self._only_follower()
+            self._help(lambda: self._ask_for_offer(client, stop, refresh))
 
     def stop_server(self) -> None:
         """Cancel the job and stop the server that was started here, without blocking."""
         self.cancel()
         self._stop_start.set()
+        self._stop_offer.set()
         self.server_state = "off"
         self._help(self.local.stop)
 
@@ -188,6 +186,7 @@ class Link:
             self._generation += 1
             self._stop.set()
             self._stop_start.set()
+            self._stop_offer.set()
             for thread in self._threads:
                 thread.join(JOIN_LIMIT)
             self.local.stop()
@@ -203,7 +202,7 @@ class Link:
         self._client = None
         self.problem = None
         self.job = JobView(recipe["kind"], recipe["prompt"], recipe["seed"])
-        self.server_state = "starting" if self.server_state == "off" else self.server_state
+        self.server_state = "ready" if self.server_state == "ready" else "starting"
         generation = self._generation
 
         def put(message: jobs.Message) -> None:
@@ -215,8 +214,13 @@ class Link:
         self._worker = network_thread(work, "msd-job")
         self._start(self._worker)
 
-    def _ask_for_offer(self, client: Client, stop: Interrupt) -> None:
-        for offer in follow_offer(client, stop):
+    def _only_follower(self) -> Interrupt:
+        self._stop_offer.set()  # whoever still asks
+        self._stop_offer = Interrupt()
+        return self._stop_offer
+
+    def _ask_for_offer(self, client: Client, stop: Interrupt, refresh: bool = False) -> None:
+        for offer in follow_offer(client, stop, refresh):
             self._queue.put((None, jobs.Offered(offer)))
 
     def _help(self, work: Callable[[], None]) -> None:
@@ -250,13 +254,15 @@ class Link:
         return job.tick()
 
     def _receive(self, message: jobs.Message) -> None:
+        if self.server_state == "slow" and not isinstance(message, jobs.RequestFailed | jobs.Failed | jobs.Noted):
+            self.server_state, self.problem = "ready", None
         if isinstance(message, jobs.Connected):
             self.server_state = "ready"
             self._client = message.client
         elif isinstance(message, jobs.Offered):
             self.offer = message.offer
         elif isinstance(message, jobs.RequestFailed):
-            self._fail_request(message.problem)
+            self._judge_server(message.problem)
         elif self.job is not None and self.job.busy:
             self._receive_from_job(self.job, message)
 
@@ -264,6 +270,8 @@ class Link:
         if isinstance(message, jobs.Failed):
             self._fail(job, message.problem)
             return
+        if isinstance(message, jobs.Submitted) and not (self.offer.models and self.offer.is_complete):
+            self.refresh_offer(refresh=False)
         try:
             stage.show(job, message, self._where)
         except Exception as error:
@@ -274,11 +282,11 @@ class Link:
     def _fail(self, job: JobView, problem: Problem) -> None:
         # The last preview stays: after an hour of work it is better than nothing. The next job replaces it.
         job.end("failed")
-        self.problem = problem
-        if self.server_state == "starting" or problem.code in ("server-lost", "server-stopped"):
-            self.server_state = "off"
+        self._judge_server(problem, ended=problem.code in ("server-lost", "server-stopped"))
 
-    def _fail_request(self, problem: Problem) -> None:
+    def _judge_server(self, problem: Problem, ended: bool = False) -> None:
         self.problem = problem
-        if self.server_state == "starting":
+        if problem.code == "server-slow":
+            self.server_state = "slow"
+        elif ended or self.server_state in ("starting", "slow"):
             self.server_state = "off"

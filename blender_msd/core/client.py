@@ -19,12 +19,15 @@ from .interrupt import Interrupt
 API = 1
 SERVER_NAME = "blender-msd"
 
-# A request may take this long; the stream of events may be silent this long (the server sends a heartbeat every 3 s).
+# An answer may take this long; the stream of events may be silent this long (the server sends a heartbeat every 3 s).
 TIMEOUT = 5.0
 SILENCE = 15.0
+# Before it takes a job the server looks at its model, which may lie on a slow disk.
+SUBMISSION = 120.0
 
 _CHUNK = 1 << 20
-_MAX_ANSWER = 4 * 1024 * 1024
+# A thousand models take a megabyte or two.
+_MAX_ANSWER = 16 * 1024 * 1024
 
 
 class Unreachable(Problem):
@@ -32,6 +35,15 @@ class Unreachable(Problem):
 
     def __init__(self, reason: object) -> None:
         super().__init__("server-lost", f"No answer from the server ({reason}).", "Start it again.")
+
+
+class Slow(Unreachable):
+    """Somebody listens, but has not answered in time; that is no sign that the server is dead."""
+
+    def __init__(self) -> None:
+        Problem.__init__(
+            self, "server-slow", "The server has not answered yet.", "It may be busy. Wait a little, then try again."
+        )
 
 
 class Client:
@@ -69,9 +81,10 @@ class Client:
             return self._host == "localhost"
 
     def check(self) -> None:
-        """Make sure that our server answers, in our version, and takes our token.
+        """Make sure that our server answers, in our version, and takes our token. No disk is involved.
 
         Raises:
+            Slow: it does not answer yet.
             Problem: "server-lost", "not-our-server", "server-incompatible", "token-wrong".
         """
         health = self._ask("GET", "/v1/health")
@@ -81,14 +94,25 @@ class Client:
         if health.get("api") != API:
             message = f"The server speaks version {health.get('api')}, this add-on speaks version {API}."
             raise Problem("server-incompatible", message, "Update both to the same release.")
-        self.capabilities()
+        try:
+            self._ask("GET", "/v1/hello")
+        except Problem as problem:
+            if problem.code != "request-refused":
+                raise
+            message = f"The server (version {str(health.get('version'))[:20]}) is older than this add-on."
+            raise Problem("server-incompatible", message, "Update both to the same release.") from None
 
-    def capabilities(self) -> dict[str, Any]:
-        return self._ask("GET", "/v1/capabilities")
+    def capabilities(self, refresh: bool = False) -> dict[str, Any]:
+        """What the server can do, as far as it knows by now.
 
-    def submit(self, recipe: dict[str, Any], key: str) -> str:
-        """Queue a job and return its id; the same `key` never makes two jobs."""
-        answer = self._ask("POST", "/v1/jobs", recipe, {"Idempotency-Key": key})
+        Args:
+            refresh: let it look for models again; what it finds is in later answers.
+        """
+        return self._ask("GET", f"/v1/capabilities{'?refresh=true' if refresh else ''}")
+
+    def submit(self, recipe: dict[str, Any], key: str, stop: Interrupt | None = None) -> str:
+        """Queue a job and return its id; the same `key` never makes two jobs. `stop` wakes who waits for it."""
+        answer = self._ask("POST", "/v1/jobs", recipe, {"Idempotency-Key": key}, SUBMISSION, stop)
         return str(answer["id"])
 
     def job(self, job_id: str) -> dict[str, Any]:
@@ -112,7 +136,7 @@ class Client:
             response = self._send(connection, "GET", f"/v1/jobs/{quote(job_id)}/artifacts/{quote(name)}")
             return _read(response, MAX_DOWNLOAD)
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(error) from None
+            raise _no_answer(error) from None
         finally:
             connection.close()
 
@@ -130,21 +154,31 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             stop.watch(None)
             connection.close()
-            raise Unreachable(error) from None
+            raise _no_answer(error) from None
         except Problem:
             stop.watch(None)
             connection.close()
             raise
 
     def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float | None = None,
+        stop: Interrupt | None = None,
     ) -> dict[str, Any]:
-        connection = self._connect(TIMEOUT)
+        connection = self._connect(TIMEOUT if timeout is None else timeout)
+        if stop is not None:
+            stop.watch(connection.sock)
         try:
             text = _read(self._send(connection, method, path, body, headers), _MAX_ANSWER)
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(error) from None
+            raise _no_answer(error) from None
         finally:
+            if stop is not None:
+                stop.watch(None)
             connection.close()
         return _as_object(text)
 
@@ -159,7 +193,8 @@ class Client:
         try:
             connection.connect()
         except OSError as error:
-            raise Unreachable(error) from None
+            # On this computer only a listener whose queue is full lets somebody wait; another one may be switched off.
+            raise _no_answer(error) if self.is_loopback else Unreachable(error) from None
         connection.sock.settimeout(timeout)
         return connection
 
@@ -181,6 +216,10 @@ class Client:
         if response.status >= 400:
             raise _problem(response.status, _read(response, _MAX_ANSWER))
         return response
+
+
+def _no_answer(error: Exception) -> Unreachable:
+    return Slow() if isinstance(error, TimeoutError) else Unreachable(error)
 
 
 def _is_host(name: str) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 from .client import Client
 from .errors import Problem
 from .interrupt import Interrupt
-from .server_process import LocalServer
+from .patience import ask_while_slow
+from .server_process import START_LIMIT, LocalServer
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def _running_server(setup: Setup) -> Connection:
         hint = "Allow Online Access in the preferences (System), or use a server on this computer."
         raise Problem("online-access-off", "The server is on another computer.", hint)
 
-    def connect(_: Interrupt) -> Client:
-        client.check()
+    def connect(stop: Interrupt) -> Client:
+        ask_while_slow(client.check, stop, START_LIMIT)
         return client
 
     # A server that was not started here cannot be watched; its silence is noticed instead.

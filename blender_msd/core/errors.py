@@ -61,6 +61,7 @@ _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
     "server-not-set-up": ("The server is not set up", _PREFERENCES),
     "server-python-missing": ("The server's Python was not found", _PREFERENCES),
     "server-did-not-start": ("The server did not start", _PREFERENCES),
+    "server-slow": ("The server does not answer yet", ("msd.start_server", "Go On Waiting")),
     "server-file-unusable": ("The server's file cannot be used", _NO_BUTTON),
     "data-folder-unusable": ("The server's folder cannot be used", _NO_BUTTON),
     "server-stopped": ("The server stopped unexpectedly", _START),

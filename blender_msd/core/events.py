@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .client import Client, Unreachable
+from .client import Client, Slow, Unreachable
 from .errors import Problem
 from .interrupt import Interrupt
-
-# Seconds without a single event or heartbeat before the server counts as lost, and between two attempts.
-PATIENCE = 20.0
-PAUSE = 0.3
+from .patience import PATIENCE, Patience
 
 FINAL_STATES = ("done", "failed", "cancelled")
 
@@ -55,26 +51,34 @@ def parse(lines: Iterable[bytes]) -> Iterator[Event | None]:
             data.append(value)
 
 
-def follow(client: Client, job_id: str, stop: Interrupt, check_alive: Callable[[], None]) -> Iterator[Event]:
+def follow(
+    client: Client,
+    job_id: str,
+    stop: Interrupt,
+    check_alive: Callable[[], None],
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Event]:
     """Every event of the job, each once, until its last one.
 
     A lost connection is opened again behind the last event seen.
 
     Args:
         check_alive: called after every lost connection; raises when the server is known to be dead.
+        tell: told when the server has been silent for long.
 
     Raises:
         Interrupted: `stop` was set.
-        Problem: "server-lost" after `PATIENCE` seconds without a sign of life, or what `check_alive` raises.
+        Problem: as `Patience.wait`.
     """
     last_id = ""
-    last_sign = time.monotonic()
+    patience = Patience(stop, check_alive, PATIENCE, tell=tell)
     while True:
+        trouble: Unreachable | None = None
         try:
             connection, response = client.open_events(job_id, last_id, stop)
             try:
                 for event in parse(response):
-                    last_sign = time.monotonic()
+                    patience.renew()
                     if event is None:
                         continue
                     last_id = event.id or last_id
@@ -84,16 +88,13 @@ def follow(client: Client, job_id: str, stop: Interrupt, check_alive: Callable[[
             finally:
                 stop.watch(None)
                 connection.close()
-        except (Unreachable, OSError, http.client.HTTPException):
+        except TimeoutError:
+            trouble = Slow()
+        except Unreachable as lost:
+            trouble = lost
+        except (OSError, http.client.HTTPException):
             pass
-        stop.wait(PAUSE)
-        check_alive()
-        if time.monotonic() - last_sign > PATIENCE:
-            raise Problem(
-                "server-lost",
-                f"No answer from the server for {PATIENCE:.0f} s.",
-                "The job may still be running. Start again when the server is back.",
-            )
+        patience.wait(trouble)
 
 
 def is_last(event: Event) -> bool:

@@ -7,16 +7,18 @@ import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .arrays import Maps, Mesh, Pixels, Png, read_mesh, read_pixels, read_png
-from .client import Client
+from .client import Client, Slow
 from .connection import Connection
 from .errors import Interrupted, Problem, mistake
 from .events import Event, follow
 from .interrupt import Interrupt
 from .offer import Offer, read_offer
+from .patience import Patience
 from .results import ResultFolder
 
 # The texture of a mesh, in the order of `Maps`.
@@ -141,13 +143,19 @@ def run_job(
         results: the folder that gets a folder for the result.
     """
     client, job_id = None, ""
+
+    def tell(text: str) -> None:
+        put(Noted(text))
+
     try:
         client = connection.connect(stop)
         put(Connected(client))
-        put(Offered(read_offer(client.capabilities())))
-        job_id = client.submit(recipe, secrets.token_hex(16))
+        with contextlib.suppress(Slow):  # the job needs no list of models
+            put(Offered(read_offer(client.capabilities())))
+        patience = Patience(stop, connection.check_alive, tell=tell)
+        job_id = patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
         put(Submitted(job_id))
-        for event in follow(client, job_id, stop, connection.check_alive):
+        for event in follow(client, job_id, stop, connection.check_alive, tell):
             message = _translate(client, job_id, event)
             if isinstance(message, (Failed, CancelledElsewhere)):
                 job_id = ""
@@ -155,7 +163,7 @@ def run_job(
             elif message is not None:
                 put(message)
             if event.name == "done":
-                finished = _fetch_result(client, job_id, event.data["report"], results)
+                finished = _fetch_result(client, job_id, event.data["report"], results, patience)
                 job_id = ""
                 put(finished)
     except Interrupted:
@@ -206,21 +214,24 @@ def _fetch_preview(client: Client, job_id: str, event: Event) -> Message | None:
         return None if problem.code == "artifact-unknown" else Noted(f"A preview was left out. {problem.message}")
 
 
-def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: Path) -> Finished:
-    recipe: dict[str, Any] = client.job(job_id)["recipe"]
+def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: Path, patience: Patience) -> Finished:
+    def fetch(name: str) -> bytes:
+        return patience.ask(partial(client.artifact, job_id, name))
+
+    recipe: dict[str, Any] = patience.ask(partial(client.job, job_id))["recipe"]
     is_mesh = recipe["kind"] == "mesh"
     shown = ("faces",) if is_mesh else ("width", "height")
     report = report | {name: int(report[name]) for name in shown}
     names = [str(name) for name in report["artifacts"]]
     wanted = "mesh.npz" if is_mesh else "texture.png"
     folder = ResultFolder(results, recipe["prompt"], job_id)
-    data = client.artifact(job_id, wanted)
+    data = fetch(wanted)
     result = read_mesh(data) if is_mesh else read_png(data)
     folder.save(wanted, data)
     pictures = {}
     for name in names:
         if name not in (wanted, "recipe.json", "report.json"):
-            data = client.artifact(job_id, name)
+            data = fetch(name)
             folder.save(name, data)
             if name in MAPS:
                 pictures[name] = read_png(data)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .client import Client
+from .client import Client, Slow
 from .errors import Interrupted, Problem
 from .interrupt import Interrupt
 
-# Seconds until a server must know its devices.
-DEVICE_PATIENCE = 60
+# For so many seconds a server is asked again that has not told everything: its disks may be slow. And how often.
+PATIENCE = 600.0
+PAUSE = 1.0
 
 _THINGS = {"mesh": "objects", "texture": "textures"}
 
@@ -72,11 +74,18 @@ class Offer:
     models: in the server's order; empty while no server was asked.
     default: name of the model that is used when none is chosen.
     has_cuda: whether the server has an NVIDIA graphics card; None while it does not know yet.
+    refreshing: whether the server is still looking for models.
     """
 
     models: tuple[Model, ...] = field(default=())
     default: str = ""
     has_cuda: bool | None = None
+    refreshing: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether asking again would tell nothing new."""
+        return not self.refreshing and (self.has_cuda is not None or not self.models)
 
     def find(self, name: str) -> Model | None:
         """The model that a recipe with this name gets; an empty name is the default."""
@@ -95,27 +104,36 @@ def read_offer(capabilities: Mapping[str, Any]) -> Offer:
         tuple(_read_model(said) for said in capabilities.get("priors", [])),
         str(recipe.get("prior", {}).get("default", "")),
         _has_cuda(capabilities.get("devices", [])),
+        capabilities.get("priors_refreshing") is True,
     )
 
 
-def follow_offer(client: Client, stop: Interrupt) -> Iterator[Offer]:
-    """What the server says, asked again until it knows its devices, which takes it some seconds after its start.
+def follow_offer(client: Client, stop: Interrupt, refresh: bool = False) -> Iterator[Offer]:
+    """What the server says, asked again until it knows its devices, which takes it some seconds after its start, and
+    its models, which takes as long as its disks do. A server that is slow is asked again.
+
+    Args:
+        refresh: let it look for models again.
 
     Raises:
         Interrupted: `stop` was set.
-        Problem: the server does not answer.
+        Problem: there is no server.
     """
-    for _ in range(DEVICE_PATIENCE):
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
         try:
-            offer = read_offer(client.capabilities())
+            offer = read_offer(client.capabilities(refresh))
+            refresh = False
+            yield offer
+            if offer.is_complete:
+                return
+        except Slow:
+            pass
         except Problem:
             if stop.is_set():  # it was stopped meanwhile
                 raise Interrupted from None
             raise
-        yield offer
-        if offer.has_cuda is not None or not offer.models:
-            return
-        stop.wait(1.0)
+        stop.wait(PAUSE)
 
 
 def _read_model(said: Mapping[str, Any]) -> Model:

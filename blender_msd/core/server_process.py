@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .client import Client
+from .client import Client, Slow
 from .errors import Problem, reason
 from .interrupt import Interrupt
 
 START_LIMIT = 60.0
-STOP_LIMIT = 8.0
+# Far more than the server gives its worker and its streams, some 7 s together.
+STOP_LIMIT = 20.0
 PAUSE = 0.1
 
 _WINDOWS_CRASHES = {0xC0000005: "crashed (access violation)", 0xC000013A: "was interrupted"}
@@ -39,11 +40,14 @@ class LocalServer:
         self._data_dir = data_dir
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._answered = False
         self._file = data_dir / "server.json"
         self.log = data_dir / "server-output.log"
 
     def connect(self, python: Path, stop: Interrupt, model_folder: Path | None = None) -> Client:
-        """A client of the running server; starts one when none answers.
+        """A client of the running server; starts one when there is none.
+
+        One that runs and is slow is waited for. It is never ended for that: whoever asks again waits again.
 
         Args:
             python: the interpreter of the server's environment.
@@ -51,16 +55,20 @@ class LocalServer:
 
         Raises:
             Interrupted: `stop` was set.
-            Problem: "server-python-missing", "server-did-not-start", "server-file-unusable", "data-folder-unusable".
+            Problem: "server-slow" after `START_LIMIT` seconds, "server-python-missing", "server-did-not-start",
+                "server-incompatible", "server-file-unusable", "data-folder-unusable".
         """
         with self._lock:
             self._check_file()
-            client = self._find()
-            if client is not None:
-                return client
-            self._stop()
-            self._start(python, model_folder)
-            return self._wait_until_ready(stop)
+            try:
+                return self._find()
+            except Problem as trouble:
+                # One that answered before and is not to be found now lost its folder or its socket.
+                waits = self._is_running() and (isinstance(trouble, Slow) or not self._answered)
+            if not waits:
+                self._stop()
+                self._start(python, model_folder)
+            return self._wait_until_ready(stop, is_new=not waits)
 
     def check_alive(self) -> None:
         """Notice the death of a server that was started here.
@@ -94,12 +102,14 @@ class LocalServer:
             hint = "Delete it if no server of theirs is wanted here, and try again."
             raise Problem("server-file-unusable", f"{self._file} belongs to another user.", hint)
 
-    def _find(self) -> Client | None:
-        try:
-            client = self._client_from_file()
-            client.check()
-        except Problem:
-            return None
+    def _is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _find(self) -> Client:
+        """The server that the file names. Raises Problem: as `Client.check`."""
+        client = self._client_from_file()
+        client.check()
+        self._answered = True
         return client
 
     def _client_from_file(self) -> Client:
@@ -118,6 +128,7 @@ class LocalServer:
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
         environment["PYTHONUTF8"] = "1"  # as the log is read here, whatever the system's encoding
         no_console = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console window
+        self._answered = False
         with self._open_log() as log:
             try:
                 self._process = subprocess.Popen(
@@ -146,22 +157,29 @@ class LocalServer:
             raise Problem("data-folder-unusable", f"{self.log} cannot be written ({reason(error)}).", hint) from None
         return log
 
-    def _wait_until_ready(self, stop: Interrupt) -> Client:
+    def _wait_until_ready(self, stop: Interrupt, is_new: bool) -> Client:
+        """Raises as `connect`. Only a server that is new is ended when `stop` was set."""
         assert self._process is not None
         ends = time.monotonic() + START_LIMIT
         try:
             while time.monotonic() < ends:
                 stop.wait(PAUSE)
-                client = self._find()
-                if client is not None:
-                    return client
+                try:
+                    return self._find()
+                except Problem as problem:
+                    trouble = problem
                 code = self._process.poll()
-                if code is not None:
-                    raise self._did_not_start(f"it {explain_exit(code)}")
-            raise self._did_not_start(f"no answer within {START_LIMIT:.0f} s")
+                # When another server has the folder, ours ends at once; if that one is slow, it is waited for.
+                if code is not None and not isinstance(trouble, Slow):
+                    is_new = True
+                    too_old = trouble.code == "server-incompatible"
+                    raise trouble if too_old else self._did_not_start(f"it {explain_exit(code)}")
         except BaseException:
-            self._stop()
+            if is_new:
+                self._stop()
             raise
+        message = f"The server runs, but gave no answer within {START_LIMIT:.0f} s. {self._last_words()}"
+        raise Problem("server-slow", message, "It may start slowly, or be busy. Go on waiting, or stop it.")
 
     def _did_not_start(self, reason: str) -> Problem:
         hint = "Check that the Python in the preferences belongs to the server's environment."

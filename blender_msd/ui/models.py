@@ -48,6 +48,8 @@ def draw_choice(layout: bpy.types.UILayout, settings: Settings, kind: str) -> No
     typed = settings.type_prior or model is None
     row.menu(f"MSD_MT_{kind}_model", text="Other" if typed or model is None else model.title)
     row.operator("msd.refresh_models", text="", icon="FILE_REFRESH")
+    if offer.refreshing:
+        draw_text(layout, "Looking for models ...", "SORTTIME")
     if typed:
         row = layout.row(align=True)
         row.prop(settings, "prior", text="", placeholder="Folder, file or hub:owner/name")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SERVER_LABELS: dict[str, tuple[str, IconItems]] = {
     "off": ("Off, starts when you generate", "RADIOBUT_OFF"),
     "starting": ("Starting ...", "SORTTIME"),
+    "slow": ("Does not answer yet", "SORTTIME"),
     "ready": ("Ready", "RADIOBUT_ON"),
 }
 

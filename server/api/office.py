@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from server.jobs.events import Bell
 from server.jobs.queue import Queue
 from server.jobs.store import Store
+from server.priors.catalogue import KnownPriors
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Office:
     loopback_only: bool = True
     heartbeat_s: float = 3.0
     prior_folders: tuple[Path, ...] = ()
+
+    @cached_property
+    def priors(self) -> KnownPriors:
+        """What is known of this machine's priors. The first use begins to look at them."""
+        return KnownPriors(self.prior_folders)
 
     @staticmethod
     def open(

@@ -22,9 +22,10 @@ from server.api.streaming import stream_events
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.events import OVER
 from server.jobs.store import Conflict
-from server.priors.catalogue import check_prompt, list_priors
+from server.priors.catalogue import check_prompt
 from server.recipe import PRESETS, Recipe, read_recipe
 
+ABOUT = {"name": "blender-msd", "version": __version__, "api": API_VERSION}
 # A recipe is about a thousand bytes.
 BODY_LIMIT = 100_000
 # SQLite's largest whole number.
@@ -52,16 +53,25 @@ def build_routes(office: Office) -> APIRouter:
     routes = APIRouter(prefix="/v1")
     store, queue = office.store, office.queue
 
+    # Neither of these two waits for a disk, nor for a thread while others do.
     @routes.get("/health")
-    def health() -> dict[str, Any]:
-        return {"name": "blender-msd", "version": __version__, "api": API_VERSION}
+    async def health() -> dict[str, Any]:
+        return ABOUT
+
+    @routes.get("/hello")
+    async def hello() -> dict[str, Any]:
+        """The same for who shows the token: its answer says that the token is right."""
+        return ABOUT
 
     @routes.get("/capabilities")
-    def capabilities() -> dict[str, Any]:
+    def capabilities(refresh: bool = False) -> dict[str, Any]:
+        seen = office.priors.seen(refresh)
         return {
-            **health(),
+            **ABOUT,
             "devices": queue.devices(),
-            "priors": [prior.as_json() for prior in list_priors(office.prior_folders)],
+            "priors": [prior.as_json() for prior in seen.priors],
+            "priors_taken": seen.taken,
+            "priors_refreshing": seen.refreshing,
             "prior_folders": True,
             "presets": PRESETS,
             "recipe": Recipe.model_json_schema(),

@@ -95,11 +95,13 @@ def serve(
         if parent_pid is not None:
             watch_parent(parent_pid, server.stop)
         office.queue.start()
+        priors = office.priors
         try:
             server.run(sockets=[listener])
         finally:
             remove_server_file(data_dir)
             office.queue.stop()
+            priors.stop()
             office.store.close()
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from server.errors import BadRequest
 from server.priors.card import PriorCard
+from server.priors.known import KnownPriors as KnownPriors
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior

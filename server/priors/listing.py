@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +100,31 @@ class ListedPrior:
         }
 
 
+# Given a model's path and a way to look at it, what is known of it: by looking, or from memory.
+Recall = Callable[[Path, Callable[[], ListedPrior]], ListedPrior]
+
+
 def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
-    """The priors that ship, then the diffusers models in the local hub cache, then those in `folders`.
+    """The priors that ship, then the diffusers models in the local hub cache, then those in `folders`. Waits for disks.
 
     Args:
         folders: models, or folders of models: diffusers folders and single files. One that does not exist is listed as
             not usable.
     """
-    found = [*_built_in(), *_in_hub_cache()]
+    found = [*built_in(_look), *in_hub_cache(_look)]
     for folder in folders:
-        found += _in_folder(folder)
+        found += in_folder(folder, _look)
     return found
+
+
+def _look(path: Path, look: Callable[[], ListedPrior]) -> ListedPrior:
+    return look()
+
+
+def not_listed(place: str, most: int) -> ListedPrior:
+    """Stands for all models behind the first `most` ones in one place."""
+    reason = f"Only the first {most} models in {place} are listed. Others can be used by their paths."
+    return ListedPrior(f"more in {place}", "More models", None, None, 0, "unknown", reason)
 
 
 def describe(priors: Sequence[ListedPrior]) -> str:
@@ -141,9 +156,15 @@ def _language(card: PriorCard | None) -> dict[str, Any] | None:
     }
 
 
-def _built_in() -> Iterator[ListedPrior]:
+def built_in(recall: Recall) -> Iterator[ListedPrior]:
+    """The priors that ship."""
+    yield recall(WEIGHTS, _embedded)
+    yield ListedPrior(EXACT_CARD.name, EXACT_TITLE, None, EXACT_CARD, 0, EXACT_CARD.licence)
+
+
+def _embedded() -> ListedPrior:
     missing = _why_not_embedded()
-    yield ListedPrior(
+    return ListedPrior(
         EMBEDDED_CARD.name,
         EMBEDDED_TITLE,
         WEIGHTS,
@@ -152,7 +173,6 @@ def _built_in() -> Iterator[ListedPrior]:
         EMBEDDED_CARD.licence,
         missing,
     )
-    yield ListedPrior(EXACT_CARD.name, EXACT_TITLE, None, EXACT_CARD, 0, EXACT_CARD.licence)
 
 
 def _why_not_embedded() -> str:
@@ -165,7 +185,8 @@ def _why_not_embedded() -> str:
     return ""
 
 
-def _in_hub_cache() -> Iterator[ListedPrior]:
+def in_hub_cache(recall: Recall) -> Iterator[ListedPrior]:
+    """The diffusers models in the hub's cache on this machine."""
     # Takes a quarter of a second to import.
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
@@ -181,24 +202,34 @@ def _in_hub_cache() -> Iterator[ListedPrior]:
             reference = "main" if "main" in revision.refs else revision.commit_hash
             title = repository.repo_id + (f" ({reference[:7]})" if len(repository.revisions) > 1 else "")
             # Looked at by its path, because by its name a model that is not complete would be asked for at the hub.
-            prior = _look_at(revision.snapshot_path, title)
+            prior = recall(revision.snapshot_path, partial(_look_at, revision.snapshot_path, title))
             name = str(HubModel(repository.repo_id, reference))
-            yield replace(prior, name=name, card=prior.card and replace(prior.card, name=name))
+            yield replace(prior, name=name, title=title, card=prior.card and replace(prior.card, name=name))
 
 
-def _in_folder(folder: Path | str) -> Iterator[ListedPrior]:
+def in_folder(folder: Path | str, recall: Recall) -> Iterator[ListedPrior]:
+    """The model that `folder` is, or the models in it."""
     try:
         folder = as_path(folder) if isinstance(folder, str) else folder
+        models = _models_in(folder)
     except BadRequest as problem:
         yield ListedPrior(str(folder), str(folder), None, None, 0, "unknown", str(problem))
         return
-    # Unlike Path's, these are False for what cannot be looked at; why that is so, reading it as a model says.
-    models = []
-    if os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK) and not os.path.isfile(folder / INDEX):
-        inside = sorted(folder.iterdir())
-        models = [path for path in inside if path.suffix in MODEL_FILES or os.path.isfile(path / INDEX)]
     for path in models or [folder]:
-        yield _look_at(path, path.stem if path.suffix in MODEL_FILES else path.name)
+        title = path.stem if path.suffix in MODEL_FILES else path.name
+        yield recall(path, partial(_look_at, path, title))
+
+
+def _models_in(folder: Path) -> list[Path]:
+    # Unlike Path's, these are False for what cannot be looked at; why that is so, reading it as a model says.
+    if not os.path.isdir(folder) or not os.access(folder, os.R_OK | os.X_OK) or os.path.isfile(folder / INDEX):
+        return []
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        hint = "See that its disk is there."
+        raise BadRequest("folder-unusable", f"{folder} cannot be read: {error.strerror or error}.", hint) from None
+    return [path for path in inside if path.suffix in MODEL_FILES or os.path.isfile(path / INDEX)]
 
 
 def _look_at(path: Path, title: str) -> ListedPrior:

@@ -7,6 +7,7 @@ package `server` that runs it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -145,6 +146,9 @@ class FakeServer:
 
     Attributes:
         capabilities: the answer to /v1/capabilities.
+        answers: while it is not set, connections are taken and nothing is answered.
+        lists_models: the same for /v1/capabilities alone.
+        knows_hello: whether it is no older than the add-on.
         script: run on a thread for every job.
         refusal: (status, error) answered to the next submissions instead of a job.
         cut_after: event ids after which an event stream is cut once.
@@ -157,6 +161,10 @@ class FakeServer:
         self.script = script
         self.name = "blender-msd"
         self.capabilities: dict[str, Any] = {"devices": [], "priors": []}
+        self.answers, self.lists_models = threading.Event(), threading.Event()
+        self.answers.set()
+        self.lists_models.set()
+        self.knows_hello = True
         self.refusal: tuple[int, dict[str, str]] | None = None
         self.cut_after: set[int] = set()
         self.jobs: dict[str, FakeJob] = {}
@@ -174,6 +182,8 @@ class FakeServer:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
+        self.answers.set()
+        self.lists_models.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -203,12 +213,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, method: str) -> None:
         double = self.server_double
         double.seen.append(f"{method} {self.path}")
+        double.answers.wait()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/v1/health":
             self._json(200, {"name": double.name, "version": "0.1.0", "api": 1})
         elif self.headers.get("Authorization") != f"Bearer {double.token}":
             self._refuse(401, "token-wrong", "The token is missing or wrong.")
-        elif self.path == "/v1/capabilities":
+        elif self.path == "/v1/hello" and double.knows_hello:
+            self._json(200, {"name": double.name, "version": "0.1.0", "api": 1})
+        elif self.path == "/v1/hello":
+            self._refuse(404, "request-refused", "GET /v1/hello: Not Found.")
+        elif self.path.split("?")[0] == "/v1/capabilities":
+            double.lists_models.wait()
             self._json(200, double.capabilities)
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
@@ -276,11 +292,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(status, {"error": {"code": code, "message": message, "hint": "Look again."}})
 
     def _bytes(self, status: int, kind: str, data: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        with contextlib.suppress(OSError):  # who asked may have left
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
 
 def make_home(folder: Path, script: str) -> Path:
@@ -293,7 +310,7 @@ def make_home(folder: Path, script: str) -> Path:
     return folder
 
 
-def main(script: str) -> None:
+def main(script: str, lists_models: bool = True) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command")
     parser.add_argument("--port", type=int)
@@ -306,5 +323,7 @@ def main(script: str) -> None:
         raise SystemExit(3)
     fake = FakeServer(globals()[script])
     fake.capabilities["folders"] = args.folder
+    if not lists_models:
+        fake.lists_models.clear()
     fake.write_server_file(args.data_dir)
     threading.Event().wait()

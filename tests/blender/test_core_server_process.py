@@ -7,12 +7,13 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from fake_server import FakeServer, make_home
 
-from blender_msd.core import server_process
+from blender_msd.core import client, server_process
 from blender_msd.core.errors import Interrupted, Problem
 from blender_msd.core.interrupt import Interrupt
 from blender_msd.core.server_process import LocalServer, explain_exit
@@ -186,19 +187,105 @@ def test_a_server_that_ends_at_once_is_quoted(tmp_path):
     assert caught.value.code == "server-did-not-start"
 
 
-def test_a_server_that_never_answers_is_given_up_and_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(server_process, "START_LIMIT", 0.5)
+def write_server(tmp_path: Path, script: str) -> LocalServer:
+    """A server that is this script; `local` leads to the double."""
     package = tmp_path / "home" / "server"
     package.mkdir(parents=True)
-    pid_file = tmp_path / "pid"
-    (package / "__main__.py").write_text(
-        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n", encoding="utf-8"
-    )
-    server = LocalServer(tmp_path / "home", tmp_path / "data")
-    with pytest.raises(Problem, match="no answer within"):
+    here = str(Path(__file__).parent)
+    text = f"import sys, time, os\nfrom pathlib import Path\nsys.path.insert(0, {here!r})\n{script}"
+    (package / "__main__.py").write_text(text, encoding="utf-8")
+    return LocalServer(tmp_path / "home", tmp_path / "data")
+
+
+# Answers once the file `go` is there.
+SLOW_START = "while not Path(sys.argv[5]).with_name('go').exists(): time.sleep(0.01)\n"
+SERVES = "import fake_server\nfake_server.main('make_cube')\n"
+
+
+def test_a_server_that_starts_slowly_is_not_ended_for_that_and_can_be_waited_for_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(server_process, "START_LIMIT", 0.5)
+    server = write_server(tmp_path, SLOW_START + SERVES)
+    for _ in range(2):
+        with pytest.raises(Problem, match="no answer within") as caught:
+            connect(server)
+        assert caught.value.code == "server-slow"
+        server.check_alive()
+    process = server._process
+    (tmp_path / "go").write_text("", encoding="utf-8")
+    monkeypatch.setattr(server_process, "START_LIMIT", 60.0)
+    connect(server).check()
+    assert server._process is process
+    server.stop()
+    assert process.poll() is not None
+
+
+def test_a_server_that_lists_its_models_slowly_is_found_and_left_running(tmp_path):
+    # Its list of models never comes.
+    server = write_server(tmp_path, "import fake_server\nfake_server.main('make_cube', lists_models=False)\n")
+    connect(server).check()
+    process = server._process
+    connect(server).check()
+    assert server._process is process
+    server.stop()
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Answers may take a moment only, so that the tests of slow servers are quick."""
+    monkeypatch.setattr(client, "TIMEOUT", 0.2)
+
+
+def test_a_running_server_that_stands_still_is_waited_for_and_not_replaced(local, hasty, tmp_path):
+    connect(local)
+    process, pid = local._process, pid_of(tmp_path)
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(1.0, os.kill, [pid, signal.SIGCONT]).start()
+    connect(local)
+    assert local._process is process
+    assert pid_of(tmp_path) == pid
+
+
+def test_nor_is_it_ended_when_it_stands_still_for_too_long_or_the_user_stops_waiting(
+    local, hasty, tmp_path, monkeypatch
+):
+    connect(local)
+    process, pid = local._process, pid_of(tmp_path)
+    os.kill(pid, signal.SIGSTOP)
+    monkeypatch.setattr(server_process, "START_LIMIT", 0.5)
+    with pytest.raises(Problem) as caught:
+        connect(local)
+    assert caught.value.code == "server-slow"
+    stop = Interrupt()
+    stop.set()
+    with pytest.raises(Interrupted):
+        connect(local, stop=stop)
+    os.kill(pid, signal.SIGCONT)
+    assert local._process is process
+    local.check_alive()
+
+
+def test_a_slow_server_that_somebody_else_started_is_waited_for(hasty, tmp_path):
+    # Ours cannot have the folder and ends at once, as the real one does.
+    server = write_server(tmp_path, "raise SystemExit('A server with process id 7 already uses this folder.')")
+    (tmp_path / "data").mkdir()
+    running = FakeServer()
+    running.answers.clear()
+    running.write_server_file(tmp_path / "data")
+    threading.Timer(1.0, running.answers.set).start()
+    connect(server)
+    running.close()
+
+
+def test_an_older_server_in_the_folder_is_refused_in_plain_words(tmp_path):
+    server = write_server(tmp_path, "raise SystemExit('A server with process id 7 already uses this folder.')")
+    (tmp_path / "data").mkdir()
+    running = FakeServer()
+    running.knows_hello = False
+    running.write_server_file(tmp_path / "data")
+    with pytest.raises(Problem, match=r"version 0\.1\.0.*older than this add-on") as caught:
         connect(server)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text(encoding="utf-8")), 0)
+    assert caught.value.code == "server-incompatible"
+    running.close()
 
 
 def test_waiting_for_the_start_can_be_interrupted(local):

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from server.errors import BadRequest
 
 # A file in .../models/checkpoints/style/ has the program's own folder four levels up.
 LEVELS_UP = 5
+# Beside the file, and in the program.
+CLIP_PLACES = ("tokenizer", "comfy/sd1_clip_tokenizer")
+T5_PLACES = ("tokenizer_3", "comfy/text_encoders/t5_tokenizer")
 
 
 def find_clip_vocabulary(file: Path, size: int) -> Path:
@@ -26,19 +30,26 @@ def find_clip_vocabulary(file: Path, size: int) -> Path:
     Raises:
         BadRequest: "vocabulary-missing", saying what to fetch and where to put it.
     """
-    for folder in _candidates(file, "tokenizer", "comfy/sd1_clip_tokenizer"):
-        if os.path.isfile(folder / "merges.txt") and _clip_size(folder / "vocab.json") == size:
+    for folder in _candidates(file, *CLIP_PLACES):
+        if os.path.isfile(folder / "merges.txt") and _size(folder / "vocab.json", _clip_size) == size:
             return folder
     raise _missing(file, "CLIP", "openai/clip-vit-large-patch14 vocab.json merges.txt", file.parent / "tokenizer")
 
 
 def find_t5_vocabulary(file: Path, size: int) -> Path:
     """A folder with T5's tokenizer.json; see `find_clip_vocabulary`."""
-    for folder in _candidates(file, "tokenizer_3", "comfy/text_encoders/t5_tokenizer"):
+    for folder in _candidates(file, *T5_PLACES):
         # The encoder's table is padded to a round number of rows.
-        if 0 < _t5_size(folder / "tokenizer.json") <= size:
+        if 0 < _size(folder / "tokenizer.json", _t5_size) <= size:
             return folder
     raise _missing(file, "T5", "google-t5/t5-small tokenizer.json", file.parent / "tokenizer_3")
+
+
+def vocabulary_files(file: Path) -> Iterator[Path]:
+    """Where the files would lie that the above depend on, of every kind of vocabulary."""
+    for name, in_program in (CLIP_PLACES, T5_PLACES):
+        for folder in _candidates(file, name, in_program):
+            yield from (folder / part for part in ("vocab.json", "merges.txt", "tokenizer.json"))
 
 
 def _candidates(file: Path, name: str, in_program: str) -> Iterator[Path]:
@@ -51,6 +62,20 @@ def _candidates(file: Path, name: str, in_program: str) -> Iterator[Path]:
     for snapshot in sorted(Path(constants.HF_HUB_CACHE).glob("models--*/snapshots/*")):
         yield snapshot / name
         yield snapshot
+
+
+def _size(vocabulary: Path, count: Callable[[Path], int]) -> int:
+    """How many words there are; 0 when it is no vocabulary of that kind. An unchanged file is read once."""
+    try:
+        found = vocabulary.stat()
+    except OSError:
+        return 0
+    return _size_as_of(vocabulary, count, found.st_size, found.st_mtime_ns, found.st_mode)
+
+
+@lru_cache(maxsize=256)
+def _size_as_of(vocabulary: Path, count: Callable[[Path], int], *_: int) -> int:
+    return count(vocabulary)
 
 
 def _clip_size(vocabulary: Path) -> int:
