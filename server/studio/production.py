@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -48,6 +48,7 @@ class _Production:
 
     Attributes:
         number: of the start that the run is in, from 1.
+        said: warnings so far; both starts may meet the same, and each is said once.
     """
 
     recipe: Recipe
@@ -59,6 +60,7 @@ class _Production:
     unfinished: Path | None
     most_starts: int
     number: int = 1
+    said: set[str] = field(default_factory=set)
 
     def again(self) -> _Production:
         """The same from another seed."""
@@ -93,19 +95,17 @@ class _Production:
         if start is not None:
             steps = f"step {start.step} of {self.recipe.steps}"
             self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
-        saved, unsaved = time.monotonic(), False
+        saved = time.monotonic()
 
         def save(snapshot: Snapshot) -> None:
-            nonlocal saved, unsaved
+            nonlocal saved
             if kept is None or time.monotonic() - saved < SAVE_INTERVAL_S:
                 return
             try:
                 kept.save(replace(snapshot, tensors={**snapshot.tensors, **carried}))
             except OSError as error:
-                if not unsaved:
-                    reason = disk_problem(error).message
-                    self.warn(f"{reason} The run goes on, but what it has reached cannot be kept for another.")
-                unsaved = True
+                reason = disk_problem(error).message
+                self.warn(f"{reason} The run goes on, but what it has reached cannot be kept for another.")
             saved = time.monotonic()
 
         return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, self.warn, save, start)
@@ -124,7 +124,9 @@ class _Production:
         self.warn(f"What was kept of an earlier run cannot be used ({why}); this one starts anew.")
 
     def warn(self, message: str) -> None:
-        self.on_event(Log("warning", message))
+        if message not in self.said:
+            self.said.add(message)
+            self.on_event(Log("warning", message))
 
 
 def produce(
