@@ -46,7 +46,11 @@ def _draw_end(layout: bpy.types.UILayout, job: JobView) -> None:
             if job.kind == "mesh"
             else f"{job.report['width']} x {job.report['height']}"
         )
-        layout.label(text=f"Done in {_clock(job.seconds)}, {what}", icon="CHECKMARK")
+        if job.report.get("warning"):
+            # The notes say which.
+            layout.label(text=f"Ended with a warning, {_clock(job.seconds)}, {what}", icon="ERROR")
+        else:
+            layout.label(text=f"Done in {_clock(job.seconds)}, {what}", icon="CHECKMARK")
         layout.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = job.folder
     elif job.state == "cancelled":
         layout.label(text="Cancelled", icon="CANCEL")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import torch
+from torch import Tensor
 
 from server.errors import BadRequest
+from server.generators.picture import extent_of, windows_in
 from server.guidance.choosing import settings_of
 from server.guidance.noise import Fresh
 from server.priors.card import PriorCard
+from server.priors.views import Views
 from server.recipe import EstimatorName, Recipe
+from server.studio.optimisation import guided
 
 # An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.
 METHODS: dict[str, dict[str, str]] = {
@@ -37,9 +43,34 @@ def within_budget(recipe: Recipe, card: PriorCard, calls: int) -> Recipe:
 
     Calls count once for every image and every branch of guidance, as in reports.
     """
+    images = recipe.views_per_step
+    if recipe.kind == "texture":
+        images *= windows_in(extent_of(recipe.texture.width, recipe.texture.height))
+    return recipe.model_copy(update={"steps": max(1, calls // (_calls_per_image(recipe, card) * images))})
+
+
+def _calls_per_image(recipe: Recipe, card: PriorCard) -> int:
+    """Asks a network that knows nothing, and counts."""
     settings = settings_of(recipe, card)
-    dot = torch.zeros(1, 1, 1, 1)
-    noise = Fresh(torch.Generator().manual_seed(0))
-    answer = settings.estimator(lambda noisy, sigma: torch.zeros_like(noisy), dot, 1.0, noise)
-    each = answer.denoiser_calls * (1 if settings.scale == 1 else 2) * recipe.views_per_step
-    return recipe.model_copy(update={"steps": max(1, calls // each)})
+    denoiser = guided(_Mute(card), recipe, settings.scale, None)
+    settings.estimator(denoiser, torch.zeros(1, 1, 1, 1), 1.0, Fresh(torch.Generator().manual_seed(0)))
+    return denoiser.calls
+
+
+@dataclass
+class _Mute:
+    """A prior in whose pictures there is nothing."""
+
+    card: PriorCard
+
+    def condition(self, prompt: str, views: Views | None = None) -> str:
+        return prompt
+
+    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[Any]) -> list[Tensor]:
+        return [torch.zeros_like(noisy) for _ in conditions]
+
+    def encode(self, image: Tensor) -> Tensor:
+        return image
+
+    def decode(self, latent: Tensor) -> Tensor:
+        return latent

@@ -90,7 +90,7 @@ def evaluate_textures(
 
     Args:
         prior: the one that the recipes name, loaded.
-        calls: denoiser calls that each run may make, in place of the preset's steps.
+        calls: denoiser calls that each run may make, in place of the preset's steps; none starts twice then.
         pictures: folder for every texture, and for a sheet of each preset, method and noise; or None.
         kept: every row is added to it as soon as it is known, and rows that are there already are not made again. It
             knows of other recipes, cards and versions, but not of a change of the program's code.
@@ -119,7 +119,8 @@ def evaluate_textures(
         on_step()
     for name, run in planned.items():
         if name in missing:
-            row = _make(run, prior, samples[run.recipe.prompt], judge, device, pictures)
+            most_starts = 1 if calls is not None else 2
+            row = _make(run, prior, samples[run.recipe.prompt], judge, device, pictures, most_starts)
             kept.add({**row, "run": name})
         on_step()
     rows = [kept[name] for name in planned]
@@ -154,7 +155,15 @@ def _is_kept(row: Row | None, pictures: Path | None) -> bool:
     return row is not None and (pictures is None or (pictures / picture_name(row)).exists())
 
 
-def _make(run: Run, prior: Prior, reference: Reference, judge: Judge, device: str, pictures: Path | None) -> Row:
+def _make(
+    run: Run,
+    prior: Prior,
+    reference: Reference,
+    judge: Judge,
+    device: str,
+    pictures: Path | None,
+    most_starts: int,
+) -> Row:
     """A row, without the name of its run; the picture goes into `pictures`."""
     warnings: list[str] = []
 
@@ -164,7 +173,7 @@ def _make(run: Run, prior: Prior, reference: Reference, judge: Judge, device: st
 
     with tempfile.TemporaryDirectory() as name:
         made = Path(name) / "texture.png"
-        report = produce(run.recipe, prior, Path(name), listen, lambda: None, device)
+        report = produce(run.recipe, prior, Path(name), listen, lambda: None, device, most_starts=most_starts)
         row = {
             "pattern": run.caption.name,
             "colours": [run.caption.colour, run.caption.second],

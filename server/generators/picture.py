@@ -22,6 +22,18 @@ COARSEST = 4
 MOST_POINTS = 2**20
 
 
+def extent_of(width: int, height: int) -> tuple[float, float]:
+    """Width and height, in windows, of a tile of so many pixels. The shorter side spans one window: over several, parts
+    of a pattern settle out of step with each other."""
+    shorter = min(width, height)
+    return width / shorter, height / shorter
+
+
+def windows_in(extent: tuple[float, float]) -> int:
+    """Windows' worth of a tile, from 1: what is done once for each."""
+    return max(1, round(extent[0] * extent[1]))
+
+
 class Picture(nn.Module):
     """Colour in (0, 1) at every point of a plane; one tile spans [0, extent_x] x [0, extent_y], in windows.
 
@@ -159,7 +171,7 @@ class PictureSubject:
     def _corners(self, generator: torch.Generator) -> Tensor:
         """Places [B, 2] of the windows' upper left corners, in windows: in each axis spread evenly over the tile."""
         extent, periodic = self.picture.extent, self.picture.periodic
-        count = self._windows * max(1, round(extent[0] * extent[1]))
+        count = self._windows * windows_in(extent)
         corner = torch.empty(count, 2)
         for axis in range(2):
             if periodic[axis]:

@@ -14,8 +14,8 @@ class Progress:
     """Where the job stands.
 
     Attributes:
-        phase: "Loading", "Shaping", "Painting", "Surface", "Clean-up", "Reduce", "Colour", "Unwrap", "Bake",
-            "Saving", "Done".
+        phase: "Loading", "Shaping", "Painting", "Painting again", "Surface", "Clean-up", "Reduce", "Colour", "Unwrap",
+            "Bake", "Saving", "Done".
         fraction: of the whole job, in [0, 1], never falling.
         step, steps: optimisation steps done and planned; 0 outside the optimisation.
         seconds_left: estimate for the whole job, or None while nothing was measured yet.

@@ -205,7 +205,7 @@ class _Climb:
         settings, now = self._settings, self._settings.course.at(self.step)
         generator = step_generator(recipe.seed, self.step)
         exposure, latent = self._look(progress, generator)
-        denoiser = _guided(self._prior, recipe, settings.scale, exposure.views)
+        denoiser = guided(self._prior, recipe, settings.scale, exposure.views)
         noise = _noise(now.noise, exposure, generator)
         with torch.no_grad():
             shift = settings.estimator(denoiser, latent.detach(), now.bandwidth, noise).target - latent.detach()
@@ -312,7 +312,13 @@ def _noise(name: str, exposure: Exposure, generator: torch.Generator) -> Noise:
     return Attached(exposure.noise.attached if name == "attached" else exposure.noise.view, generator)
 
 
-def _guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> Guided:
+def guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> Guided:
+    """The prior as a recipe asks for it.
+
+    Args:
+        scale: of guidance.
+        views: from which the prompt is seen; None for a flat picture.
+    """
     conditional = prior.condition(recipe.prompt, views)
     # What is to be avoided is so from everywhere: it may be seen by a camera, but takes no words for views.
     seen_from = views if prior.card.takes_camera else None

@@ -72,12 +72,14 @@ class Unfinished:
 
     Args:
         folder: shared by all runs; created if needed.
+        start: number of the start that the run is in, from 1.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, card: PriorCard) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, card: PriorCard, start: int = 1) -> None:
         # Another version, model or device need not take the same steps.
         identity = json.dumps([__version__, card.name, recipe.model_dump(mode="json")], sort_keys=True)
-        self.path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}{SUFFIX}"
+        again = "" if start == 1 else f"-{start}"
+        self.path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}{again}{SUFFIX}"
 
     def load(self, warn: Callable[[str], None] = lambda message: None) -> Snapshot | None:
         """The snapshot of an earlier run; None when there is none that can be read.

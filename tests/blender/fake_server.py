@@ -62,6 +62,7 @@ class FakeJob:
         self.cancelled = threading.Event()
         self.finish = threading.Event()
         self.live = 0
+        self.report: dict[str, Any] = {}
 
     def send(self, name: str, **data: Any) -> None:
         with self.changed:
@@ -97,7 +98,7 @@ class FakeJob:
             report |= {"width": 64, "height": 32, "seam_ratio": 1.0}
         artifacts = [name for name in self.files if not name.startswith(("live", "preview"))]
         self.send("state", state="done")
-        self.send("done", report=report | {"artifacts": artifacts})
+        self.send("done", report=report | self.report | {"artifacts": artifacts})
 
     def fail(self, code: str, message: str, hint: str) -> None:
         self.send("state", state="failed")

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 import pytest
 from conftest import inside
+from fake_server import FakeJob, png
 
 
 class Paper:
@@ -101,6 +102,24 @@ def test_a_finished_job_says_what_came_out(server):
 def test_a_finished_texture_says_its_size(server):
     bpy.ops.msd.fill_texture(prompt="red bricks", seed=4, apply="IMAGE")
     assert "64 x 32" in draw("MSD_PT_image_texture")
+
+
+def flat_texture(job: FakeJob) -> None:
+    job.send("state", state="running")
+    job.send("log", level="info", message="Starting again: the texture came out flat.")
+    job.send("log", level="warning", message="The texture came out flat. Try other words.")
+    job.report = {"warning": "flat"}
+    job.done(texture__png=png(64, 32))
+
+
+def test_a_texture_that_came_out_flat_is_not_simply_done(server):
+    server.script = flat_texture
+    bpy.ops.msd.fill_texture(prompt="red bricks", seed=4, apply="IMAGE")
+    drawn = draw("MSD_PT_image_texture")
+    assert "Ended with a warning" in drawn
+    assert "64 x 32" in drawn
+    assert "came out flat" in " ".join(drawn.split())
+    assert "Done" not in drawn
 
 
 def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):

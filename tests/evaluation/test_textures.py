@@ -191,8 +191,7 @@ class Stumbles(ExactPrior):
 
 def test_what_a_job_warned_of_is_in_its_row(judge: Judge) -> None:
     (row,) = evaluate_textures(small(), Stumbles(), judge, calls=8 * WINDOWS)["rows"]
-    assert len(row["warnings"]) == 1
-    assert "skipped" in row["warnings"][0]
+    assert sum("skipped" in warning for warning in row["warnings"]) == 1
 
 
 def stop_after(count: int) -> Callable[[], None]:
