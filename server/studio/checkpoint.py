@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from server.errors import BadRequest, Problem
-from server.generators.radiance_field.field import RadianceField
+from server.generators.radiance_field.field import Blob, RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape, grid_levels
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
@@ -47,6 +48,7 @@ def save_field(path: Path, field: RadianceField, occupancy: OccupancyGrid, recip
         "format": FORMAT,
         "axes": AXES,
         "shape": asdict(field.grid.shape),
+        "blob": asdict(field.blob),
         "hidden": len(tensors["decoder.0.weight"]),
         "recipe": recipe.model_dump(mode="json"),
     }
@@ -81,7 +83,11 @@ def _rebuild(about: dict[str, Any], tensors: dict[str, Tensor], device: str) -> 
     last = grid_levels(shape)[-1]
     if tensors["grid"].shape != (last.offset + last.size, shape.features):
         raise ValueError("its grid does not have the size of its shape")
-    field = RadianceField(shape, torch.Generator().manual_seed(0), device, about["hidden"])
+    # Files that name no blob were made when there was one alone.
+    blob = Blob(**about.get("blob", {}))
+    if not all(isinstance(number, float) and math.isfinite(number) for number in (blob.peak, blob.falloff)):
+        raise ValueError("its first density is none")
+    field = RadianceField(shape, torch.Generator().manual_seed(0), device, about["hidden"], blob)
     with torch.no_grad():
         field.grid.table.copy_(tensors["grid"])
     decoder = {name.removeprefix("decoder."): value for name, value in tensors.items() if name.startswith("decoder.")}

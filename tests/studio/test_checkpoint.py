@@ -16,12 +16,13 @@ from safetensors import safe_open
 
 from server.cli import main
 from server.errors import BadRequest
-from server.generators.radiance_field.field import RadianceField
+from server.generators.radiance_field.field import Blob, RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
 from server.studio.checkpoint import NAME, load_field, save_field
 from server.studio.finishing import deliver, finish_field
+from server.studio.tensor_files import write_tensors
 from tests.closeness import assert_close_to_rounding
 from tests.priors.broken_models import change_header, change_tensors
 
@@ -61,6 +62,38 @@ def test_density_and_colour_come_back_exactly(kept: Path, field: RadianceField, 
     assert back.recipe == recipe
     assert back.occupied.shape == (16, 16, 16)
     assert 0 < back.occupied.float().mean() < 1
+
+
+def _rewritten(kept: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    with safe_open(kept, "pt") as file:
+        about = json.loads(file.metadata()["blender_msd"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    change(about)
+    write_tensors(kept, tensors, about)
+    return kept
+
+
+def test_a_field_that_began_as_haze_comes_back_as_itself(field: RadianceField, recipe: Recipe, tmp_path: Path) -> None:
+    hazy = RadianceField(field.grid.shape, torch.Generator().manual_seed(4), hidden=16, blob=Blob(0.0, 1.0))
+    occupancy = OccupancyGrid(side=16)
+    save_field(tmp_path / NAME, hazy, occupancy, recipe)
+    points = torch.rand(500, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    assert_close_to_rounding(load_field(tmp_path / NAME).field.density(points), hazy.density(points))
+
+
+def test_a_file_from_before_there_was_a_choice_of_blobs_is_read_with_the_one_there_was(
+    kept: Path, field: RadianceField
+) -> None:
+    points = torch.rand(500, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    back = load_field(_rewritten(kept, lambda about: about.pop("blob")))
+    assert_close_to_rounding(back.field.density(points), field.density(points))
+
+
+@pytest.mark.parametrize("blob", [{"peak": "high"}, {"peak": 1e999}, {"peak": [1.0]}, {"colour": 1.0}, [], None])
+def test_a_first_density_that_is_none_is_refused(kept: Path, blob: Any) -> None:
+    with pytest.raises(BadRequest) as caught:
+        load_field(_rewritten(kept, lambda about: about.update(blob=blob)))
+    assert caught.value.code == "checkpoint-unreadable"
 
 
 def test_the_same_field_gives_the_same_file_and_nothing_half_written(

@@ -5,6 +5,7 @@ Colour does not depend on the viewing direction: a mesh with one texture could n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,18 +13,31 @@ from torch import Tensor, nn
 
 from server.generators.radiance_field.hash_grid import HashGridShape, grid_levels, make_hash_grid
 
-# Density starts as a soft blob in the middle, exp(BLOB_PEAK - BLOB_FALLOFF r^2), so that there is something to carve.
-BLOB_PEAK = 3.0
-BLOB_FALLOFF = 9.0
 # exp(7) is opaque within a hundredth of the ball's radius; more only makes gradients vanish.
 MAX_LOG_DENSITY = 7.0
+
+
+@dataclass(frozen=True)
+class Blob:
+    """The density to begin with, exp(peak - falloff r^2): there has to be something to carve."""
+
+    peak: float = 3.0
+    falloff: float = 9.0
 
 
 class RadianceField(nn.Module):
     """Hash-grid features decoded by a small network into density and colour."""
 
-    def __init__(self, shape: HashGridShape, generator: torch.Generator, device: str = "cpu", hidden: int = 32) -> None:
+    def __init__(
+        self,
+        shape: HashGridShape,
+        generator: torch.Generator,
+        device: str = "cpu",
+        hidden: int = 32,
+        blob: Blob = Blob(),
+    ) -> None:
         super().__init__()
+        self.blob = blob
         # The implementations share `shape` and `table`, but not a class.
         self.grid: Any = make_hash_grid(shape, generator, device, spread=1e-3)
         self.decoder = nn.Sequential(nn.Linear(shape.width, hidden), nn.ReLU(), nn.Linear(hidden, 4))
@@ -60,7 +74,7 @@ class RadianceField(nn.Module):
         encoded = self.grid((points + 1) / 2)
         raw = self.decoder(encoded if self._band is None else encoded * self._band)
         squared_radius = points.square().sum(-1)
-        log_density = (raw[:, 0] + BLOB_PEAK - BLOB_FALLOFF * squared_radius).clamp(max=MAX_LOG_DENSITY)
+        log_density = (raw[:, 0] + self.blob.peak - self.blob.falloff * squared_radius).clamp(max=MAX_LOG_DENSITY)
         density = torch.where(squared_radius <= 1.0, log_density.exp(), torch.zeros_like(log_density))
         return density, torch.sigmoid(raw[:, 1:])
 

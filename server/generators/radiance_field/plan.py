@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from server.generators.radiance_field.field import Blob
 from server.generators.radiance_field.hash_grid import HashGridShape
 
 
@@ -33,6 +34,8 @@ class FieldPlan:
 
     Attributes:
         shape: of the hash grid.
+        blob: density to begin with.
+        learning_rate: peak of the hash grid's; the decoder learns at half of it.
         samples: steps along the longest chord of the ball.
         first_levels: of the hash grid that are seen from the start; the others come in one by one, smoothly, between
             `levels_from` and `levels_until`, so that the coarse shape settles before its grain.
@@ -42,6 +45,8 @@ class FieldPlan:
     """
 
     shape: HashGridShape = HashGridShape()
+    blob: Blob = Blob()
+    learning_rate: float = 0.01
     samples: int = 48
     first_levels: int = 6
     levels_from: float = 0.0
@@ -60,7 +65,9 @@ class FieldPlan:
 
 
 # Light that is fixed in the world is paint: the same from every side, and baked in.
-PAINTED = FieldPlan(weights=Weights(depth=0.01))
+# A haze that fills the ball lets every side be seen from the start: a dense blob hides what is to become an inside, and
+# sixteen kinds come out rounder and paler for it.
+PAINTED = FieldPlan(blob=Blob(0.0, 1.0), learning_rate=0.02, weights=Weights(depth=0.01))
 
 # Sizes, level schedule and shares of lit views as published for Stable Diffusion (threestudio's dreamfusion-sd and sdi
 # configurations; 10 000 steps there), weights on the scale of our loss.

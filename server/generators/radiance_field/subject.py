@@ -41,7 +41,7 @@ class RadianceSubject:
         plan: FieldPlan = PAINTED,
         seed: int = 0,
     ) -> None:
-        self.field = RadianceField(plan.shape, generator, device)
+        self.field = RadianceField(plan.shape, generator, device, blob=plan.blob)
         self.occupancy = OccupancyGrid(device=device)
         self._cameras = cameras
         self._views_per_step = views_per_step
@@ -70,8 +70,8 @@ class RadianceSubject:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [
-            {"params": list(self.field.grid.parameters()), "lr": 1e-2},
-            {"params": list(self.field.decoder.parameters()), "lr": 5e-3},
+            {"params": list(self.field.grid.parameters()), "lr": self._plan.learning_rate},
+            {"params": list(self.field.decoder.parameters()), "lr": self._plan.learning_rate / 2},
         ]
 
     def state(self) -> dict[str, Tensor]:
