@@ -114,7 +114,7 @@ def test_an_own_server_whose_models_lie_on_a_disk_that_hangs_makes_the_job(hasty
 def test_whoever_still_waits_is_woken_when_the_add_on_ends_however_often_it_was_started(
     bridge, preferences, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(inside("bridge"), "JOIN_LIMIT", 60.0)
+    monkeypatch.setattr(inside("link"), "JOIN_LIMIT", 60.0)
     preferences.server_python = sys.executable
     package = tmp_path / "home" / "server"
     package.mkdir(parents=True)
