@@ -93,14 +93,11 @@ class ScoreDistillation:
         law: where the noise levels come from, drawn anew for every batch element and sample.
         weighting: w(sigma), with alpha_bar written ab: "1-ab" is the usual one; "sigma" makes the target D itself.
         samples: draws averaged into one target.
-        noise_share: how much of n is subtracted from eps_hat. 0 for rules of guidance whose answer has no noise in it:
-            classifier score distillation and noise-free score distillation.
     """
 
     law: LevelLaw = field(default_factory=UniformTime)
     weighting: Weighting = "1-ab"
     samples: int = 1
-    noise_share: float = 1.0
 
     def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         watched = Watched(denoiser)
@@ -111,6 +108,6 @@ class ScoreDistillation:
             level = per_element(sigma, x)
             drawn = noise.like(x, number)
             clean = watched(x + level * drawn, sigma)
-            eps_minus_noise = (x - clean) / level + (1 - self.noise_share) * drawn
+            eps_minus_noise = (x - clean) / level
             gradient += _WEIGHTS[self.weighting](level) * eps_minus_noise
         return watched.estimate(x - gradient / self.samples)

@@ -39,11 +39,6 @@ def sigma_from_alpha_bar(alpha_bar: Tensor) -> Tensor:
     return torch.sqrt((1 - alpha_bar) / alpha_bar)
 
 
-def alpha_bar_from_sigma(sigma: Tensor) -> Tensor:
-    """1 / (1 + sigma^2), the inverse of `sigma_from_alpha_bar`."""
-    return 1 / (1 + sigma**2)
-
-
 def flow_time_from_sigma(sigma: Tensor) -> Tensor:
     """u = sigma / (1 + sigma) in [0, 1); flow networks of the diffusers library are called with 1000 u."""
     return sigma / (1 + sigma)

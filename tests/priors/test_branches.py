@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from server.guidance.noise import Fresh
-from server.guidance.score_distillation import Annealed, ScoreDistillation
-from server.priors.branches import ClassifierFree, ClassifierScore, NoiseFree, PerpendicularNegative, Rule
+from server.priors.branches import ClassifierFree, PerpendicularNegative, Rule
 from server.priors.denoiser import Guided, at_scale
 
 
@@ -70,22 +68,6 @@ def test_a_negative_prompt_along_the_prompt_removes_nothing() -> None:
         ThreeAnswers(), COND, UNCOND, negative=UNCOND + 2 * (COND - UNCOND), rule=PerpendicularNegative(3.0)
     )
     torch.testing.assert_close(_ask(guided), UNCOND + 3 * (COND - UNCOND))
-
-
-def test_classifier_score_distillation_follows_the_classifier_alone() -> None:
-    x = torch.randn((1, 2))
-    estimator = ScoreDistillation(Annealed(), "one", noise_share=0.0)
-    target = estimator(_guided(ClassifierScore(5.0)), x, 0.8, Fresh(torch.Generator().manual_seed(0))).target
-    torch.testing.assert_close(target - x, 5 * (COND - UNCOND)[None] / 0.8)
-
-
-def test_noise_free_distillation_subtracts_the_negative_branch_at_high_noise_only() -> None:
-    rule = NoiseFree(7.5, switch=0.6)
-    noisy = torch.randn((1, 2))
-    low, high = _guided(rule), _guided(rule)
-    torch.testing.assert_close(_ask(low, 0.3, noisy), UNCOND + 7.5 * (COND - UNCOND))
-    torch.testing.assert_close(_ask(high, 2.0, noisy), noisy[0] + UNCOND - NEGATIVE + 7.5 * (COND - UNCOND))
-    assert (low.calls, high.calls) == (2, 3)
 
 
 def test_another_scale_of_the_same_model_counts_with_it() -> None:

@@ -66,8 +66,9 @@ class FieldPlan:
 
 # Light that is fixed in the world is paint: the same from every side, and baked in.
 # A haze that fills the ball lets every side be seen from the start, where a dense blob hides what is to become a wall.
-# Measured at the standard preset, three seeds: a house gains .023 of volume IoU, a mushroom and a tree .008, a table loses
-# .016 and a hammer .011; normals agree better (.960 for .957), and a sketched table's colour error falls from 6.5 to 5.3.
+# Measured at the standard preset, three seeds: a house gains .023 of volume IoU, a mushroom and a tree .008, a table
+# loses .016 and a hammer .011; normals agree better (.960 for .957). A sketched table's colour error falls from 6.5 to
+# 5.3.
 PAINTED = FieldPlan(blob=Blob(0.0, 1.0), learning_rate=0.02, weights=Weights(depth=0.01))
 
 # Sizes, level schedule and shares of lit views as published for Stable Diffusion (threestudio's dreamfusion-sd and sdi

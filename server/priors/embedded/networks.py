@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from server.priors.embedded.light_field import LightField
@@ -97,10 +97,6 @@ def build_scheduler() -> Any:
         set_alpha_to_one=False,
         timestep_spacing="trailing",
     )
-
-
-def count_parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def predict_velocity(networks: Networks, noisy: Tensor, timestep: Tensor, tokens: Tensor, seen: Tensor) -> Tensor:
