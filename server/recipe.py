@@ -163,7 +163,7 @@ class Recipe(_Part):
         return self
 
 
-# Steps and sizes per preset, measured with the prior that ships (see README, "How long it takes").
+# Steps and sizes per preset, measured with the prior that ships (see docs/measurements.md).
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "mesh": {
         "sketch": {"steps": 300, "mesh": {"resolution": 96, "faces": 10_000, "texture_size": 512}},
