@@ -1,6 +1,7 @@
-"""What `make demo` runs: the extension, installed as an artist does it, makes a mushroom and bricks; Cycles shows both.
+"""What `make demo` runs: the extension, installed as an artist does it, makes a mushroom, bricks, planks and grass;
+Cycles shows them.
 
-Writes out/demo.blend, out/demo.glb and out/demo.png. Run it with the Python of .venv-blender.
+Writes out/demo.blend, out/demo.glb, out/demo.png and out/garden.png. Run it with the Python of .venv-blender.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ ROOT = build_extension.ROOT
 OUT = ROOT / "out"
 EXTENSION = "bl_ext.user_default.blender_msd"
 SHAPE = {"prompt": "a red mushroom", "preset": "STANDARD", "seed": 0}
-BRICKS = {"prompt": "red bricks", "preset": "SKETCH", "seed": 0, "width": 512, "height": 512, "repeat": 3.0}
+TILE = {"preset": "SKETCH", "seed": 0, "width": 512, "height": 512}
+BRICKS = {"prompt": "red bricks", "repeat": 3.0, **TILE}
+PLANKS = {"prompt": "brown planks", "repeat": 3.0, **TILE}
+GRASS = {"prompt": "green grass", "repeat": 24.0, **TILE}
 
 MIN_LIVE_MESHES = 3
 
 # The whole, and where the phases end on the bar, from measured durations.
-USUAL_SECONDS = 120
-INSTALLED, SHAPED, PAINTED = 0.04, 0.62, 0.86
+USUAL_SECONDS = 150
+INSTALLED, SHAPED, PAINTED, SHOWN, LAID = 0.03, 0.45, 0.55, 0.65, 0.85
 
 
 class Where:
@@ -84,7 +88,7 @@ def run(where: Where) -> str:
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bridge = where.bridge = install(bpy, archive, python)
-    wall = picture.build_stage()
+    wall, floor = picture.build_stage()
 
     where.enter("Mushroom", INSTALLED, SHAPED)
     stop_if_cancelled(bpy.ops.msd.generate_mesh(**SHAPE))
@@ -94,21 +98,32 @@ def run(where: Where) -> str:
     shape.rotation_euler.z = math.radians(-38)
     shutil.copyfile(Path(made.folder) / "mesh.glb", OUT / "demo.glb")
 
-    where.enter("Bricks", SHAPED, PAINTED)
-    bpy.context.view_layer.objects.active = wall
-    stop_if_cancelled(bpy.ops.msd.fill_texture(**BRICKS))
-    painted = bridge.job
+    def cover(surface: Any, texture: dict[str, Any]) -> Any:
+        surface.data.materials.clear()
+        bpy.context.view_layer.objects.active = surface
+        stop_if_cancelled(bpy.ops.msd.fill_texture(**texture))
+        return bridge.job
 
-    where.enter("Rendering", PAINTED, 1.0)
+    where.enter("Bricks", SHAPED, PAINTED)
+    painted = [cover(wall, BRICKS)]
+    where.enter("Rendering", PAINTED, SHOWN)
     picture.render(OUT / "demo.png", where.expect)
     bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "demo.blend"), compress=True)
+
+    where.enter("Planks", SHOWN, (SHOWN + LAID) / 2)
+    painted.append(cover(wall, PLANKS))
+    where.enter("Grass", (SHOWN + LAID) / 2, LAID)
+    painted.append(cover(floor, GRASS))
+    where.enter("Rendering", LAID, 1.0)
+    picture.render(OUT / "garden.png", where.expect)
     where.enter("Stopping the server", 1.0, 1.0)
     bpy.ops.preferences.addon_disable(module=EXTENSION)
     return (
         f"mushroom: {made.report['faces']} faces, {made.seconds:.0f} s, {made.report['denoiser_calls']} calls, "
-        f"{made.live_meshes} live meshes; bricks: {painted.seconds:.0f} s, {painted.report['denoiser_calls']} denoiser "
-        f"calls, seam ratio {painted.report['seam_ratio']}; all in {time.monotonic() - began:.0f} s\n"
-        f"{OUT / 'demo.png'}\n{OUT / 'demo.blend'}\n{OUT / 'demo.glb'}"
+        f"{made.live_meshes} live meshes; bricks, planks and grass: {sum(tile.seconds for tile in painted):.0f} s, "
+        f"{sum(tile.report['denoiser_calls'] for tile in painted)} denoiser calls, seam ratios "
+        f"{', '.join(str(tile.report['seam_ratio']) for tile in painted)}; all in {time.monotonic() - began:.0f} s\n"
+        f"{OUT / 'demo.png'}\n{OUT / 'garden.png'}\n{OUT / 'demo.blend'}\n{OUT / 'demo.glb'}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The demo's stage: a brick wall, a floor, soft light, a camera, and Cycles."""
+"""The demo's stage: a wall, a floor, soft light, a camera, and Cycles."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SAMPLES = 16
 WALL = 4.0
 
 
-def build_stage() -> bpy.types.Object:
-    """An empty scene with floor, lights and camera. Returns the wall, still without a material, selected and active."""
+def build_stage() -> tuple[bpy.types.Object, bpy.types.Object]:
+    """An empty scene with floor, lights and camera. Returns the wall, still without a material, and the floor."""
     bpy.ops.mesh.primitive_plane_add(size=12, location=(0, 0, 0))
     floor = bpy.context.object
     floor.name = "Floor"
@@ -29,7 +29,7 @@ def build_stage() -> bpy.types.Object:
     bpy.ops.mesh.primitive_plane_add(size=WALL, location=(0, 1.3, WALL / 2), rotation=(math.radians(90), 0, 0))
     wall = bpy.context.object
     wall.name = "Wall"
-    return wall
+    return wall, floor
 
 
 def render(path: Path, on_estimate: Callable[[float], None]) -> None:
