@@ -172,10 +172,18 @@ def test_light_is_paint_only_where_the_prior_says_so() -> None:
 
 
 def test_a_lit_field_is_optimised_through_all_its_regularisers() -> None:
-    plan = FieldPlan(TINY, 16, 1, 0.0, 0.5, lit_from=0.3, lit=1.0, weights=Weights(orientation=0.1, distortion=0.1))
+    plan = FieldPlan(
+        TINY,
+        samples=16,
+        first_levels=1,
+        levels_until=0.5,
+        lit_from=0.3,
+        lit=1.0,
+        weights=Weights(orientation=0.1, distortion=0.1),
+    )
     subject = RadianceSubject(CameraLaw(), 2, 16, torch.Generator().manual_seed(0), plan=plan)
     exposure = subject.expose(8, 0.8, torch.Generator().manual_seed(1))
-    without = RadianceSubject(CameraLaw(), 2, 16, torch.Generator().manual_seed(0), plan=FieldPlan(TINY, 16))
+    without = RadianceSubject(CameraLaw(), 2, 16, torch.Generator().manual_seed(0), plan=FieldPlan(TINY, samples=16))
     plain = without.expose(8, 0.8, torch.Generator().manual_seed(1))
     assert exposure.penalty > plain.penalty
     assert not torch.allclose(exposure.image, plain.image)
