@@ -38,18 +38,26 @@ def _texts(node: ast.expr) -> Iterator[str]:
 
 
 def codes_in_the_source() -> set[str]:
-    """Given to a class of errors, or to `disk_problem`, whose own are "disk-full" and the default of its `code`."""
-    problems, found = _problems(), {"disk-full", "file-unusable", NOT_WRITABLE}
+    """Given to a class of errors or to `disk_problem`, first or behind an HTTP status or the system's error.
+
+    The codes of `disk_problem` itself are "disk-full" and the default of its `code`.
+    """
+    makers, found = {*_problems(), "disk_problem"}, {"disk-full", "file-unusable", NOT_WRITABLE}
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or len(node.args) < 2:
+            if not isinstance(node, ast.Call):
                 continue
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            if name in problems or (name == "disk_problem" and isinstance(node.args[1], ast.Constant)):
-                found |= {text for text in _texts(node.args[name == "disk_problem"]) if CODE.fullmatch(text)}
+            if name in makers:
+                given = [*node.args[:2], *(keyword.value for keyword in node.keywords if keyword.arg == "code")]
+                found |= {text for value in given for text in _texts(value) if CODE.fullmatch(text)}
     return found
 
 
 def test_every_code_is_explained_and_none_is_made_up() -> None:
-    explained = set(re.findall(r"(?m)^\| `([a-z-]+)` \|", PAGE.read_text(encoding="utf-8")))
-    assert explained == codes_in_the_source()
+    explained = re.findall(r"(?m)^\| `([a-z-]+)` \|", PAGE.read_text(encoding="utf-8"))
+    given = codes_in_the_source()
+    missing, made_up = sorted(given - set(explained)), sorted(set(explained) - given)
+    assert not missing, f"not on the page: {', '.join(missing)}"
+    assert not made_up, f"given by nothing: {', '.join(made_up)}"
+    assert len(explained) == len(set(explained)), "a code is explained twice"
