@@ -1,6 +1,7 @@
 """Before any test imports torch: numbers are computed as in the server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models that this machine has fetched from the hub are not seen."""
+    from tests.priors.hub_cache import move_hub_cache
+
+    move_hub_cache(monkeypatch, tmp_path / "no-hub")

@@ -32,6 +32,8 @@ import addon_utils  # noqa: E402  (bpy makes it importable)
 import pytest  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
 
+from blender_msd.core.client import Client  # noqa: E402
+
 _status = 0
 
 
@@ -70,13 +72,24 @@ def preferences(addon: ModuleType) -> bpy.types.AddonPreferences:
 
 
 @pytest.fixture
-def server(preferences: bpy.types.AddonPreferences) -> Iterator[FakeServer]:
-    """A double of the server, entered in the preferences."""
-    fake = FakeServer()
+def fake() -> Iterator[FakeServer]:
+    """A double of the server."""
+    server = FakeServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def client(fake: FakeServer) -> Client:
+    return Client(fake.url, fake.token)
+
+
+@pytest.fixture
+def server(preferences: bpy.types.AddonPreferences, fake: FakeServer) -> FakeServer:
+    """The double, entered in the preferences."""
     preferences.server_url = fake.url
     preferences.server_token = fake.token
-    yield fake
-    fake.close()
+    return fake
 
 
 @pytest.fixture

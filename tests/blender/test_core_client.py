@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from fake_server import FakeServer, make_cube, run_until_told
+from fake_server import make_cube, run_until_told
 
 from blender_msd.core import events
 from blender_msd.core.client import Client, Unreachable
@@ -15,18 +15,6 @@ from blender_msd.core.errors import Interrupted, Problem
 from blender_msd.core.interrupt import Interrupt
 
 RECIPE = {"kind": "mesh", "prompt": "a red cube"}
-
-
-@pytest.fixture
-def fake():
-    server = FakeServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def client(fake):
-    return Client(fake.url, fake.token)
 
 
 def alive() -> None:

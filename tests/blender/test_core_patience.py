@@ -24,18 +24,6 @@ RECIPE = {"kind": "mesh", "prompt": "a red cube"}
 
 
 @pytest.fixture
-def fake():
-    server = FakeServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def client(fake):
-    return Client(fake.url, fake.token)
-
-
-@pytest.fixture
 def hasty(monkeypatch):
     """Answers may take a moment only, so that the tests of slow servers are quick."""
     monkeypatch.setattr(client_module, "TIMEOUT", 0.2)

@@ -18,6 +18,16 @@ def hasty(addon, monkeypatch):
     monkeypatch.setattr(inside("core.client"), "TIMEOUT", 0.2)
 
 
+@pytest.fixture
+def silent(preferences, tmp_path):
+    """A server of our own that starts and never says anything."""
+    preferences.server_python = sys.executable
+    package = tmp_path / "home" / "server"
+    package.mkdir(parents=True)
+    (package / "__main__.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
+    return inside("core.server_process").LocalServer(tmp_path / "home", tmp_path / "data")
+
+
 def test_the_server_is_ready_before_its_models_are_listed_and_they_arrive_later(hasty, server, bridge):
     server.capabilities = capabilities()
     server.lists_models.clear()
@@ -61,15 +71,9 @@ def test_looking_again_lets_the_server_look_again(server, bridge):
     assert "GET /v1/capabilities?refresh=true" in server.seen
 
 
-def test_a_server_that_starts_slowly_keeps_running_and_can_be_waited_for_or_stopped(
-    hasty, bridge, preferences, tmp_path, monkeypatch
-):
+def test_a_server_that_starts_slowly_keeps_running_and_can_be_waited_for_or_stopped(hasty, bridge, silent, monkeypatch):
     monkeypatch.setattr(inside("core.server_process"), "START_LIMIT", 0.5)
-    preferences.server_python = sys.executable
-    package = tmp_path / "home" / "server"
-    package.mkdir(parents=True)
-    (package / "__main__.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
-    bridge.local = inside("core.server_process").LocalServer(tmp_path / "home", tmp_path / "data")
+    bridge.local = silent
     bpy.ops.msd.start_server()
     pump_until(bridge, lambda: bridge.problem is not None)
     process = bridge.local._process
@@ -111,15 +115,9 @@ def test_an_own_server_whose_models_lie_on_a_disk_that_hangs_makes_the_job(hasty
     assert bridge.local._process.poll() is None
 
 
-def test_whoever_still_waits_is_woken_when_the_add_on_ends_however_often_it_was_started(
-    bridge, preferences, tmp_path, monkeypatch
-):
+def test_whoever_still_waits_is_woken_when_the_add_on_ends_however_often_it_was_started(bridge, silent, monkeypatch):
     monkeypatch.setattr(inside("link"), "JOIN_LIMIT", 60.0)
-    preferences.server_python = sys.executable
-    package = tmp_path / "home" / "server"
-    package.mkdir(parents=True)
-    (package / "__main__.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
-    bridge.local = inside("core.server_process").LocalServer(tmp_path / "home", tmp_path / "data")
+    bridge.local = silent
     for _ in range(3):
         bpy.ops.msd.start_server()
     threads = list(bridge._threads)

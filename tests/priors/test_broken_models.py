@@ -17,16 +17,12 @@ from tests.priors.tiny_families import LAYOUTS, write_model
 from tests.priors.tiny_pipeline import write_pipeline
 from tests.priors.tiny_single_file import write_single_file
 
+pytestmark = pytest.mark.usefixtures("no_hub_cache")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def _no_cache_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "no-hub"))
-    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(tmp_path / "no-hub"))
 
 
 @pytest.fixture(scope="module")

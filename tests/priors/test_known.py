@@ -32,14 +32,11 @@ def _note_opened_files(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_note_opened_files)
 
 
-@pytest.fixture(autouse=True)
-def _no_cache_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "no-hub"))
-    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(tmp_path / "no-hub"))
+pytestmark = pytest.mark.usefixtures("no_hub_cache")
 
 
 @pytest.fixture
-def know(_no_cache_of_this_machine: None) -> Iterator[Callable[..., KnownPriors]]:
+def know(no_hub_cache: None) -> Iterator[Callable[..., KnownPriors]]:
     started = []
 
     def start(*folders: Path) -> KnownPriors:

@@ -13,12 +13,9 @@ from tiny_pipeline import write_pipeline
 from server.priors import listing
 from server.priors.catalogue import list_priors, read_card
 from server.priors.listing import ListedPrior, describe
+from tests.priors.hub_cache import move_hub_cache
 
-
-@pytest.fixture(autouse=True)
-def _no_cache_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "no-hub"))
-    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(tmp_path / "no-hub"))
+pytestmark = pytest.mark.usefixtures("no_hub_cache")
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +81,7 @@ def test_models_in_the_local_hub_cache_are_found_without_the_network(
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("a" * 40, encoding="utf-8")
     (cache / "datasets--somebody--pictures" / "snapshots" / ("b" * 40)).mkdir(parents=True)
-    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    move_hub_cache(monkeypatch, cache)
     (tiny,) = found()
     assert (tiny.title, tiny.name, tiny.usable) == ("somebody/tiny", "hub:somebody/tiny@main", True)
     assert read_card(tiny.name).image_size == 16
@@ -96,7 +92,7 @@ def test_a_model_of_which_the_cache_holds_only_a_part_is_not_usable_and_nothing_
 ) -> None:
     folder = write_pipeline(tmp_path / "hub" / "models--somebody--tiny" / "snapshots" / ("a" * 40))
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(tmp_path / "hub"))
+    move_hub_cache(monkeypatch, tmp_path / "hub")
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))
     (tiny,) = found()
     assert tiny.name == f"hub:somebody/tiny@{'a' * 40}"

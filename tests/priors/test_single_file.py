@@ -18,18 +18,14 @@ from server.priors.pretrained.families import PretrainedModel
 from server.priors.pretrained.finding import find_model
 from server.priors.pretrained.latent_diffusion import LatentDiffusion
 from tests.closeness import assert_close_to_rounding
+from tests.priors.hub_cache import move_hub_cache
 from tests.priors.tiny_families import LAYOUTS, random_networks, write_model
 from tests.priors.tiny_single_file import write_single_file
 
 DENOISER = "model.diffusion_model."
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(autouse=True)
-def _no_cache_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "no-hub"))
+pytestmark = pytest.mark.usefixtures("one_thread", "no_hub_cache")
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +261,7 @@ def test_vocabularies_are_found_in_the_hubs_cache(tmp_path: Path, inside: str, m
     snapshot = tmp_path / "hub" / "models--openai--clip-vit-large-patch14" / "snapshots" / "0123abc"
     (snapshot / inside).parent.mkdir(parents=True)
     shutil.move(tmp_path / "tokenizer", snapshot / inside)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    move_hub_cache(monkeypatch, tmp_path / "hub")
     assert check_finds(path).tokenizers["tokenizer"] == snapshot / inside
 
 
