@@ -6,6 +6,7 @@ import argparse
 from typing import Any, get_args
 
 from server.arguments import field
+from server.paths import path_argument
 from server.recipe import EstimatorName, MeshRecipe, Recipe
 
 
@@ -55,6 +56,12 @@ def add_arguments(commands: Any) -> None:
     prior = subjects.add_parser("prior", help="evaluations a second of a prior's network, by batch size")
     _add_prior(prior)
     prior.set_defaults(run=_prior)
+
+    presets = subjects.add_parser("presets", help="how long a job of each preset takes here, from short real jobs")
+    presets.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    presets.add_argument("--out", type=path_argument, required=True, metavar="DIR", help="where their results go")
+    presets.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    presets.set_defaults(run=_presets)
 
 
 def _add_prior(parser: argparse.ArgumentParser) -> None:
@@ -154,4 +161,20 @@ def _prior(args: argparse.Namespace) -> dict[str, Any] | None:
         return {"prior": args.prior, "device": args.device, "threads": threads, "evaluations_per_s": rates}
     for batch, rate in rates.items():
         print(f"batch {batch:>3s} {rate:8.1f} evaluations/s")
+    return None
+
+
+def _presets(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.bench.presets import measure_presets
+    from server.priors.catalogue import load_prior
+    from server.progress_bar import ProgressBar
+    from server.studio.threads import use_half_of_the_cores
+
+    use_half_of_the_cores()
+    with ProgressBar() as bar:
+        times = measure_presets(lambda: load_prior("embedded", args.device), args.device, args.out, bar)
+    if args.json:
+        return {"device": args.device, "times": times}
+    for kind, presets in times.items():
+        print(f"{kind}: " + "  ".join(f"{name} {seconds:.0f} s" for name, seconds in presets.items()))
     return None

@@ -21,6 +21,7 @@ import urllib.request
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 PINS = ROOT / "server" / "requirements.lock"
 FOLDER = ROOT / "server" / "locks"
 INDEX = "https://pypi.org/simple"
-# Where a lock says that one package comes from elsewhere, pip is told so in the lock.
+# What the index does not carry comes from here.
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 MANYLINUX = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)] + ["manylinux2014_x86_64", "linux_x86_64"]
 # Below this a wheel is not opened; what lies in it is about three times as large.
@@ -45,7 +46,7 @@ class Target:
     wheels: tuple[str, ...]
     pythons: tuple[tuple[int, int], ...] = ((3, 11), (3, 12))
     pins: tuple[str, ...] = ()
-    index: str = ""
+    source: str = ""
 
 
 TARGETS = {
@@ -60,6 +61,7 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Wheel:
+    name: str
     size: int
     unpacked: int
     sha256: str
@@ -139,7 +141,7 @@ def wheels(name: str, version: str, target: Target, folder: Path | None) -> list
                 data = path.read_bytes()
                 digest = hashlib.sha256(data).hexdigest()
                 with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                    found.append(Wheel(len(data), *unpacked_and_facts(archive, digest)))
+                    found.append(Wheel(path.name, len(data), *unpacked_and_facts(archive, digest)))
         return found
     with urllib.request.urlopen(urllib.request.Request(f"{INDEX}/{name}/", headers=READING)) as answer:
         files = json.load(answer)["files"]
@@ -158,7 +160,7 @@ def wheels(name: str, version: str, target: Target, folder: Path | None) -> list
 def look_into(file: dict[str, object]) -> Wheel:
     url, size, sha256 = str(file["url"]), int(str(file["size"])), str(file["hashes"]["sha256"])  # type: ignore[index]
     with zipfile.ZipFile(io.BufferedReader(Slice(url, size), 1 << 17)) as archive:
-        return Wheel(size, *unpacked_and_facts(archive, sha256))
+        return Wheel(str(file["filename"]), size, *unpacked_and_facts(archive, sha256))
 
 
 def unpacked_and_facts(archive: zipfile.ZipFile, sha256: str) -> tuple[int, str, str, str]:
@@ -175,11 +177,13 @@ def unpacked_and_facts(archive: zipfile.ZipFile, sha256: str) -> tuple[int, str,
 
 
 def write(name: str, target: Target, folder: Path | None, licences: dict[str, str]) -> None:
-    lines, download, installed = [], 0, 0
+    lines, links, download, installed = [], [], 0, 0
     for package, version in resolved(target, folder):
         found = wheels(package, version, target, folder)
         if not found:
             raise SystemExit(f"{name}: {package} {version} has no wheel that fits")
+        # One file by its own address: a second index would be asked for every package.
+        links += [f"{target.source}/{quote(wheel.name)}" for wheel in found if "+" in version]
         size = max(wheel.size for wheel in found)
         download += size
         installed += max(wheel.unpacked for wheel in found)
@@ -192,7 +196,7 @@ def write(name: str, target: Target, folder: Path | None, licences: dict[str, st
         f"# pythons: {' '.join(f'{major}.{minor}' for major, minor in target.pythons)}",
         f"# download: {download} bytes",
         f"# installed: {installed} bytes",
-        *([f"--extra-index-url {target.index}"] if target.index else []),
+        *(f"--find-links {link}" for link in links),
     ]
     (FOLDER / f"{name}.txt").write_text("\n".join([*head, *lines, ""]), encoding="utf-8", newline="\n")
 

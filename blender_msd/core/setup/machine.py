@@ -1,4 +1,4 @@
-"""What this computer computes with, and how much room its disk has. Every question is asked of the system's own tools."""
+"""What this computer computes with, and how much room its disk has, as the system's own tools tell it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class Machine:
-    """`system` is "linux-x86_64", "windows-x86_64", "macos-arm64", ...; `accelerators` are best first, the processor last."""
+    """`system` is as "linux-x86_64" or "macos-arm64"; `accelerators` are best first, the processor last."""
 
     system: str
     accelerators: tuple[Accelerator, ...]

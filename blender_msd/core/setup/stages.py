@@ -102,11 +102,7 @@ def make_environment(work: Work) -> None:
     ours = next((package for package in work.lock.packages if package.name == "pip"), None)
     if ours is not None and _pip_version(work)[:2] < _RAW_PROGRESS:
         work.say(1, 0.6, f"pip {ours.version}")
-        (work.root / SCRATCH).mkdir(exist_ok=True)
-        only = work.root / SCRATCH / "pip.txt"
-        lines = work.lock.path.read_text(encoding="utf-8").splitlines()
-        only.write_text("\n".join(line for line in lines if line.startswith("pip==")), encoding="utf-8")
-        _pip(work, only, "off", lambda line: None, lambda: None)
+        _pip(work, _requirements(work, "pip=="), "off", lambda line: None, lambda: None)
 
 
 def install_engine(work: Work) -> None:
@@ -137,7 +133,7 @@ def install_engine(work: Work) -> None:
 
     bar = "raw" if _pip_version(work)[:2] >= _RAW_PROGRESS else "off"
     look()
-    _pip(work, work.lock.path, bar, read, look)
+    _pip(work, _requirements(work), bar, read, look)
 
 
 def check_model(work: Work) -> None:
@@ -200,7 +196,7 @@ def try_it(work: Work) -> dict[str, dict[str, float]]:
     look()
     arguments = ["bench", "presets", "--json", "--device", device, "--out", str(made)]
     times = _ask_server(work, arguments, "set-up-test-failed", read, look).get("times")
-    results = [path for path in made.glob("*") if path.is_file() and path.stat().st_size]
+    results = [path for path in made.rglob("*") if path.is_file() and path.stat().st_size]
     if not isinstance(times, dict) or not results:
         raise Problem("set-up-test-failed", "The test run made nothing.", "Read the log, or press Repair.")
     return times
@@ -211,6 +207,16 @@ def _verify(work: Work) -> dict[str, str]:
     return damaged_packages(
         work.packages, work.lock, lambda number, name: work.say(4, 0.8 * number / count, name), work.stop
     )
+
+
+def _requirements(work: Work, only: str = "") -> Path:
+    """A copy of the lock: the lines that begin with `only`, and where files come from unless a folder has them."""
+    lines = work.lock.path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if line.startswith(only) and not (work.offline and line.startswith("--"))]
+    copy = work.root / SCRATCH / "requirements.txt"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text("\n".join(kept), encoding="utf-8")
+    return copy
 
 
 def _pip(work: Work, requirements: Path, bar: str, on_line: Callable[[str], None], on_tick: Callable[[], None]) -> None:
