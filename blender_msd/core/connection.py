@@ -56,9 +56,7 @@ def choose_connection(setup: Setup, local: LocalServer) -> Connection:
 
 def _running_server(setup: Setup) -> Connection:
     client = Client(setup.url, setup.token)
-    if not client.is_loopback and not setup.online_access:
-        hint = "Allow Online Access in the preferences (System), or use a server on this computer."
-        raise Problem("online-access-off", "The server is on another computer.", hint)
+    client.require_online_access(setup.online_access)
 
     def connect(stop: Interrupt) -> Client:
         ask_while_slow(client.check, stop, START_LIMIT)

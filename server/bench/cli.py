@@ -172,7 +172,7 @@ def _presets(args: argparse.Namespace) -> dict[str, Any] | None:
 
     use_half_of_the_cores()
     with ProgressBar() as bar:
-        times = measure_presets(lambda: load_prior("embedded", args.device), args.device, args.out, bar)
+        times = measure_presets(load_prior("embedded", args.device), args.device, args.out, bar)
     if args.json:
         return {"device": args.device, "times": times}
     for kind, presets in times.items():

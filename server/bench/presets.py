@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,24 +39,19 @@ class _Watch:
         return statistics.median([(self._steps[b] - self._steps[a]) / (b - a) for a, b in pairs] or [0.0])
 
 
-def measure_presets(
-    load: Callable[[], Prior], device: str, out: Path, on_event: OnEvent
-) -> dict[str, dict[str, float]]:
-    """Kind -> preset -> seconds, loading the prior included; the results are in folders of `out`.
+def measure_presets(prior: Prior, device: str, out: Path, on_event: OnEvent) -> dict[str, dict[str, float]]:
+    """Kind -> preset -> seconds, without loading the prior, which a server does once; the results are in `out`.
 
     Raises:
         JobFailed, BadRequest; OSError when `out` cannot be written.
     """
-    began = time.monotonic()
-    prior = load()
-    loading = time.monotonic() - began
     found = {}
     for kind, steps in STEPS.items():
         recipe = read_recipe({"kind": kind, "prompt": PROMPTS[kind], "preset": "sketch", "steps": steps})
         watch = _Watch(on_event)
         report = produce(recipe, prior, out / kind, watch, lambda: None, device, most_starts=1)
         found[kind] = {
-            preset: round(loading + expected_seconds(recipe, report, watch.step, read_recipe(_asked(kind, preset))), 1)
+            preset: round(expected_seconds(recipe, report, watch.step, read_recipe(_asked(kind, preset))), 1)
             for preset in PRESETS[kind]
         }
     return found

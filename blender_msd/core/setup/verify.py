@@ -70,7 +70,9 @@ def installed_count(packages: Path) -> int:
 
 
 def _info_folders(packages: Path) -> dict[str, Path]:
-    return {normal(info.name.rpartition("-")[0]): info for info in packages.glob("*.dist-info")}
+    return {
+        normal(info.name.removesuffix(".dist-info").rpartition("-")[0]): info for info in packages.glob("*.dist-info")
+    }
 
 
 def _what_is_wrong(packages: Path, info: Path) -> str:
