@@ -71,6 +71,8 @@ class Installer:
         self._threads: list[threading.Thread] = []
         self._running: Running | None = None
         self._progress: Progress | None = None
+        # What was wished for before the process was there to be told.
+        self._wish = ""
 
     @property
     def licences(self) -> Path:
@@ -80,9 +82,19 @@ class Installer:
         """The interpreter of the environment that is ready; reads a few small files."""
         return self._survey(root).python
 
-    def look(self, wishes: Wishes) -> None:
-        """Find out about this computer and the folder of environments, without blocking."""
-        self._help("Looking at this computer", lambda: self._look(wishes))
+    def look(self, wishes: Wishes, tidy: bool = False) -> None:
+        """Find out about this computer and the folder of environments, without blocking.
+
+        Args:
+            tidy: remove the environments that a newer one took the place of; only while no server of ours may use them.
+        """
+
+        def work() -> None:
+            self._look(wishes)
+            if tidy:
+                self._remove_superseded(wishes.root)
+
+        self._help("Looking at this computer", work)
 
     def begin(self, task: str, wishes: Wishes) -> None:
         """Start a set-up, or go on with one, or "repair" or "verify" it, without blocking.
@@ -95,19 +107,22 @@ class Installer:
         if task != "verify" and wishes.offline is None and not wishes.online_access and self._will_download(task):
             hint = "Allow online access for it (Preferences, System), or pick an offline package."
             raise Problem("online-access-off", "Set-up downloads files, and online access is off.", hint)
-        self.problem, self.note = None, ""
+        self.problem, self.note, self._wish = None, "", ""
         self._progress = self.state.progress or Progress()
         self._refresh(wishes.root)
         self._help("", lambda: self._work(task, wishes), lambda: self._ended(wishes.root))
 
     def pause(self) -> None:
+        self._wish = "pause"
         if self._running is not None:
-            self._running.pause()
+            self._running.tell("pause")
 
     def cancel(self, root: Path) -> None:
         """Stop, and remove what is unfinished; a finished environment stays."""
+        self._wish = "cancel"
         if self._running is not None:
-            self._running.cancel()
+            self._running.tell("cancel")
+        if self.state.running:
             return
         halves = [one.folder for one in survey(root) if one.stamp is None]
         self._help("Removing", lambda: self._remove(root, halves))
@@ -178,6 +193,8 @@ class Installer:
         python = find(lock.pythons, own_python(), wishes.base_python)
         order = Order(task, python.path, self._home, wishes.root, self._version, lock.path, wishes.offline)
         self._running = Running(order)
+        if self._wish:
+            self._running.tell(self._wish)
         for event in self._running.events():
             said = event.pop("event")
             if said == "progress":
@@ -187,8 +204,6 @@ class Installer:
                 raise Problem(event["code"], event["message"], event["hint"])
             elif said == "verified":
                 self._say(_verified(event["damaged"]))
-            elif said == "done":
-                self._remove_superseded(wishes.root)
 
     def _remove(self, root: Path, folders: list[Path] | None) -> None:
         left = remove_all(root, folders)

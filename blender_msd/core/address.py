@@ -36,7 +36,8 @@ def read_address(text: str) -> Address:
     """Where an address leads.
 
     Understood are addresses with and without their scheme, in any case, with a path behind them; a port alone ("8188",
-    ":8188"); IPv6 without its brackets; slashes left out ("http:127.0.0.1:8188"); "host 8188"; quotes and blanks round it.
+    ":8188"); IPv6 without its brackets; slashes left out ("http:127.0.0.1:8188"); "host 8188"; and quotes and blanks
+    round it.
 
     Raises:
         Problem: "address-unreadable".

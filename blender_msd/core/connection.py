@@ -48,8 +48,8 @@ def choose_connection(setup: Setup, local: LocalServer) -> Connection:
     if setup.url:
         return _running_server(setup)
     if setup.python is None:
-        hint = "Choose the Python of the server's environment in the preferences."
-        raise Problem("server-not-set-up", "The add-on does not know yet how to start the server.", hint)
+        hint = "Press Set up, or choose the Python of an environment of your own in the preferences."
+        raise Problem("server-not-set-up", "The server's environment is not there yet.", hint)
     python, folder = setup.python, setup.model_folder
     return Connection(lambda stop: local.connect(python, stop, folder), local.check_alive)
 

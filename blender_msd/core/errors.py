@@ -20,6 +20,11 @@ class Problem(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Code, message and hint."""
+        return self.code, self.message, self.hint
+
 
 def mistake(error: Exception) -> Problem:
     """An error that nobody foresaw, as a problem."""
@@ -54,11 +59,13 @@ class Explanation:
 
 _PREFERENCES = ("msd.open_preferences", "Open Preferences")
 _START = ("msd.start_server", "Start the server")
+_SET_UP = ("msd.set_up", "Set up")
+_CONTINUE = ("msd.set_up", "Continue")
 _NO_BUTTON = ("", "")
 
 # code -> (headline, (operator, label of its button)); codes that are not here use the headline below.
 _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
-    "server-not-set-up": ("The server is not set up", _PREFERENCES),
+    "server-not-set-up": ("The server is not set up", _SET_UP),
     "server-python-missing": ("The server's Python was not found", _PREFERENCES),
     "server-did-not-start": ("The server did not start", _PREFERENCES),
     "server-slow": ("The server does not answer yet", ("msd.start_server", "Go On Waiting")),
@@ -71,6 +78,24 @@ _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
     "address-unreadable": ("The server's address cannot be read", _PREFERENCES),
     "token-wrong": ("The server refused the token", _PREFERENCES),
     "online-access-off": ("Online access is off", _PREFERENCES),
+    "set-up-no-python": ("No fitting Python was found", _PREFERENCES),
+    "set-up-no-packages": ("There are no packages for this", _PREFERENCES),
+    "set-up-lock-unusable": ("The list of packages is damaged", _NO_BUTTON),
+    "set-up-no-space": ("Not enough disk space", _PREFERENCES),
+    "set-up-folder-unusable": ("The folder cannot be used", _PREFERENCES),
+    "set-up-running": ("Set-up is running", _NO_BUTTON),
+    "set-up-stopped": ("Set-up stopped unexpectedly", _CONTINUE),
+    "set-up-python-gone": ("The server's Python is gone", _CONTINUE),
+    "set-up-model-broken": ("The model is damaged", _CONTINUE),
+    "set-up-check-failed": ("The check found something wrong", ("msd.set_up_repair", "Repair")),
+    "set-up-test-failed": ("The test run failed", ("msd.set_up_repair", "Repair")),
+    "python-unfit": ("This Python cannot be used", _PREFERENCES),
+    "driver-too-old": ("The graphics driver is too old", _PREFERENCES),
+    "download-failed": ("The download broke off", _CONTINUE),
+    "package-damaged": ("A package is damaged", _CONTINUE),
+    "package-missing": ("A package is missing", _PREFERENCES),
+    "install-failed": ("Installing failed", _CONTINUE),
+    "disk-full": ("The disk is full", _CONTINUE),
     "prompt-empty": ("The prompt is empty", _NO_BUTTON),
     "prompt-unreadable": ("The prompt was not understood", _NO_BUTTON),
     "preset-unknown": ("There is no such preset", _NO_BUTTON),

@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import model_operators, models, operators, panels, preferences, properties, settings
+from . import model_operators, models, operators, panels, preferences, properties, settings, setup_operators
 
 CLASSES = (
     *preferences.CLASSES,
@@ -10,6 +10,7 @@ CLASSES = (
     *operators.CLASSES,
     *model_operators.CLASSES,
     *models.CLASSES,
+    *setup_operators.CLASSES,
     *panels.CLASSES,
 )
 
@@ -18,9 +19,14 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     settings.register()
+    if not bpy.app.background:
+        # Preferences can be read, and a driver asked, once everything is registered.
+        bpy.app.timers.register(setup_operators.look_for_the_first_time, first_interval=0.1)
 
 
 def unregister() -> None:
+    if bpy.app.timers.is_registered(setup_operators.look_for_the_first_time):
+        bpy.app.timers.unregister(setup_operators.look_for_the_first_time)
     settings.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

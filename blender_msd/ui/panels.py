@@ -12,8 +12,10 @@ from ..core.job_view import JobView
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
 from .models import AboutModel, draw_choice, draw_unknown_words
+from .preferences import has_own_server
 from .progress import draw_go
 from .settings import Settings, scene_settings
+from .setup_card import draw_setup_card
 from .writing import draw_text
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class _StatusPanel(TabPanel):
         else:
             row.operator("msd.stop_server", text="", icon="X")
         row.operator("msd.open_preferences", text="", icon="PREFERENCES")
+        draw_setup_card(self.layout, has_own_server())
         if link.problem is not None:
             _draw_problem(self.layout.box(), link.problem)
 

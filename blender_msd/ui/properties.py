@@ -198,6 +198,13 @@ class ModelFile(_ForOneKind):
     filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
 
 
+class PythonFile:
+    """What the file browser asks for, for one of the preferences."""
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    field: StringProperty(default="server_python", options={"SKIP_SAVE", "HIDDEN"})
+
+
 class _PanelState:
     """What only the panel needs to remember."""
 

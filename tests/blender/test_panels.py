@@ -127,9 +127,9 @@ def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):
         bpy.ops.msd.generate_mesh(prompt="a duck")
     drawn = draw("MSD_PT_view3d_status").splitlines()
     assert "The server is not set up" in drawn
-    assert "{msd.open_preferences}" in drawn
+    assert "{msd.set_up}" in drawn
     assert "{msd.copy_report}" in drawn
-    assert "Choose the Python" in " ".join(drawn)
+    assert "choose the Python" in " ".join(drawn)
     assert max(len(line) for line in drawn) <= 40
 
 

@@ -83,7 +83,7 @@ class Runner:
             return self._stopped()
         except (Problem, OSError) as error:
             problem = error if isinstance(error, Problem) else _of_the_disk(error)
-            self._note(replace(self._progress, failed=(problem.code, problem.message, problem.hint)))
+            self._note(replace(self._progress, failed=problem.parts))
             raise problem from None
         finally:
             shutil.rmtree(work.root / SCRATCH, ignore_errors=True)

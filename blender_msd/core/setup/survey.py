@@ -17,16 +17,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..errors import Problem
 from .locks import Lock
 
 STAMP, HALF, SCRATCH, CACHE, LOCK_FILE = "ready.json", "half.json", ".scratch", ".cache", ".lock"
-
-
-_PYTHON_GONE = (
-    "set-up-python-gone",
-    "The Python that the server was set up with is gone: Blender was moved or updated.",
-    "Press Continue: what is installed is kept.",
-)
 
 
 @dataclass(frozen=True)
@@ -155,7 +149,9 @@ def read_environment(folder: Path) -> Environment:
         half = read_progress(json.loads((folder / HALF).read_text(encoding="utf-8")))
     if stamp is not None and not python_in(folder).exists():
         # Blender, or the Python that it was built upon, was moved; the packages may all be there still.
-        stamp, half = None, Progress(fraction=0.8, failed=_PYTHON_GONE)
+        message = "The Python that the server was set up with is gone: Blender was moved or updated."
+        gone = Problem("set-up-python-gone", message, "Press Continue: what is installed is kept.")
+        stamp, half = None, Progress(fraction=0.8, failed=gone.parts)
     return Environment(folder, stamp, half if stamp is None else None)
 
 

@@ -77,29 +77,24 @@ class Running:
         code = self._process.wait()
         if not ended:
             message = f"The set-up {explain_exit(code)}. {other[:200]}".strip()
-            hint = "Press Continue: it goes on from where it was."
-            yield {"event": "failed", "code": "set-up-stopped", "message": message, "hint": hint}
-
-    def pause(self) -> None:
-        self._tell(b"pause\n")
-
-    def cancel(self) -> None:
-        self._tell(b"cancel\n")
+            died = Problem("set-up-stopped", message, "Press Continue: it goes on from where it was.")
+            yield {"event": "failed", "code": died.code, "message": died.message, "hint": died.hint}
 
     def close(self) -> None:
         """Pause, and wait for its end."""
-        self.pause()
+        self.tell("pause")
         try:
             self._process.wait(STOP_LIMIT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
-    def _tell(self, word: bytes) -> None:
+    def tell(self, wish: str) -> None:
+        """ "pause" or "cancel"."""
         # It may have ended in this moment.
         with contextlib.suppress(OSError, ValueError):
             assert self._process.stdin is not None
-            self._process.stdin.write(word)
+            self._process.stdin.write(f"{wish}\n".encode())
             self._process.stdin.close()
 
 
