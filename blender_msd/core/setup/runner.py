@@ -139,6 +139,8 @@ class Runner:
             self._note(self._progress)
 
     def _note(self, progress: Progress) -> None:
+        if not self._work.folder.is_dir():
+            return
         # A full disk must not hide what is wrong, which is said anyway.
         try:
             write_half(self._work.folder, progress)
