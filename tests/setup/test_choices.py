@@ -31,7 +31,7 @@ def program(folder: Path, name: str, text: str) -> Path:
 def test_a_lock_names_its_pythons_and_sizes_and_has_a_hash_for_every_package(path: Path) -> None:
     lock = read_lock(path)
     text = path.read_text(encoding="utf-8")
-    assert len(lock.packages) == len(re.findall(r"(?m)^[A-Za-z0-9._-]+==\\S+( --hash=sha256:[0-9a-f]{64})+$", text))
+    assert len(lock.packages) == len(re.findall(r"(?m)^[A-Za-z0-9._-]+==\S+( --hash=sha256:[0-9a-f]{64})+$", text))
     assert all(package.size for package in lock.packages)
     assert (3, 11) in lock.pythons, "the one inside Blender 4.2 to 5.0"
     assert lock.download == sum(package.size for package in lock.packages) < lock.installed
