@@ -21,7 +21,9 @@ def state_of(made: StandIn, version: str = "1.0.0") -> SetupState:
 
 def packages_of(state: SetupState) -> Path:
     assert state.python is not None
-    version = subprocess.check_output([state.python, "-c", "import sys; print(*sys.version_info[:2])"], text=True)
+    version = subprocess.check_output(
+        [state.python, "-c", "import sys; print(*sys.version_info[:2])"], encoding="utf-8"
+    )
     major, minor = map(int, version.split())
     return packages_in(state.python.parents[1], (major, minor))
 
@@ -32,7 +34,9 @@ def test_from_nothing_to_a_done_test_job_in_a_folder_with_blanks_and_other_alpha
     state = state_of(stand_in)
     assert state.kind == "ready"
     assert state.times["mesh"]["sketch"] == 1.5
-    answer = subprocess.check_output([state.python, "-c", "import engine_core; print(engine_core.answer)"], text=True)
+    answer = subprocess.check_output(
+        [state.python, "-c", "import engine_core; print(engine_core.answer)"], encoding="utf-8"
+    )
     assert answer.strip() == "42"
     kept = {path.name for path in stand_in.root.iterdir()}
     assert kept == {".lock", state.python.parents[1].name}, "neither downloads nor scratch files are left"

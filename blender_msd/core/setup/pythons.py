@@ -163,7 +163,13 @@ def _by_the_launcher() -> Iterator[Path]:
     try:
         no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         said = subprocess.run(
-            [launcher, "-0p"], capture_output=True, timeout=PATIENCE, check=False, text=True, creationflags=no_window
+            [launcher, "-0p"],
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+            creationflags=no_window,
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return
