@@ -105,7 +105,9 @@ def _build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
     serve.add_argument("--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live")
-    serve.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
+    serve.add_argument(
+        "--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone, once its jobs are done"
+    )
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     _add_folders(serve)
     _add_low_vram(serve)

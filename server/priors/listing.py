@@ -13,7 +13,7 @@ from typing import Any
 
 from server.errors import BadRequest
 from server.paths import as_path
-from server.priors.captions import EXACT_CARD, EXACT_TITLE, known_things, understood_words
+from server.priors.captions import EXACT_CARD, EXACT_TITLE, grammar, known_things, understood_words
 from server.priors.card import PriorCard
 from server.priors.catalogue import read_card
 from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, check_weights
@@ -146,12 +146,13 @@ def describe(priors: Sequence[ListedPrior]) -> str:
 
 def _language(card: PriorCard | None) -> dict[str, Any] | None:
     """What a program needs to check a prompt as the prior does: its words are runs of letters and digits, in lower
-    case, and each must be among `understood`."""
+    case, and each must be among `understood`; what they may say together, `grammar` tells."""
     if card is None or card.words is None:
         return None
     return {
         "understood": understood_words(),
         "unknown_words": "refused" if card.name == EXACT_CARD.name else "left out",
+        "grammar": grammar(),
         "known_things": {kind: known_things(kind) for kind in card.makes},
     }
 
