@@ -40,15 +40,15 @@ def put_on(obj: bpy.types.Object, material: bpy.types.Material) -> None:
 def take_off() -> None:
     """Give every object back what the preview picture covers up."""
     for obj in bpy.data.objects:
-        for number, slot in enumerate(obj.material_slots):
+        for slot in obj.material_slots:
             material = slot.material
             if not _is_preview(material) or material is None:
                 continue
             kept: Any = material  # its custom properties
             slot.material = kept.get(COVERED)
-            if kept.get(ADDED) and obj.data is not None:
+            if kept.get(ADDED) and len(obj.material_slots) == 1 and obj.data is not None:
                 surface: Any = obj.data
-                surface.materials.pop(index=number)
+                surface.materials.clear()
                 break
     for material in [each for each in bpy.data.materials if _is_preview(each)]:
         bpy.data.materials.remove(material)

@@ -194,7 +194,8 @@ def _bring_into_view(obj: bpy.types.Object, place: Place) -> None:
 
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
     """The scene's collection of that name; a new one when it is a library's, or is not shown."""
-    shown = {child.collection for child in _layer_of(scene).layer_collection.children if child.is_visible}
+    layers = _layer_of(scene).layer_collection.children
+    shown = [child.collection for child in layers if child.is_visible and not child.exclude]
     named = [child for child in scene.collection.children if child.name.split(".")[0] == name]
     found = next((child for child in named if child.library is None and child in shown), None)
     if found is None:

@@ -8,7 +8,7 @@ import bpy
 
 from .. import bridge
 from ..core.errors import Problem, explain
-from ..core.remedies import Button
+from ..core.remedies import REPORT, Button
 from .writing import BOX, draw_text
 
 # Of an error, without its buttons: a headline, and what happened.
@@ -23,7 +23,7 @@ def draw_button(layout: bpy.types.UILayout, button: Button) -> None:
 
 
 def draw_problem(layout: bpy.types.UILayout, problem: Problem) -> None:
-    """Three lines at most, then the button that helps, and one for the whole text."""
+    """Three lines at most, then two buttons: what helps, and the whole text."""
     explanation = explain(problem)
     box = layout.box()
     box.alert = True
@@ -34,6 +34,5 @@ def draw_problem(layout: bpy.types.UILayout, problem: Problem) -> None:
     row = box.row(align=True)
     job = bridge.current().job
     row.enabled = job is None or job.settled
-    if explanation.button is not None:
-        draw_button(row, explanation.button)
+    draw_button(row, explanation.button or REPORT)
     row.operator("msd.details", text="Details")

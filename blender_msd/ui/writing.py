@@ -129,4 +129,4 @@ def _ends(path: str, kept: int) -> str:
 
 def _scale() -> float:
     preferences = bpy.context.preferences
-    return preferences.system.ui_scale if preferences is not None else 1.0
+    return preferences.system.ui_scale if preferences is not None and not bpy.app.background else 1.0

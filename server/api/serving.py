@@ -101,7 +101,7 @@ def serve(
         server = Server(office, ready)
         _stop_on_signals(server)
         if parent_pid is not None:
-            watch_parent(parent_pid, partial(_stop_behind_jobs, office.store, server.stop))
+            watch_parent(parent_pid, partial(stop_behind_jobs, office.store, server.stop))
         office.queue.start()
         priors = office.priors
         try:
@@ -113,12 +113,12 @@ def serve(
             office.store.close()
 
 
-def _stop_behind_jobs(store: Store, stop: Callable[[], None]) -> None:
+def stop_behind_jobs(store: Store, stop: Callable[[], None], sleep: Callable[[float], None] = time.sleep) -> None:
     """Stop once no job is under way; whoever started the jobs may be back meanwhile, and fetch the results."""
     while store.any_under_way():
         while store.any_under_way():
-            time.sleep(1.0)
-        time.sleep(FETCHING_S)
+            sleep(1.0)
+        sleep(FETCHING_S)
     stop()
 
 
