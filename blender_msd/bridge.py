@@ -50,7 +50,12 @@ def unregister(leave_jobs: bool) -> None:
 
 def _handlers() -> list[tuple[list[Any], Any]]:
     of = bpy.app.handlers
-    return [(of.load_pre, _before_load), (of.save_pre, _before_save)]
+    return [
+        (of.load_pre, _before_load),
+        (of.save_pre, _before_save),
+        (of.undo_post, _after_undo),
+        (of.redo_post, _after_undo),
+    ]
 
 
 @persistent
@@ -63,6 +68,13 @@ def _before_load(*_: Any) -> None:
 @persistent
 def _before_save(*_: Any) -> None:
     stage.uncover()
+
+
+@persistent
+def _after_undo(*_: Any) -> None:
+    # A step from while a picture formed has it on its object still.
+    if _link is not None and (_link.job is None or not _link.job.busy):
+        stage.uncover()
 
 
 def _wake_timer() -> None:

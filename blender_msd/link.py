@@ -184,10 +184,12 @@ class Link(ServerLink):
         Args:
             leave_jobs: a running job goes on in its server, which ends behind it; else it is cancelled.
         """
-        leaves = leave_jobs and self.job is not None and self.job.busy and bool(self.job.job_id)
+        job = self.job
+        leaves = leave_jobs and job is not None and job.busy and bool(job.job_id)
         try:
-            if leaves and self.job is not None:
-                leave_job(self.user_dir, self.job)
+            if job is not None and (leaves or job.waits_for_a_place):
+                leave_job(self.user_dir, job)
+            if leaves:
                 stage.clear()
             else:
                 self.cancel()
@@ -267,6 +269,7 @@ class Link(ServerLink):
     def _receive_from_job(self, job: JobView, message: jobs.Message) -> None:
         if isinstance(message, jobs.Failed):
             self._fail(job, message.problem)
+            stage.uncover()
             return
         if isinstance(message, jobs.Submitted) and not (self.offer.models and self.offer.is_complete):
             self.refresh_offer(refresh=False)

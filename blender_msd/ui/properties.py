@@ -120,8 +120,8 @@ class MeshSettings(CommonSettings):
         ),
     )
     size: FloatProperty(
-        name="Size (m)",
-        description="Longest side of the object in metres, whatever the scene's unit scale",
+        name="Size in Metres",
+        description="Longest side of the object, whatever the scene's unit scale",
         default=1.0,
         soft_min=0.001,
         soft_max=1000.0,

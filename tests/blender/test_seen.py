@@ -284,6 +284,31 @@ def test_a_file_saved_while_a_texture_forms_keeps_the_material_that_was_there(fo
     assert [material.name for material in bpy.data.materials] == ["old"]
 
 
+def test_undo_to_a_step_from_while_a_texture_formed_shows_what_was_there_before(forming):
+    forming.plane.data.materials.append(bpy.data.materials.new("old"))
+    bpy.ops.ed.undo_push(message="before")
+    start_texture(forming.bridge, forming.plane)
+    pump_until(forming.bridge, lambda: forming.bridge.job.live_images == 1)
+    forming.plane.location.x = 1.0
+    bpy.ops.ed.undo_push(message="moved meanwhile")
+    forming.server.job.finish.set()
+    pump_until(forming.bridge, lambda: not forming.bridge.job.busy)
+    bpy.ops.ed.undo()
+    plane = bpy.data.objects["Plane"]
+    assert plane.location.x == 1.0
+    assert plane.active_material.name == "old"
+
+
+def test_a_texture_that_failed_gives_the_object_back_what_it_had(forming):
+    old = bpy.data.materials.new("old")
+    forming.plane.data.materials.append(old)
+    start_texture(forming.bridge, forming.plane)
+    pump_until(forming.bridge, lambda: forming.bridge.job.live_images == 1)
+    forming.server.job.fail("worker-died", "It died.", "")
+    pump_until(forming.bridge, lambda: not forming.bridge.job.busy)
+    assert forming.plane.active_material == old
+
+
 @pytest.mark.parametrize("obj", [None, "camera", "empty"])
 def test_a_texture_without_a_surface_is_refused_before_the_click_and_image_only_is_not(server, obj):
     if obj == "camera":
