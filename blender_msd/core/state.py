@@ -8,7 +8,7 @@ from typing import Literal
 from .errors import Problem, explain
 from .job_view import JobView, clock
 from .offer import Offer
-from .remedies import Button
+from .remedies import REPORT, Button
 from .server_view import ServerView
 
 Name = Literal[
@@ -130,5 +130,5 @@ def _device(offer: Offer) -> list[str]:
 
 def _in_trouble(name: Name, problem: Problem) -> State:
     explanation = explain(problem)
-    button = explanation.button or Button("msd.details", "Details")
+    button = explanation.button or REPORT
     return State(name, explanation.headline, button, problem=problem)

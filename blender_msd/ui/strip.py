@@ -57,7 +57,9 @@ class StripPanel(TabPanel):
         column = self.layout.column(align=True)
         column.label(text=first, icon=ICONS[state.name])
         row = column.row(align=True)
-        if state.fraction is None:
+        if state.problem is not None:
+            row.operator("msd.details", text="Details")
+        elif state.fraction is None:
             rest = shortened(" ".join(others), sidebar() - width(state.button.label) - BUTTON)
             row.label(text=rest)
         else:

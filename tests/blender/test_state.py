@@ -105,7 +105,8 @@ def test_the_strip_has_two_lines_and_one_button_whatever_it_says(bridge):
             bridge.problem = problem
             lines = draw("MSD_PT_view3d_status").splitlines()
             assert len(lines) == 3
-            assert [line.startswith("{msd.") for line in lines] == [False, False, True]
+            has_details = problem is not None and not text
+            assert [line.startswith("{msd.") for line in lines] == [False, has_details, True]
 
 
 def test_what_waits_for_the_job_of_another_panel_says_so(bridge):
