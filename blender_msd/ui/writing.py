@@ -54,6 +54,12 @@ def wrapped(text: str, room: float, most: int = 0) -> list[str]:
         room: pixels, at a scale of 1.
         most: lines; 0 means any number.
     """
+    return list(_wrapped(text, room, most, _points()))
+
+
+@lru_cache(maxsize=256)
+def _wrapped(text: str, room: float, most: int, points: float) -> tuple[str, ...]:
+    """Kept, because panels are drawn again and again. `points` tells apart what was measured in other sizes."""
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -67,8 +73,8 @@ def wrapped(text: str, room: float, most: int = 0) -> list[str]:
             line = piece
     lines += [line] if line else []
     if most and len(lines) > most:
-        return [*lines[: most - 1], shortened(" ".join(lines[most - 1 :]), room)]
-    return lines
+        lines[most - 1 :] = [shortened(" ".join(lines[most - 1 :]), room)]
+    return tuple(lines)
 
 
 def shortened(text: str, room: float) -> str:
@@ -84,10 +90,13 @@ def shortened(text: str, room: float) -> str:
 
 def width(text: str) -> float:
     """Pixels that a label takes, at a scale of 1."""
-    points = 11.0
-    if bpy.context.preferences is not None and bpy.context.preferences.ui_styles:
-        points = bpy.context.preferences.ui_styles[0].widget.points
-    return _measured(text, points)
+    return _measured(text, _points())
+
+
+def _points() -> float:
+    """How large the interface writes."""
+    preferences = bpy.context.preferences
+    return preferences.ui_styles[0].widget.points if preferences is not None and preferences.ui_styles else 11.0
 
 
 @lru_cache(maxsize=4096)
@@ -97,7 +106,6 @@ def _measured(text: str, points: float) -> float:
     return float(measured.dimensions(0, text)[0])
 
 
-@lru_cache(maxsize=1024)
 def _pieces(word: str, room: float) -> tuple[str, ...]:
     """A word, in as many pieces as it takes."""
     if width(word) <= room:
