@@ -2,12 +2,26 @@
 
 import bpy
 
-from . import model_operators, models, operators, panels, preferences, properties, settings, setup_operators
+from . import (
+    model_operators,
+    models,
+    operators,
+    panels,
+    preferences,
+    properties,
+    remedy_operators,
+    server_operators,
+    settings,
+    setup_operators,
+    undo,
+)
 
 CLASSES = (
     *preferences.CLASSES,
     *properties.CLASSES,
     *operators.CLASSES,
+    *server_operators.CLASSES,
+    *remedy_operators.CLASSES,
     *model_operators.CLASSES,
     *models.CLASSES,
     *setup_operators.CLASSES,
@@ -19,6 +33,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     settings.register()
+    undo.register()
     if not bpy.app.background:
         # Preferences can be read, and a driver asked, once everything is registered.
         bpy.app.timers.register(setup_operators.look_for_the_first_time, first_interval=0.1)
@@ -27,6 +42,7 @@ def register() -> None:
 def unregister() -> None:
     if bpy.app.timers.is_registered(setup_operators.look_for_the_first_time):
         bpy.app.timers.unregister(setup_operators.look_for_the_first_time)
+    undo.unregister()
     settings.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

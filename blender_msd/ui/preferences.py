@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import cast
+from typing import Literal
 
 import bpy
 
@@ -13,6 +13,8 @@ from ..core.connection import Setup
 from ..core.errors import Problem
 from ..core.names import printable
 from ..core.paths import read_path
+from ..core.setup.state import FAILED, NOT_SET_UP, PART_DONE, READY, UPDATE_NEEDED
+from ..core.state import SetUp
 from ..installer import Wishes
 from ..scene.present import present
 from . import setup_card, texts
@@ -70,9 +72,20 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
 
+    on_quit: bpy.props.EnumProperty(
+        name="On Quitting",
+        description="What happens to a job that runs while Blender quits, or while this add-on is switched off",
+        items=(
+            ("FINISH", "Finish the Job", "It goes on in the server, which then ends. Its result is offered next time"),
+            ("STOP", "Stop the Job", "It is cancelled, and the server ends at once"),
+        ),
+        default="FINISH",
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
+        layout.prop(self, "on_quit")
         box = layout.box()
         box.label(text="Set-up")
         setup_card.draw_maintenance(box)
@@ -110,13 +123,9 @@ def _draw_program(layout: bpy.types.UILayout, preferences: MSD_AP_preferences, f
     row.operator("msd.browse_python", text="", icon="FILE_FOLDER").field = field
 
 
-def current() -> MSD_AP_preferences:
-    return cast("MSD_AP_preferences", present(present(bpy.context.preferences).addons[EXTENSION].preferences))
-
-
 def has_own_server() -> bool:
     """Whether a person brought a Python or a server, so that none needs to be set up."""
-    preferences = current()
+    preferences = own()
     typed = any(texts.pasted(preferences, name) for name in ("server_url", "server_python"))
     return typed or bool(os.environ.get(PYTHON_VARIABLE))
 
@@ -127,7 +136,7 @@ def wishes() -> Wishes:
     Raises:
         Problem: "path-unreadable", "path-relative", "set-up-folder-unusable".
     """
-    preferences = current()
+    preferences = own()
     folder = texts.path(preferences, "env_folder")
     base = texts.path(preferences, "base_python")
     offline = texts.path(preferences, "offline_folder")
@@ -150,7 +159,7 @@ def setup() -> Setup:
     Raises:
         Problem: "path-unreadable", "path-relative", "set-up-folder-unusable".
     """
-    preferences = current()
+    preferences = own()
     models = texts.path(preferences, "model_folder")
     return Setup(
         python=preferences.own_python() or bridge.installer().usable_python(wishes().root),
@@ -159,6 +168,28 @@ def setup() -> Setup:
         online_access=bpy.app.online_access,
         model_folder=Path(models) if models else None,
     )
+
+
+def set_up() -> SetUp:
+    """How far the set-up is, for the strip. Reads no file."""
+    state = bridge.installer().state
+    if has_own_server() and not state.running:
+        return SetUp("done")
+    steps: dict[str, Literal["none", "part-done", "outdated", "done"]]
+    steps = {NOT_SET_UP: "none", PART_DONE: "part-done", FAILED: "part-done", UPDATE_NEEDED: "outdated", READY: "done"}
+    progress = "part-done" if state.running else steps[state.kind]
+    return SetUp(progress, state.fraction, state.have, state.want, state.running)
+
+
+def leaves_jobs() -> bool:
+    """Whether a running job goes on when Blender quits."""
+    return bool(own().on_quit != "STOP")
+
+
+def own() -> MSD_AP_preferences:
+    found = present(present(bpy.context.preferences).addons[EXTENSION].preferences)
+    assert isinstance(found, MSD_AP_preferences)
+    return found
 
 
 CLASSES = (MSD_AP_preferences,)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import bpy
 
 from .. import bridge
-from ..core.errors import Problem, explain
 from ..core.setup.machine import in_words
 from ..core.setup.state import FAILED, PART_DONE, READY, STAGES, UPDATE_NEEDED, SetupState
 from ..installer import Installer
+from .buttons import draw_problem
+from .drawn import TabPanel
 from .writing import draw_text
 
-if TYPE_CHECKING:
-    import bpy
+
+class SetupPanel(TabPanel):
+    """Below the strip, until the server is set up; not there for who brought a Python or a server of their own."""
+
+    bl_label = "Set-up"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        installer = bridge.installer()
+        if installer.state.running:
+            _draw_running(self.layout, installer.state)
+        else:
+            _draw_offer(self.layout, installer)
 
 
-def draw_setup_card(layout: bpy.types.UILayout, has_own_server: bool) -> None:
-    """Draws nothing when the server is set up, or when a person brought a Python or a server of their own."""
-    installer = bridge.installer()
-    state = installer.state
-    if state.running:
-        _draw_running(layout.box(), state)
-    elif state.kind != READY and not has_own_server:
-        _draw_offer(layout.box(), installer)
+def needs_card(has_own_server: bool) -> bool:
+    state = bridge.installer().state
+    return state.running or (state.kind != READY and not has_own_server)
 
 
 def draw_maintenance(layout: bpy.types.UILayout) -> None:
@@ -50,7 +56,7 @@ def draw_answer(layout: bpy.types.UILayout) -> None:
     if installer.note:
         draw_text(layout, installer.note, "INFO")
     if installer.problem is not None:
-        _draw_problem(layout, installer.problem)
+        draw_problem(layout, installer.problem)
 
 
 def _draw_running(box: bpy.types.UILayout, state: SetupState) -> None:
@@ -91,7 +97,7 @@ def _draw_offer(box: bpy.types.UILayout, installer: Installer) -> None:
     if state.reason:
         draw_text(box, state.reason, "ERROR")
     elif installer.problem is not None:
-        _draw_problem(box, installer.problem)
+        draw_problem(box, installer.problem)
     _draw_what_it_needs(box, installer)
     row = box.row()
     row.scale_y = 1.6
@@ -122,12 +128,3 @@ def _draw_what_it_needs(box: bpy.types.UILayout, installer: Installer) -> None:
     if installer.python is not None:
         draw_text(box, str(installer.python), "CONSOLE")
     box.operator("msd.read_licences", icon="TEXT")
-
-
-def _draw_problem(layout: bpy.types.UILayout, problem: Problem) -> None:
-    explanation = explain(problem)
-    layout.label(text=explanation.headline, icon="ERROR")
-    for line in explanation.lines:
-        draw_text(layout, line)
-    if explanation.operator:
-        layout.operator(explanation.operator, text=explanation.label)

@@ -12,7 +12,7 @@ from ..scene.editors import areas
 from ..scene.present import present
 from . import texts
 from .operators import refuse
-from .preferences import current, wishes
+from .preferences import own, wishes
 from .properties import PythonFile
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class MSD_OT_set_up_remove(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not _not_running(cls):
             return False
-        if bridge.current().server_state != "off":
+        if bridge.current().server.process != "off":
             cls.poll_message_set("Stop the server first")
             return False
         return True
@@ -153,7 +153,7 @@ class MSD_OT_check_python(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         try:
-            python = current().own_python()
+            python = own().own_python()
             if python is None:
                 raise Problem("server-not-set-up", "No Python was chosen.", "Choose one, or press Set up.")
             bridge.installer().check_python(python)
@@ -168,7 +168,7 @@ class MSD_OT_check_server(bpy.types.Operator):
     bl_description = "Ask at this address, and say what answers there"
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        preferences = current()
+        preferences = own()
         url, token = (texts.pasted(preferences, name) for name in ("server_url", "server_token"))
         if not url:
             return refuse(self, Problem("address-unreadable", "There is no address.", "Write it first."))
@@ -183,13 +183,13 @@ class MSD_OT_browse_python(bpy.types.Operator, PythonFile):
     bl_options = {"INTERNAL"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
-        self.filepath = texts.text(current(), self.field)
+        self.filepath = texts.text(own(), self.field)
         present(context.window_manager).fileselect_add(self)
         bpy.app.timers.register(_show_hidden(), first_interval=PAUSE)
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        setattr(current(), self.field, texts.text(self, "filepath"))
+        setattr(own(), self.field, texts.text(self, "filepath"))
         return {"FINISHED"}
 
 
