@@ -102,12 +102,26 @@ def _build_parser() -> argparse.ArgumentParser:
     sample.set_defaults(run=_sample)
 
     serve = commands.add_parser("serve", help="run the server that the extension talks to")
-    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="one that others reach needs --token-file, --tls-certificate and --tls-key"
+    )
     serve.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
     serve.add_argument("--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live")
     serve.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     _add_folders(serve)
+    serve.add_argument(
+        "--allow-path",
+        type=path_argument,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="recipes may name any model below this folder by its path; may be given several times",
+    )
+    serve.add_argument("--allow-hub", action="store_true", help="recipes may name hub:owner/name; fetches it")
+    serve.add_argument("--token-file", type=path_argument, metavar="FILE", help="take the token from here")
+    serve.add_argument("--tls-certificate", type=path_argument, metavar="FILE", help="PEM; with --tls-key")
+    serve.add_argument("--tls-key", type=path_argument, metavar="FILE", help="PEM, without a password")
     _add_low_vram(serve)
     serve.set_defaults(run=_serve, json=False)
 
@@ -322,9 +336,21 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
+    from server.priors.registry import Allowed
 
-    folders = tuple(folder.absolute() for folder in args.folder)
-    serve(args.host, args.port, args.data_dir, args.device, args.parent_pid, folders, args.low_vram)
+    serve(
+        args.host,
+        args.port,
+        args.data_dir,
+        args.device,
+        args.parent_pid,
+        tuple(folder.absolute() for folder in args.folder),
+        args.low_vram,
+        allowed=Allowed(tuple(folder.absolute() for folder in args.allow_path), args.allow_hub),
+        token_file=args.token_file,
+        certificate=args.tls_certificate,
+        key=args.tls_key,
+    )
 
 
 def _priors(args: argparse.Namespace) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from .arrays import MAX_DOWNLOAD
-from .errors import Problem
+from .errors import Problem, read_problem
 from .interrupt import Interrupt
 
 API = 1
@@ -252,4 +252,4 @@ def _problem(status: int, text: bytes) -> Problem:
     error = _as_object(text).get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         return Problem("not-our-server", f"The answer was error {status}.", "Change the address or the port.")
-    return Problem(error["code"], str(error.get("message", "")), str(error.get("hint", "")))
+    return read_problem(error)

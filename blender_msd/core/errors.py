@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class Problem(Exception):
-    """Something a person can act on; the server sends the same three fields.
+    """Something a person can act on.
 
     Args:
         code: stable, lower-case, dash-separated name; programs compare this.
         message: one line, what happened.
         hint: one line, what to do about it; may be empty.
+        headline: a few words of the server's; empty for those of the add-on itself.
     """
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
+    def __init__(self, code: str, message: str, hint: str = "", headline: str = "") -> None:
         super().__init__(f"{message} {hint}".strip())
         self.code = code
         self.message = message
         self.hint = hint
+        self.headline = headline
+
+
+def read_problem(said: Mapping[str, Any]) -> Problem:
+    """A problem as the server sends it: code, headline, detail, next."""
+    code, headline, detail, what_next = (str(said.get(key, "")) for key in ("code", "headline", "detail", "next"))
+    return Problem(code, detail, what_next, headline)
 
 
 def mistake(error: Exception) -> Problem:
@@ -56,7 +66,7 @@ _PREFERENCES = ("msd.open_preferences", "Open Preferences")
 _START = ("msd.start_server", "Start the server")
 _NO_BUTTON = ("", "")
 
-# code -> (headline, (operator, label of its button)); codes that are not here use the headline below.
+# code -> (headline, (operator, label of its button)); codes that are not here have the server's headline and no button.
 _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
     "server-not-set-up": ("The server is not set up", _PREFERENCES),
     "server-python-missing": ("The server's Python was not found", _PREFERENCES),
@@ -89,6 +99,7 @@ _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
 
 def explain(problem: Problem) -> Explanation:
     """Words and a button for the panel."""
-    headline, (operator, label) = _HEADLINES.get(problem.code, ("That did not work", _NO_BUTTON))
+    unlisted = (problem.headline or "That did not work", _NO_BUTTON)
+    headline, (operator, label) = _HEADLINES.get(problem.code, unlisted)
     lines = tuple(line for line in (problem.message, problem.hint) if line)
     return Explanation(headline, lines, operator, label)

@@ -116,7 +116,7 @@ class LocalServer:
         try:
             said: dict[str, Any] = json.loads(self._file.read_text("utf-8"))
             host = f"[{said['host']}]" if ":" in said["host"] else said["host"]
-            return Client(f"http://{host}:{int(said['port'])}", str(said["token"]))
+            return Client(f"{said.get('scheme', 'http')}://{host}:{int(said['port'])}", str(said["token"]))
         except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             raise Problem("server-lost", "There is no server.json that can be read.") from None
 

@@ -51,14 +51,29 @@ def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
 
 
 def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: str = "") -> list[str]:
-    """Refuse, without loading a model, what the named prior surely cannot make.
+    """Refuse, without loading a model, what the named prior surely cannot make. Names as `load_prior` takes them.
 
     Returns:
         Warnings, whole sentences: which words the prior will leave out.
 
     Raises:
-        BadRequest: a model that cannot be used (pretrained/finding.py lists the codes), or a prompt, or negative
-            prompt, that the prior cannot read ("prompt-unreadable").
+        BadRequest: a model that cannot be used (pretrained/finding.py lists the codes), or as `check_words`.
+    """
+    if prior not in (card.name for card in built_in_cards()):
+        from server.priors.pretrained.finding import check_model_here
+
+        check_model_here(prior)
+    return check_words(prior, prompt, kind, negative_prompt)
+
+
+def check_words(prior: str, prompt: str, kind: Kind | None, negative_prompt: str = "") -> list[str]:
+    """Refuse what a prior that ships cannot read; others say so when they are loaded.
+
+    Returns:
+        Warnings, as `check_prompt`.
+
+    Raises:
+        BadRequest: "prompt-unreadable", of the prompt or the negative prompt; "prior-broken" when its weights are.
     """
     if prior == "exact":
         from server.priors.captions import read_caption
@@ -80,9 +95,6 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
                 read_known_words(negative_prompt)
             warnings += _warn_of_unknown_words(negative_prompt, None, " in what to avoid")
         return warnings
-    from server.priors.pretrained.finding import check_model_here
-
-    check_model_here(prior)
     return []
 
 

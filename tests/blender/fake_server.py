@@ -102,7 +102,7 @@ class FakeJob:
 
     def fail(self, code: str, message: str, hint: str) -> None:
         self.send("state", state="failed")
-        self.send("failed", code=code, message=message, hint=hint)
+        self.send("failed", code=code, detail=message, next=hint)
 
 
 Script = Callable[[FakeJob], None]
@@ -290,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._bytes(status, "application/json", json.dumps(value).encode())
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        self._json(status, {"error": {"code": code, "message": message, "hint": "Look again."}})
+        self._json(status, {"error": {"code": code, "detail": message, "next": "Look again."}})
 
     def _bytes(self, status: int, kind: str, data: bytes) -> None:
         with contextlib.suppress(OSError):  # who asked may have left
