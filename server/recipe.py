@@ -138,7 +138,7 @@ class Recipe(_Part):
 
     kind: Kind
     prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(
-        min_length=1, max_length=1000, json_schema_extra={"pattern": r"\S"}
+        min_length=1, max_length=1000, examples=["a red mug with a blue handle"], json_schema_extra={"pattern": r"\S"}
     )
     negative_prompt: Text = Field(default="", max_length=1000)
     seed: Whole = Field(default=0, ge=0, le=MAX_SEED)

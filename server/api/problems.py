@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from server.api.answers import Answer
 from server.errors import BadRequest, Problem
@@ -57,6 +59,14 @@ def store_problem(error: sqlite3.Error) -> Problem:
     return Refused(503, "store-broken", f"The list of jobs cannot be used: {error}.", hint)
 
 
+def _methods_there(request: Request) -> list[str]:
+    """Of all routes of the most literal path that fits; the framework names those of the first route only."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    fitting = [path for path in paths if compile_path(path)[0].match(request.scope["path"])]
+    methods = paths[min(fitting, key=lambda path: path.count("{"))] if fitting else {}
+    return sorted(method.upper() for method in methods)
+
+
 def answer_every_problem(app: FastAPI) -> None:
     """Give every error of the app the same shape, those of the framework included."""
 
@@ -68,7 +78,10 @@ def answer_every_problem(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         message = f"{request.method} {shown(request.scope['path'])}: {error.detail}."
         hint = "Every route starts with /v1; jobs are under /v1/jobs."
-        return answer(Refused(error.status_code, "request-refused", message, hint, error.headers))
+        headers = error.headers
+        if error.status_code == 405 and (methods := _methods_there(request)):
+            headers = {"Allow": ", ".join(methods)}
+        return answer(Refused(error.status_code, "request-refused", message, hint, headers))
 
     async def from_validation(_: Request, error: Exception) -> Answer:
         assert isinstance(error, RequestValidationError)

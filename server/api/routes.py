@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
@@ -58,10 +58,20 @@ _RECIPE_AS_BODY = {
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{Recipe.__name__}"}}},
     }
 }
+_EVENT = {
+    "type": "object",
+    "description": "one event; comments stand between them",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "grows within the job"},
+        "event": {"type": "string", "minLength": 1},
+        "data": {"type": "string", "description": "one JSON object", "contentMediaType": "application/json"},
+    },
+}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-sent events: id, event and one line of JSON as data. docs/http.md lists them.",
-        "content": {"text/event-stream": {"schema": {"type": "string", "description": "events, and comments between"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     }
 }
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -152,6 +162,11 @@ def build_routes(office: Office) -> APIRouter:
             raise Conflict("job-not-over", f"The job is {state}.", "Cancel it first, then delete it.")
         shutil.rmtree(job_folder(office.data_dir, job_id), ignore_errors=True)
         store.delete(job_id)
+
+    @routes.post("/jobs/{job_id}/events", include_in_schema=False)
+    def no_order(job_id: str) -> None:
+        """Not one of the orders below, of which it would be called an unknown one."""
+        raise HTTPException(405)
 
     @routes.post("/jobs/{job_id}/{order}", response_model=JobAnswer, responses=refusals(404, 409))
     def order_job(job_id: str, order: Literal["cancel", "finish", "pause", "resume"]) -> Answer:
