@@ -81,6 +81,8 @@ _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
     "address-unreadable": ("The server's address cannot be read", _PREFERENCES),
     "token-wrong": ("The server refused the token", _PREFERENCES),
     "online-access-off": ("Online access is off", _PREFERENCES),
+    "prior-unknown": ("The server has no such model", _PREFERENCES),
+    "prior-not-allowed": ("Models from the hub are off", _PREFERENCES),
     "prompt-empty": ("The prompt is empty", _NO_BUTTON),
     "prompt-unreadable": ("The prompt was not understood", _NO_BUTTON),
     "preset-unknown": ("There is no such preset", _NO_BUTTON),

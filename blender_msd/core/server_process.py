@@ -44,14 +44,17 @@ class LocalServer:
         self._file = data_dir / "server.json"
         self.log = data_dir / "server-output.log"
 
-    def connect(self, python: Path, stop: Interrupt, model_folder: Path | None = None) -> Client:
+    def connect(
+        self, python: Path, stop: Interrupt, model_folder: Path | None = None, allow_hub: bool = False
+    ) -> Client:
         """A client of the running server; starts one when there is none.
 
         One that runs and is slow is waited for. It is never ended for that: whoever asks again waits again.
 
         Args:
             python: the interpreter of the server's environment.
-            model_folder: where it looks for models; a server that runs already keeps its own.
+            model_folder: where it looks for models, and where a recipe may name one by its path.
+            allow_hub: whether it may fetch models from the hub. A server that runs already keeps its own of both.
 
         Raises:
             Interrupted: `stop` was set.
@@ -67,7 +70,7 @@ class LocalServer:
                 waits = self._is_running() and (isinstance(trouble, Slow) or not self._answered)
             if not waits:
                 self._stop()
-                self._start(python, model_folder)
+                self._start(python, model_folder, allow_hub)
             return self._wait_until_ready(stop, is_new=not waits)
 
     def check_alive(self) -> None:
@@ -120,10 +123,11 @@ class LocalServer:
         except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             raise Problem("server-lost", "There is no server.json that can be read.") from None
 
-    def _start(self, python: Path, model_folder: Path | None) -> None:
+    def _start(self, python: Path, model_folder: Path | None, allow_hub: bool) -> None:
         command = [str(python), "-m", "server", "serve", "--port", "0", "--data-dir", str(self._data_dir)]
         command += ["--parent-pid", str(os.getpid())]
-        command += [] if model_folder is None else ["--folder", str(model_folder)]
+        command += [] if model_folder is None else ["--folder", str(model_folder), "--allow-path", str(model_folder)]
+        command += ["--allow-hub"] if allow_hub else []
         # An interpreter of its own must not see what Blender's interpreter was started with.
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
         environment["PYTHONUTF8"] = "1"  # as the log is read here, whatever the system's encoding

@@ -30,6 +30,7 @@ class Wire(H11Protocol):
         self._most = most_connections()
         self._waits_since = self.loop.time()
         self._leaving = False
+        self._gone = False
         self._late = _Timer(self.loop)
         self._stalled = _Timer(self.loop)
 
@@ -41,8 +42,7 @@ class Wire(H11Protocol):
         super().connection_made(transport)
         send_at_once(transport.get_extra_info("socket"))
         self._watch_for_headers()
-        if len(self.connections) > self._most:
-            self._make_room()
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
         if self._leaving:
@@ -64,7 +64,7 @@ class Wire(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled.start(STALLED_SECONDS, self.transport.abort)
+        self._stalled.start(STALLED_SECONDS, self._abort)
 
     def resume_writing(self) -> None:
         self._stalled.stop()
@@ -92,13 +92,19 @@ class Wire(H11Protocol):
         self._refuse(Refused(408, "request-too-slow", said, "Connect again when the request is ready."))
 
     def _make_room(self) -> None:
-        others = (other for other in self.connections if isinstance(other, Wire) and other is not self)
-        waiting = [other for other in others if other._waits_for_request and not other._leaving]
-        if waiting:
-            min(waiting, key=lambda other: other._waits_since).transport.abort()
+        others = [other for other in self.connections if isinstance(other, Wire) and not other._gone]
+        if len(others) <= self._most:
+            return
+        idle = [other for other in others if other is not self and (other._leaving or other._waits_for_request)]
+        if idle:
+            min(idle, key=lambda other: (not other._leaving, other._waits_since))._abort()
             return
         said = f"The server has {self._most} connections, and all of them are busy."
         self._refuse(Refused(503, "too-many-connections", said, "Close some, then try again."))
+
+    def _abort(self) -> None:
+        self._leaving = self._gone = True
+        self.transport.abort()
 
     def _refuse(self, refusal: Refused) -> None:
         """Answer, where an answer is still possible, and end the connection."""
@@ -125,7 +131,7 @@ class Wire(H11Protocol):
         if self.transport.can_write_eof():
             # Closing now would reset the connection under a client that still sends, and lose the answer.
             self.transport.write_eof()
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self.loop.call_later(LINGER_SECONDS, self._abort)
         else:
             self.transport.close()
 

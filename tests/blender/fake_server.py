@@ -318,12 +318,14 @@ def main(script: str, lists_models: bool = True) -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--parent-pid", type=int)
     parser.add_argument("--folder", action="append", default=[])
+    parser.add_argument("--allow-path", action="append", default=[])
+    parser.add_argument("--allow-hub", action="store_true")
     args = parser.parse_args()
     if script == "refuse_to_start":
         print("torch is missing")
         raise SystemExit(3)
     fake = FakeServer(globals()[script])
-    fake.capabilities["folders"] = args.folder
+    fake.capabilities |= {"folders": args.folder, "allowed_folders": args.allow_path, "hub": args.allow_hub}
     if not lists_models:
         fake.lists_models.clear()
     fake.write_server_file(args.data_dir)
