@@ -336,7 +336,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
-    from server.priors.registry import Allowed
+    from server.priors.catalogue import Allowed
 
     serve(
         args.host,

@@ -11,8 +11,7 @@ from server.api.guard import LOOPBACK_HOSTS
 from server.jobs.events import Bell
 from server.jobs.queue import Queue
 from server.jobs.store import Store
-from server.priors.catalogue import KnownPriors
-from server.priors.registry import Allowed
+from server.priors.catalogue import Allowed, KnownPriors
 
 
 @dataclass(frozen=True)

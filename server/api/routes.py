@@ -25,7 +25,7 @@ from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.events import OVER
 from server.jobs.store import MAX_NUMBER, Conflict
-from server.priors.registry import check_recipe
+from server.priors.catalogue import check_prior, check_words
 from server.recipe import PRESETS, Recipe, read_recipe
 
 ABOUT = {"name": "blender-msd", "version": __version__, "api": API_VERSION}
@@ -135,7 +135,8 @@ def build_routes(office: Office) -> APIRouter:
 
     def queue_recipe(body: bytes, idempotency_key: str | None) -> Answer:
         recipe = read_recipe(object_from(body))
-        warnings = check_recipe(recipe, office.priors, office.allowed)
+        check_prior(recipe.prior, office.priors, office.allowed)
+        warnings = check_words(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
         job, is_new = store.submit(recipe, idempotency_key, warnings, MOST_QUEUED)
         queue.wake()
         return Answer(job.as_json(), 201 if is_new else 200)

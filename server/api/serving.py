@@ -21,8 +21,7 @@ from server.api.parent import watch_parent
 from server.api.wire import Wire
 from server.errors import BadRequest, Problem
 from server.jobs.devices import is_device
-from server.priors.network import stay_offline
-from server.priors.registry import Allowed
+from server.priors.catalogue import Allowed, stay_offline
 
 LOOPBACK = Interface()
 

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from server.errors import BadRequest
 from server.priors.card import PriorCard
 from server.priors.known import KnownPriors as KnownPriors
+from server.priors.network import stay_offline as stay_offline
+from server.priors.registry import Allowed as Allowed
+from server.priors.registry import check_prior as check_prior
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.errors import BadRequest
-from server.priors.catalogue import check_words
 from server.priors.known import KnownPriors
-from server.priors.pretrained.hub import PREFIX, parse_hub_model
 from server.ranges import shown
-from server.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -32,27 +29,22 @@ class Allowed:
     hub: bool = False
 
 
-def check_recipe(recipe: Recipe, known: KnownPriors, allowed: Allowed) -> list[str]:
-    """Refuse what surely cannot be made here, without loading a model.
-
-    Returns:
-        Warnings, whole sentences: which words the prior will leave out.
+def check_prior(name: str, known: KnownPriors, allowed: Allowed) -> None:
+    """Refuse what may not be named or surely cannot be used, without loading a model.
 
     Raises:
-        BadRequest: "prior-unknown", "prior-not-allowed"; "prior-broken" and others of pretrained/finding.py;
-            "prompt-unreadable".
+        BadRequest: "prior-unknown", "prior-not-allowed"; "prior-broken" and others of pretrained/finding.py.
     """
-    _check_prior(recipe.prior, known, allowed)
-    return check_words(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
+    is_of_the_hub = name.startswith("hub:")
+    if is_of_the_hub:
+        from server.priors.pretrained.hub import parse_hub_model
 
-
-def _check_prior(name: str, known: KnownPriors, allowed: Allowed) -> None:
+        name = str(parse_hub_model(name))
     listed = known.find(name)
     if listed is not None:
         if not listed.usable:
             raise BadRequest("prior-broken", f"{listed.title} cannot be used.", listed.why_not)
-    elif name.startswith(PREFIX):
-        parse_hub_model(name)
+    elif is_of_the_hub:
         if not allowed.hub:
             raise BadRequest(
                 "prior-not-allowed",
