@@ -135,6 +135,33 @@ def test_a_body_that_is_no_recipe_is_refused_with_the_reason(never_failing: Test
     assert_refused(never_failing.post("/v1/jobs", content=body))
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"time_budget_s": Infinity}', "time_budget_s"),
+        (b'{"time_budget_s": -Infinity}', "time_budget_s"),
+        (b'{"time_budget_s": 1e400}', "time_budget_s"),
+        (b'{"seed": NaN}', "seed"),
+        (b'{"seed": "3"}', "seed"),
+        (b'{"steps": true}', "steps"),
+        (b'{"steps": ' + b"9" * 5000 + b"}", "steps"),
+        (b'{"steps": -' + b"9" * 5000 + b"}", "steps"),
+        (b'{"guidance": {"scale": NaN}}', "guidance.scale"),
+        (b'{"guidance": {"bandwidth_start": 5e-228, "method": "sdi"}}', "guidance.bandwidth_start"),
+        (b'{"mesh": {"level": Infinity}}', "mesh.level"),
+        (b'{"texture": {"tile_x": 1}}', "texture.tile_x"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_by_the_name_of_its_field(
+    never_failing: TestClient, bricks: Recipe, body: bytes, field: str
+) -> None:
+    del bricks["steps"], bricks["texture"]
+    sent = json.dumps(bricks).encode()[:-1] + b", " + body[1:]
+    error = assert_refused(never_failing.post("/v1/jobs", content=sent))
+    assert error["code"] == "recipe-invalid"
+    assert error["detail"].startswith(field)
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "json", "a/b/c;d"])
 def test_a_body_that_is_called_something_else_is_refused(
     never_failing: TestClient, bricks: Recipe, content_type: str
