@@ -107,7 +107,17 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
     serve.add_argument("--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live")
-    serve.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
+    serve.add_argument(
+        "--parent-pid",
+        type=whole(1, 2**31 - 1),
+        help="stop when this process, and every other that uses the server, is gone",
+    )
+    serve.add_argument(
+        "--when-left",
+        choices=("finish", "stop"),
+        default="finish",
+        help="what then happens to the jobs (default: finish them first)",
+    )
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     _add_folders(serve)
     serve.add_argument(
@@ -350,6 +360,7 @@ def _serve(args: argparse.Namespace) -> None:
         token_file=args.token_file,
         certificate=args.tls_certificate,
         key=args.tls_key,
+        when_left=args.when_left,
     )
 
 

@@ -115,6 +115,15 @@ class Client:
         answer = self._ask("POST", "/v1/jobs", recipe, {"Idempotency-Key": key}, SUBMISSION, stop)
         return str(answer["id"])
 
+    def attach(self, pid: int) -> None:
+        """Keep the server for the program with this process id, whoever started it."""
+        self._ask("PUT", f"/v1/leases/{pid}")
+
+    def detach(self, pid: int) -> bool:
+        """Let go of it; whether it is still needed: other programs use it, or a job waits or runs."""
+        left = self._ask("DELETE", f"/v1/leases/{pid}")
+        return bool(left.get("leases") or left.get("at_work"))
+
     def job(self, job_id: str) -> dict[str, Any]:
         return self._ask("GET", f"/v1/jobs/{quote(job_id)}")
 

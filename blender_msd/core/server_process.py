@@ -41,6 +41,7 @@ class LocalServer:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
+        self._client: Client | None = None
         self._file = data_dir / "server.json"
         self.log = data_dir / "server-output.log"
 
@@ -86,9 +87,19 @@ class LocalServer:
             raise Problem("server-stopped", f"The server {explain_exit(code)}. {self._last_words()}".strip(), hint)
 
     def stop(self) -> None:
-        """Stop the server if it was started here; one that was found running is left alone."""
+        """Let go of the server. One that was started here is stopped, unless other Blenders use it or jobs are at work:
+        then it ends by itself after them. One that was found running is left alone."""
         with self._lock:
+            if self._is_needed_by_others():
+                self._process = None
             self._stop()
+
+    def _is_needed_by_others(self) -> bool:
+        client, self._client = self._client, None
+        try:
+            return client is not None and client.detach(os.getpid())
+        except Problem:  # it is gone, or hangs
+            return False
 
     def _check_file(self) -> None:
         """Refuse a `server.json` that no server of this user could have written, or could replace."""
@@ -112,7 +123,9 @@ class LocalServer:
         """The server that the file names. Raises Problem: as `Client.check`."""
         client = self._client_from_file()
         client.check()
+        client.attach(os.getpid())
         self._answered = True
+        self._client = client
         return client
 
     def _client_from_file(self) -> Client:

@@ -154,6 +154,16 @@ class JobPage(_Said):
     next: str | None = Field(description="the cursor of the page behind this one; null on the last")
 
 
+class Lease(_Said):
+    pid: int
+    since: Seconds
+
+
+class LeasesAnswer(_Said):
+    leases: list[Lease] = Field(description="of programs that still run")
+    at_work: bool = Field(description="whether a job waits or runs")
+
+
 # status -> what it is said for; every route may give the common ones.
 _WHY = {
     400: "Not HTTP, or not whole",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from server.api.feeds import Feeds
 from server.api.guard import LOOPBACK_HOSTS
+from server.api.leases import Leases
 from server.jobs.events import Bell
 from server.jobs.queue import Queue
 from server.jobs.store import Store
@@ -31,6 +32,11 @@ class Office:
     heartbeat_s: float = 3.0
     prior_folders: tuple[Path, ...] = ()
     allowed: Allowed = Allowed()
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The programs that use the server."""
+        return Leases()
 
     @cached_property
     def feeds(self) -> Feeds:

@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
@@ -18,7 +18,7 @@ from server.api import API_VERSION
 from server.api.answers import Answer
 from server.api.bodies import check_is_json, object_from, read_body
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED
-from server.api.models import About, Capabilities, JobAnswer, JobPage, refusals
+from server.api.models import About, Capabilities, JobAnswer, JobPage, LeasesAnswer, refusals
 from server.api.office import Office
 from server.api.problems import Refused
 from server.api.streaming import EventStream
@@ -45,6 +45,8 @@ def _true_or_false(value: Any) -> Any:
 
 Digits = Annotated[int, BeforeValidator(_in_digits)]
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+
+ProcessId = Annotated[Digits, Path(ge=1, le=2**31 - 1)]
 
 _MEDIA_TYPES = {
     ".npz": "application/octet-stream",
@@ -197,6 +199,27 @@ def build_routes(office: Office) -> APIRouter:
             return Response(status_code=304, headers=headers)
         media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
         return FileResponse(path, headers=headers, media_type=media_type, stat_result=found)
+
+    def leases() -> Answer:
+        held = [{"pid": pid, "since": since} for pid, since in office.leases.held().items()]
+        return Answer({"leases": held, "at_work": store.any_at_work()})
+
+    @routes.get("/leases", response_model=LeasesAnswer, responses=refusals())
+    def list_leases() -> Answer:
+        """The programs that use this server."""
+        return leases()
+
+    @routes.put("/leases/{pid}", response_model=LeasesAnswer, responses=refusals(404))
+    def take_lease(pid: ProcessId) -> Answer:
+        """Keep the server for a program on this computer, until the lease is given back or the process ends."""
+        office.leases.take(pid)
+        return leases()
+
+    @routes.delete("/leases/{pid}", response_model=LeasesAnswer, responses=refusals())
+    def give_lease_back(pid: ProcessId) -> Answer:
+        """What is left then; a lease that is not there is given back already."""
+        office.leases.give_back(pid)
+        return leases()
 
     everybody.include_router(routes)
     return everybody

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 
@@ -18,6 +20,7 @@ from server.api.interface import Interface
 from server.api.limits import BACKLOG, MOST_HEADER_BYTES
 from server.api.office import Office
 from server.api.parent import watch_parent
+from server.api.problems import Refused
 from server.api.wire import Wire
 from server.errors import BadRequest, Problem
 from server.jobs.devices import is_device
@@ -78,14 +81,18 @@ def serve(
     token_file: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
+    when_left: Literal["finish", "stop"] = "finish",
 ) -> None:
-    """Serve until SIGINT, SIGTERM, or the end of the process `parent_pid`. Blocks; prints the address on stderr.
+    """Serve until SIGINT or SIGTERM; blocks; prints the address on stderr.
+
+    With `parent_pid` also until the last program that holds a lease is gone; that process holds the first one.
 
     Args:
         host: an IP address or "localhost"; loopback unless others shall be let in, for which the last three are needed.
         port: 0 takes a free one, which server.json then names.
         device: "auto", "cpu", "cuda", "cuda:1", or several with commas; each gets a worker process.
-        parent_pid: also stops at the end of stdin, if that is a pipe.
+        parent_pid: also gone at the end of stdin, if that is a pipe.
+        when_left: what then happens to jobs: "finish" them, or "stop".
         prior_folders: where to look for models besides the hub's cache.
         low_vram: whether workers save their devices' memory, at the cost of time.
         allowed: what recipes may name besides the models that are found. Unless it is the hub, nothing here or in the
@@ -122,7 +129,7 @@ def serve(
         server = Server(office, ready, interface)
         _stop_on_signals(server)
         if parent_pid is not None:
-            watch_parent(parent_pid, server.stop)
+            _live_with(parent_pid, office, when_left, server.stop)
         office.queue.start()
         priors = office.priors
         try:
@@ -132,6 +139,13 @@ def serve(
             office.queue.stop()
             priors.stop()
             office.store.close()
+
+
+def _live_with(parent_pid: int, office: Office, when_left: str, stop: Callable[[], None]) -> None:
+    with contextlib.suppress(Refused):  # gone already
+        office.leases.take(parent_pid)
+    watch_parent(parent_pid, lambda: office.leases.give_back(parent_pid))
+    office.leases.watch(lambda: when_left == "stop" or not office.store.any_at_work(), stop)
 
 
 def _stop_on_signals(server: Server) -> None:

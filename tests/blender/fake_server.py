@@ -169,6 +169,7 @@ class FakeServer:
         self.refusal: tuple[int, dict[str, str]] | None = None
         self.cut_after: set[int] = set()
         self.jobs: dict[str, FakeJob] = {}
+        self.leases: list[dict[str, int]] = []
         self.seen: list[str] = []
         self.last_event_ids: list[int] = []
         fake = self
@@ -211,6 +212,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer("POST")
 
+    def do_PUT(self) -> None:
+        self._answer("PUT")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
     def _answer(self, method: str) -> None:
         double = self.server_double
         double.seen.append(f"{method} {self.path}")
@@ -227,6 +234,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.split("?")[0] == "/v1/capabilities":
             double.lists_models.wait()
             self._json(200, double.capabilities)
+        elif self.path.startswith("/v1/leases/"):
+            pid = int(self.path.rpartition("/")[2])
+            double.leases = [lease for lease in double.leases if lease["pid"] != pid]
+            double.leases += [{"pid": pid}] if method == "PUT" else []
+            self._json(200, {"leases": double.leases, "at_work": False})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
         else:
