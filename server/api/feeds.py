@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from server.api.limits import MOST_EVENTS_WAITING, MOST_STREAMS, PAUSE_A_STREAM
 from server.api.problems import Refused
 from server.jobs.events import OVER, Bell, StoredEvent
-from server.jobs.store import NoSuchJob, Store
+from server.jobs.refusals import NoSuchJob
+from server.jobs.store import Store
 
 
 class Feeds:

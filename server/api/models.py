@@ -120,6 +120,10 @@ class Progress(_Said):
     steps: Count = 0
     seconds_left: float | None = None
     denoiser_calls: Count = 0
+    q: float | None = Field(
+        default=None, description="how far from a mode, in bandwidths; null outside the optimisation"
+    )
+    shell_ratio: float | None = None
 
 
 class Report(_Said):

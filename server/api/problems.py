@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 
 from server.api.answers import Answer
 from server.errors import BadRequest, Problem
-from server.jobs.store import Conflict, NoSuchJob, QueueFull
+from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
 from server.ranges import shown
 
 

@@ -24,7 +24,8 @@ from server.api.problems import Refused
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.events import OVER
-from server.jobs.store import MAX_NUMBER, Conflict
+from server.jobs.refusals import Conflict
+from server.jobs.store import MAX_NUMBER
 from server.priors.catalogue import check_prior, check_words
 from server.recipe import PRESETS, Recipe, read_recipe
 

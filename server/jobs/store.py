@@ -18,6 +18,7 @@ from typing import Any
 
 from server.errors import Problem
 from server.jobs.events import ACTIVE, EVENTS_KEPT, OVER, State, StoredEvent
+from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
 from server.recipe import Recipe
 
 _SCHEMA_VERSION = 2
@@ -51,21 +52,6 @@ _UPGRADES = {1: "ALTER TABLE jobs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'
 # SQLite's largest whole number.
 MAX_NUMBER = 2**63 - 1
 _COLUMNS = "id, state, recipe, report, error, progress, warnings, created, started, finished, last_event"
-
-
-class NoSuchJob(Problem):
-    """HTTP 404."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__("job-unknown", f"There is no job {job_id[:40]!r}.", "It may have been deleted; list the jobs.")
-
-
-class QueueFull(Problem):
-    """No more jobs may be queued (HTTP 429)."""
-
-
-class Conflict(Problem):
-    """The job is not in a state that allows this (HTTP 409)."""
 
 
 @dataclass(frozen=True)

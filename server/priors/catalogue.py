@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.errors import BadRequest
-from server.priors.card import PriorCard
+from server.priors.cards import built_in_cards
+from server.priors.cards import read_card as read_card
 from server.priors.known import KnownPriors as KnownPriors
 from server.priors.network import stay_offline as stay_offline
 from server.priors.registry import Allowed as Allowed
@@ -20,30 +21,8 @@ from server.priors.registry import check_prior as check_prior
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
-    from server.priors.listing import ListedPrior
+    from server.priors.listed import ListedPrior
     from server.recipe import Kind
-
-
-def built_in_cards() -> list[PriorCard]:
-    """Cards of the priors that need nothing beyond this package."""
-    from server.priors.captions import EXACT_CARD
-    from server.priors.embedded.card import EMBEDDED_CARD
-
-    return [EMBEDDED_CARD, EXACT_CARD]
-
-
-def read_card(name: str) -> PriorCard:
-    """The card of one prior, without loading it.
-
-    Raises:
-        BadRequest: a model that cannot be used; pretrained/finding.py lists the codes.
-    """
-    for card in built_in_cards():
-        if card.name == name:
-            return card
-    from server.priors.pretrained.finding import check_model
-
-    return check_model(name).card
 
 
 def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
@@ -79,7 +58,7 @@ def check_words(prior: str, prompt: str, kind: Kind | None, negative_prompt: str
         BadRequest: "prompt-unreadable", of the prompt or the negative prompt; "prior-broken" when its weights are.
     """
     if prior == "exact":
-        from server.priors.captions import read_caption
+        from server.world.captions import read_caption
 
         read_caption(prompt, kind)
         if negative_prompt.strip():
@@ -87,8 +66,8 @@ def check_words(prior: str, prompt: str, kind: Kind | None, negative_prompt: str
                 read_caption(negative_prompt)
         return []
     if prior == "embedded":
-        from server.priors.captions import read_known_words
         from server.priors.embedded.card import WEIGHTS, check_weights
+        from server.world.captions import read_known_words
 
         check_weights(WEIGHTS)
         read_known_words(prompt, kind)
@@ -102,8 +81,8 @@ def check_words(prior: str, prompt: str, kind: Kind | None, negative_prompt: str
 
 
 def _warn_of_unknown_words(prompt: str, kind: Kind | None, where: str) -> list[str]:
-    from server.priors.captions import known_things, unknown_words
     from server.priors.embedded.card import EMBEDDED_TITLE
+    from server.world.captions import known_things, unknown_words
 
     unknown = [f'"{word}"' for word in unknown_words(prompt)]
     if not unknown:
