@@ -120,9 +120,8 @@ class Client:
         self._ask("PUT", f"/v1/leases/{pid}")
 
     def detach(self, pid: int) -> bool:
-        """Let go of it; whether it is still needed: other programs use it, or a job waits or runs."""
-        left = self._ask("DELETE", f"/v1/leases/{pid}")
-        return bool(left.get("leases") or left.get("at_work"))
+        """Let go of it; whether other programs use it."""
+        return bool(self._ask("DELETE", f"/v1/leases/{pid}").get("leases"))
 
     def job(self, job_id: str) -> dict[str, Any]:
         return self._ask("GET", f"/v1/jobs/{quote(job_id)}")

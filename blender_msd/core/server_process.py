@@ -33,6 +33,9 @@ class LocalServer:
     Args:
         home: the folder that holds the package `server`.
         data_dir: the server's own folder: `server.json`, its jobs and its log.
+
+    Attributes:
+        last_line: what a server that starts said last.
     """
 
     def __init__(self, home: Path, data_dir: Path) -> None:
@@ -42,6 +45,7 @@ class LocalServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
         self._client: Client | None = None
+        self.last_line = ""
         self._file = data_dir / "server.json"
         self.log = data_dir / "server-output.log"
 
@@ -86,15 +90,21 @@ class LocalServer:
             hint = "Start it again; finished results are kept."
             raise Problem("server-stopped", f"The server {explain_exit(code)}. {self._last_words()}".strip(), hint)
 
-    def stop(self) -> None:
-        """Let go of the server. One that was started here is stopped, unless other Blenders use it or jobs are at work:
-        then it ends by itself after them. One that was found running is left alone."""
+    def leave(self) -> None:
+        """Let the server go: one that a Blender started ends by itself, once its jobs are done and no other uses it."""
         with self._lock:
-            if self._is_needed_by_others():
+            self._is_used_by_others()
+            self._process = None
+
+    def stop(self) -> None:
+        """Stop the server if it was started here and no other Blender uses it; otherwise it is left to them."""
+        with self._lock:
+            if self._is_used_by_others():
                 self._process = None
             self._stop()
 
-    def _is_needed_by_others(self) -> bool:
+    def _is_used_by_others(self) -> bool:
+        """Whether others do, now that this Blender does not any more."""
         client, self._client = self._client, None
         try:
             return client is not None and client.detach(os.getpid())
@@ -123,7 +133,8 @@ class LocalServer:
         """The server that the file names. Raises Problem: as `Client.check`."""
         client = self._client_from_file()
         client.check()
-        client.attach(os.getpid())
+        with contextlib.suppress(Problem):  # it was there a moment ago; whoever asks next learns more
+            client.attach(os.getpid())
         self._answered = True
         self._client = client
         return client
@@ -185,6 +196,7 @@ class LocalServer:
                     return self._find()
                 except Problem as problem:
                     trouble = problem
+                self.last_line = "".join(self.log_lines(1))[:200]
                 code = self._process.poll()
                 # When another server has the folder, ours ends at once; if that one is slow, it is waited for.
                 if code is not None and not isinstance(trouble, Slow):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 from server.api.parent import is_running
 from server.api.problems import Refused
-
-_LOOK_EVERY_S = 1.0
 
 
 class Leases:
@@ -38,13 +35,3 @@ class Leases:
             for pid in ended:
                 del self._since[pid]
             return dict(self._since)
-
-    def watch(self, may_end: Callable[[], bool], on_left: Callable[[], None]) -> None:
-        """Call `on_left`, from a thread, once nobody holds a lease and `may_end` says so."""
-
-        def wait() -> None:
-            while self.held() or not may_end():
-                time.sleep(_LOOK_EVERY_S)
-            on_left()
-
-        threading.Thread(target=wait, name="leases", daemon=True).start()

@@ -165,7 +165,6 @@ class Lease(_Said):
 
 class LeasesAnswer(_Said):
     leases: list[Lease] = Field(description="of programs that still run")
-    at_work: bool = Field(description="whether a job waits or runs")
 
 
 # status -> what it is said for; every route may give the common ones.

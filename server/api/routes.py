@@ -203,7 +203,7 @@ def build_routes(office: Office) -> APIRouter:
 
     def leases() -> Answer:
         held = [{"pid": pid, "since": since} for pid, since in office.leases.held().items()]
-        return Answer({"leases": held, "at_work": store.any_at_work()})
+        return Answer({"leases": held})
 
     @routes.get("/leases", response_model=LeasesAnswer, responses=refusals())
     def list_leases() -> Answer:

@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import uvicorn
 
@@ -24,9 +25,12 @@ from server.api.problems import Refused
 from server.api.wire import Wire
 from server.errors import BadRequest, Problem
 from server.jobs.devices import is_device
+from server.jobs.store import Store
 from server.priors.catalogue import Allowed, stay_offline
 
 LOOPBACK = Interface()
+# For so long the results of jobs whose owner is gone can be fetched.
+FETCHING_S = 10.0
 
 
 class Server(uvicorn.Server):
@@ -81,18 +85,17 @@ def serve(
     token_file: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
-    when_left: Literal["finish", "stop"] = "finish",
 ) -> None:
     """Serve until SIGINT or SIGTERM; blocks; prints the address on stderr.
 
-    With `parent_pid` also until the last program that holds a lease is gone; that process holds the first one.
+    With `parent_pid` also until the last program that holds a lease is gone, and the jobs that they left are done; that
+    process holds the first lease.
 
     Args:
         host: an IP address or "localhost"; loopback unless others shall be let in, for which the last three are needed.
         port: 0 takes a free one, which server.json then names.
         device: "auto", "cpu", "cuda", "cuda:1", or several with commas; each gets a worker process.
-        parent_pid: also gone at the end of stdin, if that is a pipe.
-        when_left: what then happens to jobs: "finish" them, or "stop".
+        parent_pid: that also counts as gone at the end of stdin, if that is a pipe.
         prior_folders: where to look for models besides the hub's cache.
         low_vram: whether workers save their devices' memory, at the cost of time.
         allowed: what recipes may name besides the models that are found. Unless it is the hub, nothing here or in the
@@ -129,7 +132,7 @@ def serve(
         server = Server(office, ready, interface)
         _stop_on_signals(server)
         if parent_pid is not None:
-            _live_with(parent_pid, office, when_left, server.stop)
+            _live_with(parent_pid, office, server.stop)
         office.queue.start()
         priors = office.priors
         try:
@@ -141,11 +144,33 @@ def serve(
             office.store.close()
 
 
-def _live_with(parent_pid: int, office: Office, when_left: str, stop: Callable[[], None]) -> None:
+def _live_with(parent_pid: int, office: Office, stop: Callable[[], None]) -> None:
     with contextlib.suppress(Refused):  # gone already
         office.leases.take(parent_pid)
     watch_parent(parent_pid, lambda: office.leases.give_back(parent_pid))
-    office.leases.watch(lambda: when_left == "stop" or not office.store.any_at_work(), stop)
+    waiting = partial(stop_behind_jobs, office.store, stop, is_used=lambda: bool(office.leases.held()))
+    threading.Thread(target=waiting, name="leases", daemon=True).start()
+
+
+def stop_behind_jobs(
+    store: Store,
+    stop: Callable[[], None],
+    sleep: Callable[[float], None] = time.sleep,
+    is_used: Callable[[], bool] = lambda: False,
+) -> None:
+    """Stop once nobody uses the server and no job is under way; whoever started the jobs may be back meanwhile, and
+    fetch the results."""
+
+    def wait_while(condition: Callable[[], bool]) -> None:
+        while condition():
+            sleep(1.0)
+
+    wait_while(is_used)
+    while store.any_under_way():
+        wait_while(store.any_under_way)
+        sleep(FETCHING_S)
+        wait_while(is_used)
+    stop()
 
 
 def _stop_on_signals(server: Server) -> None:

@@ -20,13 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parent-pid",
         type=whole(1, 2**31 - 1),
-        help="stop when this process, and every other that uses the server, is gone",
-    )
-    parser.add_argument(
-        "--when-left",
-        choices=("finish", "stop"),
-        default="finish",
-        help="what then happens to the jobs (default: finish them first)",
+        help="stop when this process, and every other that uses the server, is gone and the jobs are done",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     add_folders(parser)
@@ -62,5 +56,4 @@ def _serve(args: argparse.Namespace) -> None:
         token_file=args.token_file,
         certificate=args.tls_certificate,
         key=args.tls_key,
-        when_left=args.when_left,
     )

@@ -177,15 +177,15 @@ class Store:
         jobs = [_job(row[1:]) for row in rows[:limit]]
         return jobs, rows[limit - 1][0] if len(rows) > limit else None
 
-    def any_at_work(self) -> bool:
-        """Whether a job waits for its turn or runs; one that is paused does neither."""
-        with self._lock:
-            found = self._db.execute("SELECT 1 FROM jobs WHERE state IN ('queued', 'running', 'finishing') LIMIT 1")
-            return found.fetchone() is not None
-
     def any_queued(self) -> bool:
         with self._lock:
             return self._db.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1").fetchone() is not None
+
+    def any_under_way(self) -> bool:
+        """Whether a job waits or is worked on; a paused one waits for a person."""
+        states = "('queued', 'running', 'finishing')"
+        with self._lock:
+            return self._db.execute(f"SELECT 1 FROM jobs WHERE state IN {states} LIMIT 1").fetchone() is not None
 
     def claim(self) -> Job | None:
         """Take the oldest queued job: it is `running` from now on. None when no job is queued."""

@@ -14,7 +14,6 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from server.api.office import Office
 from tests.api.test_server_process import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +37,7 @@ def test_a_lease_ends_when_it_is_given_back_or_with_its_process(
     program.wait()
     assert [lease["pid"] for lease in client.get("/v1/leases").json()["leases"]] == [os.getpid()]
     for _ in range(2):
-        assert client.delete(f"/v1/leases/{os.getpid()}").json() == {"leases": [], "at_work": False}
+        assert client.delete(f"/v1/leases/{os.getpid()}").json() == {"leases": []}
 
 
 def test_a_process_that_is_not_there_holds_nothing(client: TestClient, program: subprocess.Popen[bytes]) -> None:
@@ -48,17 +47,6 @@ def test_a_process_that_is_not_there_holds_nothing(client: TestClient, program: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "process-unknown")
     for pid in ("0", "-1", "x", "2147483648"):
         assert client.put(f"/v1/leases/{pid}").status_code == 422
-
-
-def test_a_job_that_waits_is_work_and_one_that_is_paused_is_none(
-    client: TestClient, office: Office, bricks: dict[str, Any]
-) -> None:
-    job_id = client.post("/v1/jobs", json=bricks).json()["id"]
-    assert client.get("/v1/leases").json()["at_work"]
-    office.store.claim()
-    assert client.get("/v1/leases").json()["at_work"]
-    office.store.change_state(job_id, ("running",), "paused")
-    assert not client.get("/v1/leases").json()["at_work"]
 
 
 def test_the_first_programs_end_stops_neither_the_seconds_server_nor_its_job(
@@ -79,7 +67,7 @@ def test_the_first_programs_end_stops_neither_the_seconds_server_nor_its_job(
             wait_until(lambda: len(client.get("/v1/leases").json()["leases"]) == 1, "the end of the first")
             job_id = client.post("/v1/jobs", json=bricks).json()["id"]
             # The last one leaves while its job is at work: the server ends after it.
-            assert client.delete(f"/v1/leases/{os.getpid()}").json() == {"leases": [], "at_work": True}
+            assert client.delete(f"/v1/leases/{os.getpid()}").json() == {"leases": []}
             assert "event: done" in client.get(f"/v1/jobs/{job_id}/events").text
         assert server.wait(60) == 0
     finally:

@@ -238,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
             pid = int(self.path.rpartition("/")[2])
             double.leases = [lease for lease in double.leases if lease["pid"] != pid]
             double.leases += [{"pid": pid}] if method == "PUT" else []
-            self._json(200, {"leases": double.leases, "at_work": False})
+            self._json(200, {"leases": double.leases})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
         else:
