@@ -54,7 +54,7 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
     """Refuse, without loading a model, what the named prior surely cannot make.
 
     Returns:
-        Warnings, whole sentences: which words the prior will leave out.
+        Warnings, whole sentences: what of them the prior will leave out.
 
     Raises:
         BadRequest: a model that cannot be used (pretrained/finding.py lists the codes), or a prompt, or negative
@@ -82,8 +82,10 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
         return warnings
     from server.priors.pretrained.finding import check_model_here
 
-    check_model_here(prior)
-    return []
+    model = check_model_here(prior)
+    from server.priors.pretrained.prompt_warnings import warn_of_unread
+
+    return warn_of_unread(model, prompt) + warn_of_unread(model, negative_prompt, "what to avoid")
 
 
 def _warn_of_unknown_words(prompt: str, kind: Kind | None, where: str) -> list[str]:

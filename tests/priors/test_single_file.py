@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from server.errors import BadRequest
 from server.priors.catalogue import load_prior
+from server.priors.pretrained.chunks import Chunk
 from server.priors.pretrained.families import PretrainedModel
 from server.priors.pretrained.finding import find_model
 from server.priors.pretrained.latent_diffusion import LatentDiffusion
@@ -276,7 +277,7 @@ def test_a_vocabulary_of_another_size_is_passed_over(tmp_path: Path) -> None:
 
 def test_openclip_fills_short_prompts_with_its_own_word(sd1: Path, tmp_path: Path) -> None:
     xl = load_prior(str(write_single_file(tmp_path / "art.safetensors", "sdxl")))
-    first, second = (xl._texts._tokens(suffix, ("duck",))[0, -1] for suffix in ("", "_2"))
+    first, second = (xl._texts._tokens(suffix, [Chunk()])[0][0, -1] for suffix in ("", "_2"))
     end = random_networks("sd1")["text_encoder"].config.eos_token_id
     assert (int(first), int(second)) == (end, 0)
 

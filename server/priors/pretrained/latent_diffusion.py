@@ -74,9 +74,6 @@ class LatentDiffusion:
         """The prompt as the denoiser reads it, encoded once and remembered: one text, or one for each view.
 
         Views choose between view-dependent prompts, unless the prompt is empty or says itself from where.
-
-        Raises:
-            BadRequest: "prompt-unreadable" when the prompt is longer than the text encoders read.
         """
         if views is None or not prompt.strip() or names_a_view(prompt):
             return self._read((prompt,))
@@ -103,6 +100,7 @@ class LatentDiffusion:
 
     def _answer(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[TextStates]) -> list[Tensor]:
         batch, count = len(noisy), len(conditions)
+        conditions = self._texts.alike(conditions)
         texts = torch.cat([condition.states.expand(batch, -1, -1) for condition in conditions])
         pooled = [condition.pooled.expand(batch, -1) for condition in conditions if condition.pooled is not None]
         network = self._network(TextStates(texts, torch.cat(pooled) if pooled else None))
