@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from server.accelerators import NAMES, choose_device, is_device
 from server.console import as_text
 from server.ranges import in_words, shown
 
@@ -110,3 +111,20 @@ class Pair:
             raise argparse.ArgumentTypeError(f"{shown(text)} is not of the form {self._form}")
         first, second = (self.number(part) for part in parts)
         return first, second
+
+
+def device(text: str) -> str:
+    """An argparse type: a device that this machine has, by its name.
+
+    Raises:
+        argparse.ArgumentTypeError: it is spelled like none.
+        BadRequest: "device-unavailable".
+    """
+    if not is_device(text):
+        raise argparse.ArgumentTypeError(f"there is no device {shown(text)}; it is {NAMES}")
+    return choose_device(text)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device, which is "cpu" unless given."""
+    parser.add_argument("--device", default="cpu", type=device, help=f"{NAMES} (default: cpu)")

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from server.arguments import Pair, field, real, whole
+from server.accelerators import NAMES
+from server.arguments import Pair, add_device, field, real, whole
 from server.console import silence
 from server.errors import BadRequest, Cancelled, Problem, disk_problem
 from server.files import beside
@@ -106,7 +107,7 @@ def _build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
     serve.add_argument("--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live")
     serve.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
-    serve.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
+    serve.add_argument("--device", default="auto", help=f"{NAMES}; several with commas")
     _add_folders(serve)
     _add_low_vram(serve)
     serve.set_defaults(run=_serve, json=False)
@@ -138,7 +139,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_device(parser)
     parser.add_argument("--seed", type=field(Recipe, "seed"), default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
 

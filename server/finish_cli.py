@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field
+from server.arguments import add_device, field
 from server.out_files import check_suffix, check_targets
 from server.paths import as_path, path_argument
 from server.recipe import MeshRecipe
@@ -25,7 +25,7 @@ def add_arguments(commands: Any) -> None:
     out = Path("mesh.glb")
     finish.add_argument("--out", type=path_argument, default=out, help=".glb, .obj or .npz (default: mesh.glb)")
     add_mesh_arguments(finish)
-    finish.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_device(finish)
     finish.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     finish.set_defaults(run=_finish)
 

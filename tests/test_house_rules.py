@@ -1,6 +1,7 @@
 """The rules that keep the house easy to find one's way in."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,19 @@ ALLOWED = {
     "evaluation": {"evaluation", "studio", "meshing", "priors", "guidance", "generators"},
     "lab": {"lab", "guidance", "priors"},
 }
-ROOMLESS = {"arguments", "console", "errors", "files", "out_files", "paths", "png", "ranges", "recipe", "__init__"}
+ROOMLESS = {
+    "accelerators",
+    "arguments",
+    "console",
+    "errors",
+    "files",
+    "out_files",
+    "paths",
+    "png",
+    "ranges",
+    "recipe",
+    "__init__",
+}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -64,3 +77,12 @@ def test_help_answers_without_loading_torch() -> None:
         "heavy = {'torch', 'diffusers', 'fastapi', 'scipy'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_one_module_knows_what_accelerators_there_are() -> None:
+    """Others name none of torch's modules for one brand, so that all brands are met everywhere alike."""
+    brand = re.compile(r"\.(?:cuda|mps|xpu|hip)\b")
+    for path in [*SERVER.rglob("*.py"), *(ROOT / "blender_msd").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        if path not in (SERVER / "accelerators.py", Path(__file__)):
+            found = brand.search(path.read_text(encoding="utf-8"))
+            assert found is None, f"{path.relative_to(ROOT)} says {found and found[0]}"

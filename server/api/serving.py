@@ -14,12 +14,12 @@ from pathlib import Path
 
 import uvicorn
 
+from server.accelerators import NAMES, is_device
 from server.api.app import build_app
 from server.api.handshake import DataFolderLock, remove_server_file, write_server_file
 from server.api.office import Office
 from server.api.parent import watch_parent
 from server.errors import BadRequest, Problem
-from server.jobs.devices import is_device
 
 
 class Server(uvicorn.Server):
@@ -135,5 +135,5 @@ def _read_devices(device: str) -> list[str]:
     devices = device.split(",")
     for name in devices:
         if not is_device(name):
-            raise BadRequest("device-unknown", f"There is no device {name!r}.", "Use auto, cpu, cuda or cuda:NUMBER.")
+            raise BadRequest("device-unknown", f"There is no device {name!r}.", f"Use {NAMES}.")
     return devices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, get_args
 
-from server.arguments import field
+from server.arguments import add_device, field
 from server.recipe import EstimatorName, MeshRecipe, Recipe
 
 
@@ -60,7 +60,7 @@ def add_arguments(commands: Any) -> None:
 def _add_prior(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
     parser.add_argument("--prompt", type=field(Recipe, "prompt"), default="a yellow duck")
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field, whole
+from server.arguments import add_device, field, whole
 from server.evaluation.textures_cli import add_textures
 from server.out_files import check_folder
 from server.paths import path_argument
@@ -20,7 +20,7 @@ def add_arguments(commands: Any) -> None:
     subjects = evaluate.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=type(evaluate))
     shapes = subjects.add_parser("shapes", help="meshes of known objects against their true shapes")
     shapes.add_argument("--prior", default="embedded", help="a model, as `priors` lists them (default: embedded)")
-    shapes.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_device(shapes)
     shapes.add_argument("--seed", type=field(Recipe, "seed"), default=0)
     shapes.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     shapes.add_argument(
@@ -44,7 +44,7 @@ def add_arguments(commands: Any) -> None:
 
     judged = subjects.add_parser("prior", help="what a prior draws, judged by a classifier, and its use of the camera")
     judged.add_argument("--prior", default="embedded", help="one that reads the procedural language")
-    judged.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_device(judged)
     judged.add_argument("--seed", type=field(Recipe, "seed"), default=0)
     judged.add_argument("--repeats", type=whole(1, 1000), default=1, help="how often every question is asked")
     cache = Path(".cache/prior-data")

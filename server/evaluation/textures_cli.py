@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-from server.arguments import field, whole
+from server.arguments import add_device, field, whole
 from server.out_files import check_folder, check_suffix, check_targets
 from server.paths import path_argument
 from server.priors.captions import PATTERNS
@@ -17,7 +17,7 @@ def add_textures(subjects: Any) -> None:
     """Add it to the sub-parsers of `evaluate`; `args.run(args)` runs it."""
     textures = subjects.add_parser("textures", help="seamless textures, judged and compared with a prior's samples")
     textures.add_argument("--prior", default="embedded", help="one that reads the procedural language")
-    textures.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_device(textures)
     patterns = list(PATTERNS)
     textures.add_argument(
         "--patterns", nargs="+", default=patterns, choices=patterns, metavar="PATTERN", help="default: all twelve"

@@ -33,10 +33,11 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 
+from server import accelerators
+from server.accelerators import choose_device, is_device
 from server.console import prepare_console
-from server.errors import BadRequest, Cancelled, Problem, disk_problem
+from server.errors import Cancelled, Problem, disk_problem
 from server.jobs.artifacts import LiveFiles
-from server.jobs.devices import is_device
 from server.jobs.events import LIVE_FILES
 from server.recipe import read_recipe
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
@@ -221,23 +222,6 @@ def _is_device_lost(error: Exception) -> bool:
     return isinstance(error, torch.AcceleratorError)
 
 
-def choose_device(wanted: str) -> str:
-    """ "auto" is CUDA where torch has it, else the CPU.
-
-    Raises:
-        BadRequest: "device-unavailable".
-    """
-    import torch
-
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    number = int(wanted.partition(":")[2] or 0) if wanted.startswith("cuda") else -1
-    if number >= torch.cuda.device_count():
-        hint = "Use --device cpu, or install a CUDA build of torch and a driver for it."
-        raise BadRequest("device-unavailable", f"torch cannot use {wanted} here.", hint)
-    return wanted
-
-
 def _plain(value: Any) -> Any:
     """JSON has no NaN, and numpy's numbers are not Python's."""
     if isinstance(value, dict):
@@ -268,14 +252,14 @@ def _die_with_parent() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m server.jobs.worker", usage=argparse.SUPPRESS)
-    parser.add_argument("device", type=_device, metavar="DEVICE", help="auto, cpu, cuda or cuda:NUMBER")
+    parser.add_argument("device", type=_device, metavar="DEVICE", help=accelerators.NAMES)
     parser.add_argument("--low-vram", action="store_true")
     return parser.parse_args()
 
 
 def _device(name: str) -> str:
     if not is_device(name):
-        raise argparse.ArgumentTypeError(f"there is no device {name!r}; it is auto, cpu, cuda or cuda:NUMBER")
+        raise argparse.ArgumentTypeError(f"there is no device {name!r}; it is {accelerators.NAMES}")
     return name
 
 
@@ -307,10 +291,9 @@ def _facts(device: str) -> dict[str, Any]:
 
     from server.studio.threads import use_half_of_the_cores
 
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
-    if ":" in device:
-        # tiny-cuda-nn allocates on the current device, whichever its input is on.
-        torch.cuda.set_device(device)
+    name = "CPU" if device == "cpu" else accelerators.name_of(device)
+    # tiny-cuda-nn allocates on the current device.
+    accelerators.use(device)
     threads = use_half_of_the_cores()
     return {"device": device, "name": name, "torch": torch.__version__, "threads": threads, "pid": os.getpid()}
 

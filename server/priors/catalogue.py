@@ -110,7 +110,7 @@ def _naming_the_negative_prompt() -> Iterator[None]:
 
 
 def load_prior(name: str, device: str = "cpu", low_vram: bool = False) -> Prior:
-    """Load a prior for use on `device` ("cpu" or "cuda").
+    """Load a prior for use on `device` (server/accelerators.py).
 
     Args:
         low_vram: less of the device's memory, more time; matters to large models only.

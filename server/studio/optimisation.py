@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from server.accelerators import free_cache
 from server.errors import JobFailed
 from server.generators.subject import Exposure, Subject
 from server.guidance.choosing import settings_of
@@ -256,8 +257,7 @@ class _Climb:
 
     def lighten(self) -> str | None:
         self._optimiser.zero_grad(set_to_none=True)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cache()
         return self._subject.lighten()
 
     def snapshot(self) -> Snapshot:

@@ -64,7 +64,7 @@ class PictureBank:
         surfaces = _cached(cache / f"surfaces-{size}-{windows}-{ending}", lambda: _cut_windows(size, windows, start))
         self.layers = torch.from_numpy(objects)  # uint8 [kinds, views, 2, PARTS, S, S]
         self.windows = torch.from_numpy(surfaces)  # uint8 [patterns, windows, S, S]
-        if device.type == "cuda":
+        if device.type != "cpu":
             self.layers, self.windows = self.layers.to(device), self.windows.to(device)
         self.sides = torch.stack(
             [bank.in_view(self.views, side) for side in ("front", "side", "back", "overhead")]

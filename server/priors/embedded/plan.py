@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.arguments import field, positive, whole
+from server.arguments import add_device, field, positive, whole
 from server.paths import path_argument
 from server.recipe import Recipe
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", type=path_argument, default=Path(".cache/prior-data"), help="folder of the rendered layers"
     )
     parser.add_argument("--seed", type=field(Recipe, "seed"), default=plan.seed)
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_device(parser)
     parser.add_argument("--light-steps", type=whole(1, 10**8), default=plan.light_steps)
     parser.add_argument("--light-batch", type=whole(1, 4096), default=plan.light_batch)
     parser.add_argument("--steps", type=whole(1, 10**8), default=plan.steps)
