@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from server.accelerators import NAMES, choose_device, is_device
 from server.console import as_text
+from server.priors.pretrained.lora_files import read_lora
 from server.ranges import in_words, shown
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -128,3 +129,12 @@ def device(text: str) -> str:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add --device, which is "cpu" unless given."""
     parser.add_argument("--device", default="cpu", type=device, help=f"{NAMES} (default: cpu)")
+
+
+def lora(text: str) -> str:
+    """An argparse type: a LoRA file and its weight, as a recipe has them."""
+    try:
+        read_lora(as_text(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"it {error}") from None
+    return as_text(text)

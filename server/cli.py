@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from server.accelerators import NAMES
-from server.arguments import Pair, add_device, field, real, whole
+from server.arguments import Pair, add_device, field, lora, real, whole
 from server.console import silence
 from server.errors import BadRequest, Cancelled, Problem, disk_problem
 from server.files import beside
@@ -100,6 +100,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
     )
     _add_low_vram(sample)
+    _add_lora(sample)
     sample.set_defaults(run=_sample)
 
     serve = commands.add_parser("serve", help="run the server that the extension talks to")
@@ -161,6 +162,7 @@ def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
     parser.add_argument("--out", type=path_argument, default=Path(out))
     _add_low_vram(parser)
+    _add_lora(parser)
     parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
     parser.add_argument(
         "--perpendicular-negative",
@@ -185,6 +187,17 @@ def _add_making(parser: argparse.ArgumentParser, out: str) -> None:
     )
     parser.add_argument("--bandwidth-start", type=field(GuidanceRecipe, "bandwidth_start"))
     parser.add_argument("--bandwidth-end", type=field(GuidanceRecipe, "bandwidth_end"))
+
+
+def _add_lora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lora",
+        type=lora,
+        action="append",
+        default=[],
+        metavar="FILE:WEIGHT",
+        help="add a LoRA to a diffusion model of your own; may be given several times",
+    )
 
 
 def _add_low_vram(parser: argparse.ArgumentParser) -> None:
@@ -222,6 +235,7 @@ def _recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> 
         "negative_prompt": args.negative_prompt,
         "seed": args.seed,
         "prior": args.prior,
+        "loras": args.lora,
         "preset": args.preset,
         **_given(asked),
     }
@@ -264,19 +278,20 @@ def _make(
     """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder."""
     import tempfile
 
-    from server.priors.catalogue import check_prompt, load_prior
+    from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.progress_bar import ProgressBar
     from server.recipe import read_recipe
 
     recipe = read_recipe(recipe_data)
     warnings = _say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
+    check_loras(recipe.prior, recipe.loras)
     check_targets(*files)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         from server.studio.production import produce
         from server.studio.threads import use_half_of_the_cores
 
         use_half_of_the_cores()
-        prior = load_prior(recipe.prior, args.device, args.low_vram)
+        prior = load_prior(recipe.prior, args.device, args.low_vram, recipe.loras)
         unfinished = beside(args.out, ".unfinished")
         report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -295,15 +310,16 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 
     from tqdm import tqdm
 
-    from server.priors.catalogue import check_prompt, load_prior
+    from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.studio.sampling import draw_samples
 
     check_suffix(args.out, (".png",))
     warnings = _say(check_prompt(args.prior, args.prompt, None))
+    check_loras(args.prior, args.lora)
     check_targets(args.out)
     with tqdm(total=args.steps, desc="Sampling") as bar, tempfile.TemporaryDirectory() as folder:
         drawn = Path(folder) / "sample.png"
-        prior = load_prior(args.prior, args.device, args.low_vram)
+        prior = load_prior(args.prior, args.device, args.low_vram, args.lora)
         calls = draw_samples(
             prior,
             args.prompt,

@@ -22,7 +22,7 @@ from server.api.streaming import stream_events
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.events import OVER
 from server.jobs.store import Conflict
-from server.priors.catalogue import check_prompt
+from server.priors.catalogue import check_loras, check_prompt
 from server.recipe import PRESETS, Recipe, read_recipe
 
 ABOUT = {"name": "blender-msd", "version": __version__, "api": API_VERSION}
@@ -87,6 +87,7 @@ def build_routes(office: Office) -> APIRouter:
     def queue_recipe(body: bytes, idempotency_key: str | None) -> Response:
         recipe = read_recipe(object_from(body))
         warnings = check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
+        check_loras(recipe.prior, recipe.loras)
         job, is_new = store.submit(recipe, idempotency_key, warnings)
         queue.wake()
         return Answer(job.as_json(), 201 if is_new else 200)

@@ -27,6 +27,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -166,14 +167,15 @@ class PriorShelf:
     def __init__(self, device: str, low_vram: bool = False) -> None:
         self.device = device
         self._low_vram = low_vram
-        self._kept: tuple[str, Prior] | None = None
+        self._kept: tuple[tuple[str, Sequence[str]], Prior] | None = None
 
-    def get(self, name: str) -> Prior:
-        if self._kept is None or self._kept[0] != name:
+    def get(self, name: str, loras: Sequence[str] = ()) -> Prior:
+        wanted = name, loras
+        if self._kept is None or self._kept[0] != wanted:
             from server.priors.catalogue import load_prior
 
             self._kept = None  # frees the old one's memory before the new one asks for its own
-            self._kept = (name, load_prior(name, self.device, self._low_vram))
+            self._kept = (wanted, load_prior(name, self.device, self._low_vram, loras))
         return self._kept[1]
 
 
@@ -189,7 +191,7 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         report = Reporter(job_id, folder, answers)
         control.should_stop()
         report(Progress("Loading", 0.0))
-        prior = priors.get(recipe.prior)
+        prior = priors.get(recipe.prior, recipe.loras)
         control.should_stop()
         unfinished = Path(order["unfinished"])
         result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished)

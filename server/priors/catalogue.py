@@ -109,15 +109,39 @@ def _naming_the_negative_prompt() -> Iterator[None]:
         raise BadRequest(problem.code, f"What to avoid cannot be read. {problem.message}", hint) from None
 
 
-def load_prior(name: str, device: str = "cpu", low_vram: bool = False) -> Prior:
+def check_loras(prior: str, loras: Sequence[str]) -> None:
+    """Refuse LoRA files that the named prior cannot take, without loading anything.
+
+    Args:
+        loras: as a recipe has them, FILE:WEIGHT.
+
+    Raises:
+        BadRequest: "lora-broken", "lora-unfit"; or a model that cannot be used.
+    """
+    from server.priors.pretrained.finding import check_model_here
+    from server.priors.pretrained.loras import refuse_loras, with_loras
+
+    if prior in _built_in_names():
+        refuse_loras(loras, f"The prior {prior}")
+    elif loras and (model := check_model_here(prior)) is not None:
+        with_loras(model, loras)
+
+
+def _built_in_names() -> set[str]:
+    return {card.name for card in built_in_cards()}
+
+
+def load_prior(name: str, device: str = "cpu", low_vram: bool = False, loras: Sequence[str] = ()) -> Prior:
     """Load a prior for use on `device` (server/accelerators.py).
 
     Args:
         low_vram: less of the device's memory, more time; matters to large models only.
+        loras: files to be added to a diffusion model, as a recipe has them.
 
     Raises:
-        BadRequest: as `check_prompt`.
+        BadRequest: as `check_prompt` and `check_loras`.
     """
+    check_loras(name, loras)
     if name == "exact":
         from server.priors.exact import ExactPrior
 
@@ -130,5 +154,6 @@ def load_prior(name: str, device: str = "cpu", low_vram: bool = False) -> Prior:
 
     model = find_model(name)
     from server.priors.pretrained.latent_diffusion import LatentDiffusion
+    from server.priors.pretrained.loras import with_loras
 
-    return LatentDiffusion(model, device, low_vram)
+    return LatentDiffusion(with_loras(model, loras), device, low_vram)

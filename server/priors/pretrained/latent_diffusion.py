@@ -16,6 +16,7 @@ from server.priors.pretrained.autoencoder import Autoencoder
 from server.priors.pretrained.families import PretrainedModel
 from server.priors.pretrained.folder import TIME_IDS
 from server.priors.pretrained.loading import load_networks, noise_table
+from server.priors.pretrained.merging import merge_loras
 from server.priors.pretrained.precision import precision_for
 from server.priors.pretrained.text import TextReader, TextStates
 from server.priors.pretrained.view_prompts import names_a_view, view_prompts, view_weights
@@ -53,6 +54,7 @@ class LatentDiffusion:
         self._one_by_one = low_vram
         self._flow_steps = float(model.scheduler.get("num_train_timesteps", 1000))
         networks = load_networks(model, precision_for(model, self.device, low_vram))
+        merge_loras(model, networks)
         # Convolutions are faster with channels last: a UNet by a fifth, an encoder by a third, measured on a CPU.
         self._denoiser = networks.denoiser.to(self.device, memory_format=torch.channels_last)
         vae = networks.vae.to(self.device, memory_format=torch.channels_last)

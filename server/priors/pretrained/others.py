@@ -6,10 +6,10 @@ from server.priors.pretrained.header import Header
 
 # A piece of some tensor's name; the first that is found names the file.
 _BY_NAME = (
-    ("lora_", "a LoRA"),
-    (".lora", "a LoRA"),
     ("hada_w1", "a LyCORIS adapter"),
     ("lokr_w1", "a LyCORIS adapter"),
+    ("lora_", "a LoRA"),
+    (".lora", "a LoRA"),
     ("control_model.", "a ControlNet"),
     ("controlnet", "a ControlNet"),
     ("input_hint_block", "a ControlNet"),
