@@ -126,11 +126,6 @@ def device(text: str) -> str:
     return choose_device(text)
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add --device, which is "cpu" unless given."""
-    parser.add_argument("--device", default="cpu", type=device, help=f"{NAMES} (default: cpu)")
-
-
 def lora(text: str) -> str:
     """An argparse type: a LoRA file and its weight, as a recipe has them."""
     try:

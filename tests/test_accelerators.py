@@ -9,7 +9,7 @@ import torch
 
 from server import accelerators
 from server.arguments import device
-from server.cli import main
+from server.commands.main import main
 from server.errors import BadRequest
 from server.generators.radiance_field.hash_grid import choose_backend
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from server.priors.pretrained.chunks import read_chunks
 from server.priors.pretrained.finding import find_model
 from server.priors.pretrained.latent_diffusion import LatentDiffusion
-from server.priors.views import Views
+from server.world.views import Views
 from tests.priors.tiny_families import LAYOUTS, write_model
 from tests.priors.tiny_pipeline import LENGTH
 

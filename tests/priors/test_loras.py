@@ -11,7 +11,7 @@ from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline, StableD
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from server.cli import main
+from server.commands.main import main
 from server.errors import BadRequest
 from server.priors.catalogue import check_loras, load_prior
 from server.priors.pretrained.latent_diffusion import LatentDiffusion

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.errors import BadRequest
-from server.priors.card import CameraLaw, PriorCard
+from server.priors.card import PriorCard
 from server.priors.pretrained.lora_files import Lora
+from server.world.camera_law import CameraLaw
 
 FamilyName = Literal["sd", "sdxl", "sd3"]
 

@@ -20,7 +20,7 @@ from server.priors.pretrained.merging import merge_loras
 from server.priors.pretrained.precision import precision_for
 from server.priors.pretrained.text import TextReader, TextStates
 from server.priors.pretrained.view_prompts import names_a_view, view_prompts, view_weights
-from server.priors.views import Views
+from server.world.views import Views
 
 # Sets of prompts remembered at once: a job needs three, and the next one is often the same with another seed.
 REMEMBERED_PROMPTS = 16

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from server.priors.pretrained.wording import VIEW_WORDS
-from server.priors.views import Views
+from server.world.views import Views
 
 # DreamFusion switches to "overhead" at 60 degrees; here that is the middle of the change.
 OVERHEAD_FROM, OVERHEAD_FULL = math.radians(45), math.radians(75)
