@@ -25,7 +25,7 @@ ALLOWED = {
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
     "evaluation": {"training", "studio", "meshing", "generators", "guidance", "priors", "world"},
-    "bench": {"studio", "meshing", "generators", "priors", "world"},
+    "bench": {"training", "studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
     "commands": {"api", "bench", "evaluation", "generators", "jobs", "lab", "priors", "studio", "training", "world"},
 }

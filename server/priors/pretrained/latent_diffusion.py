@@ -15,7 +15,8 @@ from server.priors.parametrisation import Network, Prediction, as_denoiser
 from server.priors.pretrained.autoencoder import Autoencoder
 from server.priors.pretrained.families import PretrainedModel
 from server.priors.pretrained.folder import TIME_IDS
-from server.priors.pretrained.loading import load_networks, noise_table
+from server.priors.pretrained.loading import Networks, load_networks, noise_table
+from server.priors.pretrained.memory import check_memory
 from server.priors.pretrained.merging import merge_loras
 from server.priors.pretrained.precision import precision_for
 from server.priors.pretrained.text import TextReader, TextStates
@@ -43,9 +44,12 @@ class LatentDiffusion:
         low_vram: needs less of the device's memory and more time: text encoders never visit the device, guidance
             branches are evaluated one after another, and so are images in the autoencoder, which may then be in half
             precision.
+        networks: instead of those in the model's files.
     """
 
-    def __init__(self, model: PretrainedModel, device: str = "cpu", low_vram: bool = False) -> None:
+    def __init__(
+        self, model: PretrainedModel, device: str = "cpu", low_vram: bool = False, networks: Networks | None = None
+    ) -> None:
         self.card = model.card
         self.device = torch.device(device)
         self.levels = noise_table(model)
@@ -53,8 +57,10 @@ class LatentDiffusion:
         self._prediction = cast(Prediction, model.prediction)
         self._one_by_one = low_vram
         self._flow_steps = float(model.scheduler.get("num_train_timesteps", 1000))
-        networks = load_networks(model, precision_for(model, self.device, low_vram))
-        merge_loras(model, networks)
+        if networks is None:
+            check_memory(model, device, low_vram)
+            networks = load_networks(model, precision_for(model, self.device, low_vram))
+            merge_loras(model, networks)
         # Convolutions are faster with channels last: a UNet by a fifth, an encoder by a third, measured on a CPU.
         self._denoiser = networks.denoiser.to(self.device, memory_format=torch.channels_last)
         vae = networks.vae.to(self.device, memory_format=torch.channels_last)
