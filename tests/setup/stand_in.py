@@ -31,7 +31,7 @@ if sys.argv[1] == "priors":
 elif sys.argv[1] == "doctor":
     said = {"problems": []}
 elif (here / "fails").exists():
-    print(json.dumps({"error": {"code": "out-of-memory", "message": "Memory ran out.", "hint": "Close programs."}}))
+    print(json.dumps({"error": {"code": "out-of-memory", "detail": "Memory ran out.", "next": "Close programs."}}))
     raise SystemExit(1)
 else:
     out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Problem
+from ..errors import Problem, read_problem
 from .locks import Lock
 from .machine import free_bytes, in_words
 from .pip_lines import PipLines, pip_problem
@@ -24,6 +24,8 @@ from .verify import damaged_packages, forget, forget_half_installed, installed_c
 
 # Where each stage begins, as a part of the whole, and where the last one ends.
 BEGINS = (0.0, 0.04, 0.80, 0.82, 0.88, 1.0)
+# As the server calls what a lock is for.
+DEVICES = {"nvidia": "cuda", "amd": "cuda", "apple": "mps", "cpu": "cpu"}
 # Of the second stage: fetching, then unpacking.
 FETCHING = 0.75
 _RAW_PROGRESS = (24, 1)
@@ -180,7 +182,7 @@ def try_it(work: Work) -> dict[str, dict[str, float]]:
     """
     began = time.monotonic()
     made = work.root / SCRATCH / "test run"
-    device = "cuda" if work.lock.accelerator == "nvidia" else "cpu"
+    device = DEVICES[work.lock.accelerator]
     line = ""
 
     def read(said: str) -> None:
@@ -270,10 +272,9 @@ def _ask_server(
                 continue
     if exit_code == 0 and "error" not in answer:
         return answer
-    error = answer.get("error") or {}
+    problem = read_problem(answer.get("error") or {})
     last = " ".join((said[-1] if said else f"exit code {exit_code}").split())[:300]
-    message = f"{str(error.get('message', '')) or last}"
-    raise Problem(code, message, str(error.get("hint", "")) or "Press Repair, or read the log.")
+    raise Problem(code, problem.message or last, problem.hint or "Press Repair, or read the log.")
 
 
 def _size(folder: Path) -> int:
