@@ -23,7 +23,7 @@ from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.events import OVER
 from server.jobs.store import Conflict
 from server.priors.catalogue import check_prompt
-from server.recipe import PRESETS, Recipe, read_recipe
+from server.recipe import SIZES, Recipe, preset_of, read_recipe
 
 ABOUT = {"name": "blender-msd", "version": __version__, "api": API_VERSION}
 # A recipe is about a thousand bytes.
@@ -73,7 +73,10 @@ def build_routes(office: Office) -> APIRouter:
             "priors_taken": seen.taken,
             "priors_refreshing": seen.refreshing,
             "prior_folders": True,
-            "presets": PRESETS,
+            "presets": {
+                kind: {preset: preset_of("embedded", kind, preset) for preset in presets}
+                for kind, presets in SIZES.items()
+            },
             "recipe": Recipe.model_json_schema(),
         }
 

@@ -90,7 +90,7 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     """
     watch = Stopwatch(device)
     size = recipe.render_size or min(prior.card.image_size, 64)
-    plan = plan_for(prior.card.fixed_light, device)
+    plan = plan_for(prior.card, device)
     generator = step_generator(recipe.seed, 0)
     subject = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
     grid = make_hash_grid(plan.shape, step_generator(recipe.seed, 0), device, 1e-3, backend)

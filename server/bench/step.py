@@ -40,7 +40,7 @@ def bench_overhead(
     """
     watched = _Watched(prior)
     generator = step_generator(recipe.seed, 0)
-    plan = plan_for(prior.card.fixed_light, device)
+    plan = plan_for(prior.card, device)
     field = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
     field.occupancy.cells = _ball(field.occupancy.side).to(device)
     subject = _AtItsEnd(field)

@@ -15,23 +15,12 @@ from torch.utils.checkpoint import checkpoint
 
 from server.generators.plane_noise import PlaneNoise, one_for_all
 from server.generators.subject import Exposure, NoiseLaws
+from server.generators.tiles import windows_in
 
 COARSEST = 4
 # Points of a step at a time. More are looked at in parts that keep no graph and are made again on the way back, so that
 # memory does not grow with the number of pixels.
 MOST_POINTS = 2**20
-
-
-def extent_of(width: int, height: int) -> tuple[float, float]:
-    """Width and height, in windows, of a tile of so many pixels. The shorter side spans one window: over several, parts
-    of a pattern settle out of step with each other."""
-    shorter = min(width, height)
-    return width / shorter, height / shorter
-
-
-def windows_in(extent: tuple[float, float]) -> int:
-    """Windows' worth of a tile, from 1: what is done once for each."""
-    return max(1, round(extent[0] * extent[1]))
 
 
 class Picture(nn.Module):

@@ -29,6 +29,15 @@ def built_in_cards() -> list[PriorCard]:
     return [EMBEDDED_CARD, EXACT_CARD]
 
 
+def usual_card(name: str) -> PriorCard:
+    """The card of a prior that ships; for any other name one with what all models of photographs have in common. Looks
+    at no file."""
+    from server.priors.photographic import photographic
+
+    own = {card.name: card for card in built_in_cards()}
+    return own.get(name) or photographic(PriorCard(name, "", "", image_size=512, latent_shape=(4, 64, 64)))
+
+
 def read_card(name: str) -> PriorCard:
     """The card of one prior, without loading it.
 

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from server.errors import JobFailed
 from server.generators.subject import Exposure, Subject
-from server.guidance.choosing import settings_of
+from server.guidance.choosing import estimator_of
 from server.guidance.convergence import Convergence
 from server.guidance.noise import Attached, Fresh, Noise
-from server.priors.branches import PerpendicularNegative
-from server.priors.denoiser import Guided, Prior
+from server.guidance.plan import plan_of
+from server.guidance.prompting import guided
+from server.priors.denoiser import Prior
 from server.priors.resizing import to_side
-from server.priors.views import Views
 from server.recipe import Recipe
 from server.studio.health import MOST_BAD_STEPS, Pulse, is_mostly_broken, is_out_of_memory, out_of_memory
 from server.studio.snapshot import Snapshot
@@ -177,7 +177,8 @@ class _Climb:
         self._subject = subject
         self._prior = prior
         self._recipe = recipe
-        self._settings = settings_of(recipe, prior.card)
+        self._plan = plan_of(recipe, prior.card)
+        self._estimator = estimator_of(self._plan)
         # Every step looks at another view, so norms are averaged, not shifts.
         self._convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
         self._optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15)
@@ -202,17 +203,17 @@ class _Climb:
     def advance(self) -> bool:
         """Take the next step, or skip it when its numbers are not finite. True once converged."""
         recipe, progress = self._recipe, self.step / self._recipe.steps
-        settings, now = self._settings, self._settings.course.at(self.step)
+        plan, now = self._plan, self._plan.course.at(self.step)
         generator = step_generator(recipe.seed, self.step)
         exposure, latent = self._look(progress, generator)
-        denoiser = guided(self._prior, recipe, settings.scale, exposure.views)
+        denoiser = guided(self._prior, recipe, plan, exposure.views)
         noise = _noise(now.noise, exposure, generator)
         with torch.no_grad():
-            shift = settings.estimator(denoiser, latent.detach(), now.bandwidth, noise).target - latent.detach()
+            shift = self._estimator(denoiser, latent.detach(), now.bandwidth, noise).target - latent.detach()
             target = latent.detach() + now.pace * shift
         self.calls += denoiser.calls * len(latent)
 
-        fits = 1 if now.noise == "fresh" else settings.fits
+        fits = 1 if now.noise == "fresh" else plan.fits
         for fit in range(fits):
             if fit:
                 # The same views and points again: the generator starts anew.
@@ -226,9 +227,7 @@ class _Climb:
             finite = self._is_finite(loss)
             if not finite:
                 break
-            factor = learning_rate_factor(
-                self.step * settings.fits + fit, recipe.steps * settings.fits, settings.course.ends_fresh
-            )
+            factor = learning_rate_factor(self.step * plan.fits + fit, recipe.steps * plan.fits, plan.course.ends_fresh)
             for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
                 group["lr"] = peak * factor
             self._optimiser.step()
@@ -310,23 +309,6 @@ def _noise(name: str, exposure: Exposure, generator: torch.Generator) -> Noise:
     if exposure.noise is None:
         raise ValueError("this subject has no noise of its own")
     return Attached(exposure.noise.attached if name == "attached" else exposure.noise.view, generator)
-
-
-def guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> Guided:
-    """The prior as a recipe asks for it.
-
-    Args:
-        scale: of guidance.
-        views: from which the prompt is seen; None for a flat picture.
-    """
-    conditional = prior.condition(recipe.prompt, views)
-    # What is to be avoided is so from everywhere: it may be seen by a camera, but takes no words for views.
-    seen_from = views if prior.card.takes_camera else None
-    if recipe.guidance.perpendicular_negative and recipe.negative_prompt.strip():
-        nothing, negative = (prior.condition(text, seen_from) for text in ("", recipe.negative_prompt))
-        return Guided(prior, conditional, nothing, scale, negative=negative, rule=PerpendicularNegative(scale))
-    unconditional = None if scale == 1.0 else prior.condition(recipe.negative_prompt, seen_from)
-    return Guided(prior, conditional, unconditional, scale)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from server.errors import BadRequest, JobFailed, disk_problem
 from server.files import write_text
-from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, extent_of, seam_ratio
+from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
 from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.resolution import SMALL
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
-from server.guidance.choosing import settings_of
+from server.generators.tiles import extent_of
+from server.guidance.plan import plan_of
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
 from server.png import write_png
@@ -182,11 +183,11 @@ def produce(
 def _make_mesh(asked: _Production) -> dict[str, Any]:
     recipe, card, device, on_event = asked.recipe, asked.prior.card, asked.device, asked.on_event
     # A processor would spend minutes a step on the last pixels.
-    size = _side(recipe, min(card.image_size, SMALL) if device == "cpu" else card.image_size)
+    size = _side(recipe, min(card.image_size, SMALL if device == "cpu" else card.render_size))
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
-    plan = plan_for(card.fixed_light, device)
+    plan = plan_for(card, device)
     generator = step_generator(recipe.seed, 0)
     subject = RadianceSubject(card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
 
@@ -246,7 +247,7 @@ def _make_texture(asked: _Production) -> dict[str, Any]:
     write_png(asked.folder / "texture.png", pixels, recipe.model_dump_json())
     seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
     size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
-    noise = settings_of(recipe, asked.prior.card).course.noise
+    noise = plan_of(recipe, asked.prior.card).course.noise
     warning = starts.warning_of(made, best, noise)
     if warning:
         asked.warn(warning)
@@ -285,7 +286,7 @@ def _starts(asked: _Production) -> list[Start]:
 def _new_picture(asked: _Production) -> PictureSubject:
     recipe, card, texture = asked.recipe, asked.prior.card, asked.recipe.texture
     extent = extent_of(texture.width, texture.height)
-    size = _side(recipe, min(card.image_size, 512))
+    size = _side(recipe, min(card.image_size, card.render_size))
     generator = step_generator(recipe.seed, 0)
     picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
     return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed)
