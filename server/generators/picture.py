@@ -131,9 +131,19 @@ class PictureSubject:
         cells: per side of a window's latent. Windows lie on whole cells: an autoencoder sees a picture that is moved by
             less as another one, and noise that is attached to the picture would not move with it.
         seed: of the noise that is attached to the picture.
+        learning_rate: peak of the grids'; the network learns at a quarter of it.
     """
 
-    def __init__(self, picture: Picture, windows_per_step: int, size: int, cells: int, seed: int) -> None:
+    def __init__(
+        self,
+        picture: Picture,
+        windows_per_step: int,
+        size: int,
+        cells: int,
+        seed: int,
+        learning_rate: float = 0.02,
+    ) -> None:
+        self._learning_rate = learning_rate
         self.picture = picture
         self._windows = windows_per_step
         self._size = size
@@ -183,8 +193,8 @@ class PictureSubject:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [
-            {"params": list(self.picture.grids.parameters()), "lr": 2e-2},
-            {"params": list(self.picture.network.parameters()), "lr": 5e-3},
+            {"params": list(self.picture.grids.parameters()), "lr": self._learning_rate},
+            {"params": list(self.picture.network.parameters()), "lr": self._learning_rate / 4},
         ]
 
     def state(self) -> dict[str, Tensor]:

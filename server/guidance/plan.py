@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from server.generators.radiance_field.resolution import SMALL
 from server.generators.tiles import extent_of, windows_in
 from server.guidance.course import Course
 from server.guidance.levels import interval_levels, rising_levels, timesteps_below
@@ -99,9 +100,15 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """For people and programs to read; bandwidths and noises leg by leg."""
         legs = [asdict(leg) for leg in self.course.legs]
-        own = {name: value for name, value in vars(self).items() if name not in ("course", "calls")}
+        own = {name: value for name, value in vars(self).items() if name not in ("course", "calls", "scale")}
         schedule = {"noise": self.course.noise, "bandwidth_schedule": self.course.schedule, "bandwidths": legs}
-        return {**own, **schedule, "calls_a_step": self._range(), "denoiser_calls": self.calls}
+        return {
+            **own,
+            "guidance_scale": self.scale,
+            **schedule,
+            "calls_a_step": self._range(),
+            "denoiser_calls": self.calls,
+        }
 
     def _range(self) -> list[int]:
         """Fewest and most calls of a step."""
@@ -140,11 +147,41 @@ def plan_of(recipe: Recipe, card: PriorCard) -> Plan:
     )
 
 
+# Wishes that only some rules listen to, by the field of the plan that says what became of them.
+_OF_SOME = {
+    "centre": "centre",
+    "kernel_time": "kernel_time",
+    "interval_low": "interval",
+    "interval_high": "interval",
+    "inversion_scale": "inversion_scale",
+    "sampler_steps": "sampler_steps",
+    "estimator": "estimator",
+}
+
+
+def without_effect(recipe: Recipe, plan: Plan) -> list[str]:
+    """Fields of the recipe's guidance that were named and that its rule does not listen to."""
+    asked = recipe.guidance
+    ignored = [
+        name for name, found in _OF_SOME.items() if None is not getattr(asked, name) and None is getattr(plan, found)
+    ]
+    if asked.perp_neg and not plan.perp_neg:
+        ignored.append("perp_neg")
+    return ignored
+
+
 def images_of(recipe: Recipe) -> int:
     """Images that are looked at in every step: views of an object, or windows onto a tile."""
     if recipe.kind == "mesh":
         return recipe.views_per_step
     return recipe.views_per_step * windows_in(extent_of(recipe.texture.width, recipe.texture.height))
+
+
+def render_size_of(recipe: Recipe, card: PriorCard, device: str) -> int:
+    """Pixels per side of the last renderings of an object, or of every window onto a picture."""
+    # A processor would spend minutes a step on an object's last pixels.
+    most = SMALL if recipe.kind == "mesh" and device == "cpu" else card.render_size
+    return recipe.render_size or min(card.image_size, most)
 
 
 def _legs(recipe: Recipe, card: PriorCard) -> tuple[Leg, ...]:

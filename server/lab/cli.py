@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from server.arguments import Pair, field, real, whole
 from server.errors import BadRequest
@@ -21,7 +21,7 @@ from server.lab.limits import FARTHEST, WIDEST
 from server.lab.report import SYMMETRY, TABLE1, TABLE2, Column, as_text, show
 from server.out_files import check_folder, check_targets, save_results
 from server.paths import path_argument
-from server.recipe import Recipe
+from server.recipe import CentreName, KernelTime, Recipe
 
 MAIN_DENSITIES = ("fractal", "spiral", "pinwheel")
 Result = dict[str, Any]
@@ -45,6 +45,8 @@ def add_arguments(commands: Any) -> None:
     one.add_argument(
         "--interval", type=_INTERVAL, metavar="LO,HI", help="kernel interval of the paper's, in bandwidths"
     )
+    one.add_argument("--centre", choices=get_args(CentreName), help="of the paper's kernel")
+    one.add_argument("--kernel-time", choices=get_args(KernelTime), help="how the paper's is read")
     one.add_argument("--at", type=_POINT, required=True, nargs="+", metavar="X,Y")
     _add_common(one)
     one.set_defaults(run=_field)
@@ -163,7 +165,9 @@ def _field(args: argparse.Namespace) -> Result | None:
     from server.lab.field import field
 
     _check(args)
-    result = field(args.density, args.estimator, args.bandwidth, args.at, args.seed, args.interval)
+    given = {"centre": args.centre, "kernel_time": args.kernel_time}
+    paper = {name: value for name, value in given.items() if value is not None}
+    result = field(args.density, args.estimator, args.bandwidth, args.at, args.seed, args.interval, paper)
     if args.json and len(result["rows"]) == 1:
         return dict(result["rows"][0])
     keys = ("at", "log_density", "log_density_smoothed", "denoised", "mean_shift", "mean_shift_exact")

@@ -90,7 +90,7 @@ class PriorCard:
         picture: course of flat pictures, whose patterns may begin anywhere.
         objects, textures: what the presets cost.
         render_size: most pixels per side of what it is shown, unless a recipe says more.
-        learning_rate: peak of a radiance field's.
+        learning_rate, picture_learning_rate: peaks of a radiance field's and of a flat picture's.
         regularisers: of a radiance field.
         words: every word it knows, or None when it has a tokenizer of its own.
     """
@@ -123,6 +123,7 @@ class PriorCard:
     textures: Efforts = TEXTURES
     render_size: int = 512
     learning_rate: float = 0.02
+    picture_learning_rate: float = 0.02
     regularisers: Regularisers = Regularisers(depth=Ramp(0.0, 0.01))
     cameras: CameraLaw = CameraLaw()
     words: tuple[str, ...] | None = None

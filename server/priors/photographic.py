@@ -45,6 +45,7 @@ def photographic(card: PriorCard) -> PriorCard:
         objects=OBJECTS,
         textures=PICTURES,
         learning_rate=0.01,
+        picture_learning_rate=0.01,
         regularisers=REGULARISERS,
         cameras=PHOTOGRAPHS,
     )

@@ -19,11 +19,10 @@ from server.files import write_text
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
 from server.generators.radiance_field.plan import plan_for
-from server.generators.radiance_field.resolution import SMALL
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
 from server.generators.tiles import extent_of
-from server.guidance.plan import plan_of
+from server.guidance.plan import plan_of, render_size_of, without_effect
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
 from server.png import write_png
@@ -166,6 +165,8 @@ def produce(
     prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.kind == "mesh" else None)
     on_event(Progress("Loading", LOADED))
     asked = _Production(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts)
+    if ignored := without_effect(recipe, plan_of(recipe, prior.card)):
+        asked.warn(f"The rule that is used does not listen to {', '.join(ignored)}.")
     make = _make_mesh if recipe.kind == "mesh" else _make_texture
     started = time.monotonic()
     report = make(asked)
@@ -182,8 +183,7 @@ def produce(
 
 def _make_mesh(asked: _Production) -> dict[str, Any]:
     recipe, card, device, on_event = asked.recipe, asked.prior.card, asked.device, asked.on_event
-    # A processor would spend minutes a step on the last pixels.
-    size = _side(recipe, min(card.image_size, SMALL if device == "cpu" else card.render_size))
+    size = _side(recipe, render_size_of(recipe, card, device))
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
@@ -226,9 +226,8 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
     return {**report, **_account(outcome)}
 
 
-def _side(recipe: Recipe, usual: int) -> int:
-    """Pixels a side of every view. Raises BadRequest when all views of a step would be too much for memory."""
-    side = recipe.render_size or usual
+def _side(recipe: Recipe, side: int) -> int:
+    """The same. Raises BadRequest when all views of a step would be too much for memory."""
     why = why_too_much(recipe.views_per_step, side)
     if why:
         raise BadRequest("recipe-invalid", f"The recipe {why}.", "Ask for fewer views, or for a smaller render size.")
@@ -286,10 +285,11 @@ def _starts(asked: _Production) -> list[Start]:
 def _new_picture(asked: _Production) -> PictureSubject:
     recipe, card, texture = asked.recipe, asked.prior.card, asked.recipe.texture
     extent = extent_of(texture.width, texture.height)
-    size = _side(recipe, min(card.image_size, card.render_size))
+    size = _side(recipe, render_size_of(recipe, card, asked.device))
     generator = step_generator(recipe.seed, 0)
     picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
-    return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed)
+    rate = card.picture_learning_rate
+    return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed, rate)
 
 
 def _paint(
