@@ -80,6 +80,7 @@ _HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
     "path-unreadable": ("The path was not understood", _NO_BUTTON),
     "path-relative": ("The path leads nowhere yet", _NO_BUTTON),
     "bandwidth-grows": ("The bandwidth may only shrink", _NO_BUTTON),
+    "interval-empty": ("The kernel would act nowhere", _NO_BUTTON),
     "job-running": ("A job is already running", _NO_BUTTON),
     "mesh-damaged": ("The mesh arrived damaged", _NO_BUTTON),
     "image-damaged": ("The picture arrived damaged", _NO_BUTTON),

@@ -34,6 +34,8 @@ class Model:
         understood: every spelling it understands, in lower case; None when it reads any text.
         refuses: whether a prompt with other words is refused; else those words are left out.
         known_things: per kind, in words, what can be asked for.
+        calls: per kind and preset, how often the network is asked.
+        seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Model:
     understood: frozenset[str] | None
     refuses: bool
     known_things: Mapping[str, str]
+    calls: Mapping[str, Mapping[str, int]]
+    seconds_per_call: Mapping[str, float]
 
     def unknown_words(self, prompt: str) -> list[str]:
         """The words of a prompt that it does not understand, each once; the server finds the same ones."""
@@ -57,6 +61,15 @@ class Model:
             return []
         words = re.findall(r"[^\W_]+", prompt.lower())
         return [word for word in dict.fromkeys(words) if word not in self.understood]
+
+    def cost(self, kind: str, preset: str) -> str:
+        """What a preset costs, in words; empty when the server does not say."""
+        calls = self.calls.get(kind, {}).get(preset)
+        if calls is None:
+            return ""
+        asked = f"Asks the model {calls:,} times"
+        pace = self.seconds_per_call.get(kind)
+        return f"{asked}." if pace is None else f"{asked}: about {_duration(calls * pace)} here."
 
     def cannot_make(self, kind: str) -> str:
         """Why it cannot make a "mesh" or a "texture", in a sentence; empty when it can."""
@@ -153,7 +166,18 @@ def _read_model(said: Mapping[str, Any]) -> Model:
         understood=frozenset(language["understood"]) if "understood" in language else None,
         refuses=language.get("unknown_words") == "refused",
         known_things=dict(language.get("known_things", {})),
+        calls={
+            str(kind): {str(preset): int(cost["denoiser_calls"]) for preset, cost in presets.items()}
+            for kind, presets in said.get("costs", {}).items()
+        },
+        seconds_per_call={str(kind): float(pace) for kind, pace in said.get("seconds_per_call", {}).items()},
     )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _has_cuda(devices: list[dict[str, Any]]) -> bool | None:

@@ -11,7 +11,7 @@ from ..core.errors import Problem, explain
 from ..core.job_view import JobView
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
-from .models import AboutModel, draw_choice, draw_unknown_words
+from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
 from .progress import draw_go
 from .settings import Settings, scene_settings
 from .writing import draw_text
@@ -107,6 +107,9 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     draw_unknown_words(layout, settings, "prompt")
     draw_choice(layout, settings, kind)
     layout.row().prop(settings, "preset", expand=True)
+    model = chosen_model(settings)
+    if model is not None and (cost := model.cost(kind, settings.preset.lower())):
+        draw_text(layout, cost, "TIME")
     row = layout.row(align=True)
     seed = row.row(align=True)
     seed.enabled = not settings.random_seed

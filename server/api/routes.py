@@ -17,6 +17,7 @@ from server.api import API_VERSION
 from server.api.answers import Answer
 from server.api.bodies import check_is_json, object_from
 from server.api.office import Office
+from server.api.paces import MOST_JOBS, seconds_per_call
 from server.api.problems import Refused
 from server.api.streaming import stream_events
 from server.jobs.artifacts import find_artifact, job_folder
@@ -66,10 +67,11 @@ def build_routes(office: Office) -> APIRouter:
     @routes.get("/capabilities")
     def capabilities(refresh: bool = False) -> dict[str, Any]:
         seen = office.priors.seen(refresh)
+        paces = seconds_per_call(store.newest(MOST_JOBS))
         return {
             **ABOUT,
             "devices": queue.devices(),
-            "priors": [prior.as_json() for prior in seen.priors],
+            "priors": [{**prior.as_json(), "seconds_per_call": paces.get(prior.name, {})} for prior in seen.priors],
             "priors_taken": seen.taken,
             "priors_refreshing": seen.refreshing,
             "prior_folders": True,

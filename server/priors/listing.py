@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import BadRequest
+from server.guidance.cost import preset_costs
 from server.paths import as_path
 from server.priors.captions import EXACT_CARD, EXACT_TITLE, known_things, understood_words
 from server.priors.card import PriorCard
@@ -82,7 +83,8 @@ class ListedPrior:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The card's fields and these attributes; of a prior with a language of its own also what it understands."""
+        """The card's fields and these attributes, and what its presets cost; of a prior with a language of its own also
+        what it understands."""
         card: dict[str, Any] = {"description": "", "makes": [], "takes_camera": False, "words": None}
         card |= self.card.as_json() if self.card else {}
         return {
@@ -97,6 +99,7 @@ class ListedPrior:
             "needs_cuda": self.needs_cuda,
             "gpu_memory_gb": self.gpu_memory_gb,
             "language": _language(self.card),
+            "costs": {} if self.card is None else preset_costs(self.card),
         }
 
 

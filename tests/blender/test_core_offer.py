@@ -100,3 +100,16 @@ def test_a_server_that_is_started_is_told_where_the_models_lie(tmp_path):
     client = local.connect(sys.executable, Interrupt(), tmp_path / "my models")
     assert client.capabilities()["folders"] == [str(tmp_path / "my models")]
     local.stop()
+
+
+def test_a_preset_costs_calls_and_time_where_it_was_measured():
+    said = capabilities()
+    said["priors"][0]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}, "fine": {"denoiser_calls": 412_341}}}
+    said["priors"][0]["seconds_per_call"] = {"mesh": 0.05}
+    said["priors"][1]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}}}
+    model, unmeasured, older = read_offer(said).models[:3]
+    assert model.cost("mesh", "sketch") == "Asks the model 600 times: about 30 s here."
+    assert model.cost("mesh", "fine") == "Asks the model 412,341 times: about 5.7 h here."
+    assert model.cost("texture", "sketch") == ""
+    assert unmeasured.cost("mesh", "sketch") == "Asks the model 600 times."
+    assert older.cost("mesh", "sketch") == ""
