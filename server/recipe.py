@@ -206,7 +206,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
 def preset_of(prior: str, kind: str, preset: str) -> dict[str, Any]:
     """The fields of a recipe that a preset fills: sizes, and the steps and views that the named prior wants; none for a
     kind or a preset that there is not."""
-    from server.priors.catalogue import usual_card
+    from server.priors.cards import usual_card
 
     sizes = SIZES.get(kind, {}).get(preset)
     return {} if sizes is None else asdict(usual_card(prior).effort(kind, preset)) | sizes

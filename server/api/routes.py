@@ -17,10 +17,10 @@ from server.api import API_VERSION
 from server.api.answers import Answer
 from server.api.bodies import check_is_json, object_from
 from server.api.office import Office
-from server.api.paces import MOST_JOBS, seconds_per_call
 from server.api.problems import Refused
 from server.api.streaming import stream_events
 from server.jobs.artifacts import find_artifact, job_folder
+from server.jobs.costs import MOST_JOBS, preset_costs, seconds_per_call
 from server.jobs.events import OVER
 from server.jobs.store import Conflict
 from server.priors.catalogue import check_prompt
@@ -71,7 +71,14 @@ def build_routes(office: Office) -> APIRouter:
         return {
             **ABOUT,
             "devices": queue.devices(),
-            "priors": [{**prior.as_json(), "seconds_per_call": paces.get(prior.name, {})} for prior in seen.priors],
+            "priors": [
+                {
+                    **prior.as_json(),
+                    "costs": {} if prior.card is None else preset_costs(prior.card),
+                    "seconds_per_call": paces.get(prior.name, {}),
+                }
+                for prior in seen.priors
+            ],
             "priors_taken": seen.taken,
             "priors_refreshing": seen.refreshing,
             "prior_folders": True,

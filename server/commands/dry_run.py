@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from server.guidance.plan import plan_of, render_size_of
 from server.priors.catalogue import read_card
 from server.recipe import Recipe
+from server.studio.plan import plan_of, render_size_of
 
 
 def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:

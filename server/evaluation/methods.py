@@ -6,9 +6,9 @@ from bisect import bisect_right
 from typing import get_args
 
 from server.errors import BadRequest
-from server.guidance.plan import plan_of
 from server.priors.card import PriorCard
 from server.recipe import CentreName, EstimatorName, Method, Recipe
+from server.studio.plan import plan_of
 
 # An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.
 METHODS: dict[str, dict[str, str]] = {

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from server.generators.plane_noise import PlaneNoise, one_for_all
 from server.generators.subject import Exposure, NoiseLaws
-from server.generators.tiles import windows_in
+from server.world.tiles import windows_in
 
 COARSEST = 4
 # Points of a step at a time. More are looked at in parts that keep no graph and are made again on the way back, so that

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from server.priors.pretrained.view_prompts import OVERHEAD_FROM, OVERHEAD_FULL, names_a_view, view_prompts
-from server.priors.views import Views
+from server.world.views import Views
 
 OPPOSING = 2  # "front view" and "side view"
 

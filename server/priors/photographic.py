@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from server.priors.card import CameraLaw, Effort, Efforts, Leg, PriorCard
-from server.priors.regularisers import Ramp, Regularisers
+from server.priors.card import Effort, Efforts, Leg, PriorCard
+from server.world.camera_law import CameraLaw
+from server.world.regularisers import Ramp, Regularisers
 
 # What people photograph objects from: seldom from high above, with lenses of many lengths.
 PHOTOGRAPHS = CameraLaw(fov=45.0, fov_spread=15.0, elevation=(-10.0, 60.0), low_elevation=(-10.0, 45.0))

@@ -15,15 +15,15 @@ from torch import Tensor
 
 from server.errors import JobFailed
 from server.generators.subject import Exposure, Subject
-from server.guidance.choosing import estimator_of
 from server.guidance.convergence import Convergence
 from server.guidance.noise import Attached, Fresh, Noise
-from server.guidance.plan import plan_of
-from server.guidance.prompting import guided
 from server.priors.denoiser import Prior
 from server.priors.resizing import to_side
 from server.recipe import Recipe
+from server.studio.choosing import estimator_of
 from server.studio.health import MOST_BAD_STEPS, Pulse, is_mostly_broken, is_out_of_memory, out_of_memory
+from server.studio.plan import plan_of
+from server.studio.prompting import guided
 from server.studio.snapshot import Snapshot
 
 WARM_UP_STEPS = 20

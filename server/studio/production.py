@@ -18,25 +18,25 @@ from server.errors import BadRequest, JobFailed, disk_problem
 from server.files import write_text
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
-from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
-from server.generators.tiles import extent_of
-from server.guidance.plan import plan_of, render_size_of, without_effect
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
 from server.png import write_png
 from server.priors.denoiser import Prior
-from server.priors.views import Views
 from server.recipe import Recipe, why_too_much
 from server.studio import checkpoint, starts
 from server.studio.checkpoint import save_field
 from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
+from server.studio.field_plan import field_plan
 from server.studio.finishing import finish_field
 from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
 from server.studio.optimisation import Outcome, Step, StopRequest, optimise, step_generator
+from server.studio.plan import plan_of, render_size_of, without_effect
 from server.studio.snapshot import Snapshot, Unfinished
 from server.studio.starts import Start
+from server.world.tiles import extent_of
+from server.world.views import Views
 
 # What a crash may cost, at most, beside the steps between two snapshots.
 SAVE_INTERVAL_S = 5.0
@@ -187,7 +187,7 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
-    plan = plan_for(card, device)
+    plan = field_plan(card, device)
     generator = step_generator(recipe.seed, 0)
     subject = RadianceSubject(card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
 

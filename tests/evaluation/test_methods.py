@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from server.evaluation.methods import METHODS, guidance_of, within_budget
-from server.guidance.plan import plan_of
 from server.priors.catalogue import load_prior
 from server.priors.embedded.card import EMBEDDED_CARD
 from server.recipe import Recipe, read_recipe
+from server.studio.plan import plan_of
 from server.studio.production import produce
 
 CALLS = 60

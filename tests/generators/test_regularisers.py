@@ -11,7 +11,7 @@ import torch
 from server.generators.radiance_field.rendering import Rendering, depth_variance
 from server.generators.radiance_field.subject import penalty
 from server.priors.photographic import REGULARISERS
-from server.priors.regularisers import Ramp, Regularisers
+from server.world.regularisers import Ramp, Regularisers
 
 NONE = Regularisers(opacity=Ramp(), entropy=Ramp())
 

@@ -13,11 +13,12 @@ from server.generators.radiance_field.plan import LIT, PAINTED, FieldPlan, plan_
 from server.generators.radiance_field.rendering import distortion, render
 from server.generators.radiance_field.shading import AMBIENT, Lamps, draw_lamps, lambert, normals
 from server.generators.radiance_field.subject import RadianceSubject
-from server.priors.card import CameraLaw
-from server.priors.catalogue import usual_card
+from server.priors.cards import usual_card
 from server.priors.embedded.card import EMBEDDED_CARD
-from server.priors.regularisers import Ramp, Regularisers
-from server.priors.views import Views
+from server.studio.field_plan import field_plan
+from server.world.camera_law import CameraLaw
+from server.world.regularisers import Ramp, Regularisers
+from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 
 TINY = HashGridShape(levels=3, log2_table=10, coarsest=4, finest=16)
@@ -167,11 +168,9 @@ def test_an_unseen_level_changes_nothing_and_settling_changes_nothing_either() -
 
 
 def test_light_is_paint_only_where_the_prior_says_so() -> None:
-    photographs = usual_card("/models/photographs")
-    assert plan_for(EMBEDDED_CARD, "cpu") == plan_for(EMBEDDED_CARD, "cuda")
-    assert plan_for(EMBEDDED_CARD, "cpu").lit == PAINTED.lit == 0
-    assert plan_for(photographs, "cuda").shape == LIT.shape
-    on_a_processor = plan_for(photographs, "cpu")
+    assert plan_for(fixed_light=True, device="cpu") == plan_for(fixed_light=True, device="cuda") == PAINTED
+    assert plan_for(fixed_light=False, device="cuda") == LIT
+    on_a_processor = plan_for(fixed_light=False, device="cpu")
     assert on_a_processor.lit == LIT.lit
     assert on_a_processor.shape == PAINTED.shape
 
@@ -179,8 +178,9 @@ def test_light_is_paint_only_where_the_prior_says_so() -> None:
 def test_learning_rate_and_regularisers_are_the_cards() -> None:
     for card in (EMBEDDED_CARD, usual_card("/models/photographs")):
         for device in ("cpu", "cuda"):
-            plan = plan_for(card, device)
+            plan = field_plan(card, device)
             assert (plan.learning_rate, plan.regularisers) == (card.learning_rate, card.regularisers)
+            assert plan.shape == plan_for(card.fixed_light, device).shape
 
 
 def test_a_lit_field_is_optimised_through_all_its_regularisers() -> None:

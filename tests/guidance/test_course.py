@@ -8,13 +8,13 @@ import torch
 from server.guidance.course import Course
 from server.guidance.mean_shift import Exact, Noised, Paper
 from server.guidance.noise import Attached, Fresh
-from server.guidance.plan import FITS, plan_of
 from server.guidance.score_distillation import ScoreDistillation
 from server.lab.densities import density
 from server.priors.card import Leg, PriorCard
 from server.priors.embedded.card import EMBEDDED_CARD
 from server.priors.mixture import GaussianMixture
 from server.recipe import read_recipe
+from server.studio.plan import FITS, plan_of
 
 
 def test_steps_of_a_path_add_up_to_the_fall_of_its_bandwidth() -> None:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from server.guidance.plan import plan_of
-from server.guidance.prompting import guided
 from server.priors.branches import perpendicular
 from server.priors.card import PriorCard
-from server.priors.catalogue import usual_card
+from server.priors.cards import usual_card
 from server.priors.opposing_views import opposing_prompts, opposing_strengths
-from server.priors.views import Views
 from server.recipe import Recipe, read_recipe
+from server.studio.plan import plan_of
+from server.studio.prompting import guided
+from server.world.views import Views
 
 # Where a text's pictures lie: standard normal around these, so that D(z) = (z + s^2 m) / (1 + s^2).
 MEANS = {

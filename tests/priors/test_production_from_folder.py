@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from server.evaluation.methods import guidance_of
-from server.guidance.plan import plan_of
 from server.meshing.export import read_npz
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio.events import Event, Progress
+from server.studio.plan import plan_of
 from server.studio.production import produce
 from tests.priors.tiny_families import write_model
 from tests.priors.tiny_pipeline import write_pipeline

@@ -172,7 +172,7 @@ def test_a_run_whose_snapshot_is_damaged_starts_anew_and_says_so(damage: str, tm
     recipe = asked("mesh", steps=8, render_size=16, views_per_step=2, mesh=small)
     snapshots: list[Snapshot] = []
     generator = torch.Generator().manual_seed(0)
-    subject = RadianceSubject(prior.card.cameras, 2, 16, generator, plan=plan_for(prior.card, "cpu"))
+    subject = RadianceSubject(prior.card.cameras, 2, 16, generator, plan=plan_for(prior.card.fixed_light, "cpu"))
     climb(subject, prior, recipe, on_snapshot=snapshots.append)
     place = Unfinished(tmp_path / "unfinished", recipe, prior.card)
     late = snapshots[4]

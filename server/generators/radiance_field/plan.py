@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 from server.generators.radiance_field.field import Blob
 from server.generators.radiance_field.hash_grid import HashGridShape
-from server.priors.card import PriorCard
-from server.priors.regularisers import Regularisers
+from server.world.regularisers import Regularisers
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,11 @@ LIT = FieldPlan(
 )
 
 
-def plan_for(card: PriorCard, device: str) -> FieldPlan:
-    """The plan for a prior: sized by whether its pictures are lit from a fixed side, or from anywhere as photographs
-    are; learning rate and regularisers are its card's.
+def plan_for(fixed_light: bool, device: str) -> FieldPlan:
+    """The plan for a prior whose pictures are lit from a fixed side, or from anywhere as photographs are.
 
     Normals cost four more looks at the field for every visible point, so a processor gets the small grid either way.
     """
-    if card.fixed_light:
-        sized = PAINTED
-    elif device != "cpu":
-        sized = LIT
-    else:
-        sized = replace(LIT, shape=PAINTED.shape, samples=PAINTED.samples, first_levels=4)
-    return replace(sized, learning_rate=card.learning_rate, regularisers=card.regularisers)
+    if fixed_light:
+        return PAINTED
+    return LIT if device != "cpu" else replace(LIT, shape=PAINTED.shape, samples=PAINTED.samples, first_levels=4)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from server.priors.views import Views
+    from server.world.views import Views
 
 SUFFIXES = (", front view", ", side view", ", back view", ", overhead view")
 # DreamFusion switches to "overhead" at 60 degrees; here that is the middle of the change.
