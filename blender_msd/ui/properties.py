@@ -108,8 +108,8 @@ class CommonSettings:
         items=(
             (OWN, "The Model's Own", "What suits the model"),
             ("PAPER", "Whole Sampler", "The paper's: a dozen questions or more in every step"),
-            ("NOISED", "One, with Noise", "One question in every step, at a noisy picture: quick"),
-            ("TWEEDIE", "One, without", "One question in every step, at the picture as it is: quick; draws stripes"),
+            ("NOISED", "Once, with Noise", "One question in every step, at a noisy picture: quick"),
+            ("TWEEDIE", "Once, without", "One question in every step, at the picture as it is: quick; draws stripes"),
             ("EXACT", "Exact Sampler", "A dozen questions in every step, without the paper's approximation"),
         ),
     )
