@@ -9,7 +9,7 @@ It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
     {"answer": "event", "job": id, "name": ..., "data": {...}}                  while a job runs
     {"answer": "done", "job": id, "report": {...}}
     {"answer": "cancelled", "job": id}
-    {"answer": "failed", "job": id, "error": {"code", "message", "hint"}, "fatal": bool}
+    {"answer": "failed", "job": id, "error": {"code", "headline", "detail", "next"}, "fatal": bool}
                                                                                 one of these three ends a job
 
 After a fatal failure the process cannot be trusted with another job, and its owner replaces it. The end of stdin is the

@@ -150,7 +150,10 @@ def test_the_add_on_and_the_server_have_the_same_limits(addon):
     ranges = {"seed": limits.SEED, "width": limits.PICTURE_SIDE, "height": limits.PICTURE_SIDE}
     left_at_0 = {"steps": limits.STEPS, "scale": limits.SCALE, "faces": limits.FACES}
     left_at_0 |= {"bandwidth_start": limits.BANDWIDTH, "bandwidth_end": limits.BANDWIDTH}
+    left_at_0 |= {"interval_low": limits.INTERVAL_LOW, "interval_high": limits.INTERVAL_HIGH}
+    left_at_0 |= {"sampler_steps": limits.SAMPLER_STEPS}
     ranges |= {name: limits.Range(0, allowed.most) for name, allowed in left_at_0.items()}
+    ranges |= {"inversion_scale": limits.INVERSION_SCALE}
     of_blender_alone = {"size", "repeat"}
     for kind, names in OF.items():
         about = getattr(bpy.context.scene.msd, kind).bl_rna.properties
