@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from server.priors.denoiser import Prior
-from server.recipe import PRESETS, Recipe, read_recipe
+from server.recipe import SIZES, Recipe, read_recipe
 from server.studio.events import Event, OnEvent, Progress
 from server.studio.production import produce
 
@@ -52,7 +52,7 @@ def measure_presets(prior: Prior, device: str, out: Path, on_event: OnEvent) -> 
         report = produce(recipe, prior, out / kind, watch, lambda: None, device, most_starts=1)
         found[kind] = {
             preset: round(expected_seconds(recipe, report, watch.step, read_recipe(_asked(kind, preset))), 1)
-            for preset in PRESETS[kind]
+            for preset in SIZES[kind]
         }
     return found
 
