@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -34,7 +34,8 @@ SNAPSHOTS = 20
 # What broken numbers leave behind is finished from this share of the steps on; before, it is a blur.
 LEAST_TO_KEEP = 0.4
 
-StopRequest = Callable[[], Literal["finish"] | None]
+StopRequest = Callable[[], Literal["finish", "keep"] | None]
+"""Asked before every step: "finish" stops here with what there is; "keep" wants a snapshot now, and is asked again."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def optimise(
 
     Args:
         on_warning: told in a sentence what went wrong and was mended: steps skipped, a shape that vanished, memory.
-        on_snapshot: called about SNAPSHOTS times in a run.
+        on_snapshot: called about SNAPSHOTS times in a run, whenever `should_stop` says so, and with the end.
         start: of an earlier run with the same recipe and threads, to go on from; on a CPU it ends in the same bits.
 
     Raises:
@@ -114,12 +115,17 @@ def optimise(
     first = climb.snapshot()
     if start is not None:
         climb.restore(start)
+        # Whoever wants to finish there says so again; whoever asks for the recipe anew wants all of its steps.
+        if start.ended and start.ended != "finish":
+            return Outcome(climb.step, climb.calls, start.seconds, start.ended, climb.skipped)
     good = climb.snapshot()
     every = max(1, recipe.steps // SNAPSHOTS)
     lightened = False
     stopped_by = "steps"
     while climb.step < recipe.steps:
-        if climb.excluding(should_stop) == "finish":
+        while (wish := climb.excluding(should_stop)) == "keep":
+            on_snapshot(climb.snapshot())
+        if wish == "finish":
             stopped_by = "finish"
             break
         if recipe.time_budget_s is not None and climb.seconds() > recipe.time_budget_s:
@@ -166,6 +172,7 @@ def optimise(
         )
     if climb.skipped:
         on_warning(f"{climb.skipped} steps were skipped: their gradients were not finite.")
+    on_snapshot(replace(climb.snapshot(), ended=stopped_by))
     return Outcome(climb.step, climb.calls, climb.seconds(), stopped_by, climb.skipped)
 
 
@@ -193,7 +200,7 @@ class _Climb:
         """Of optimisation; waiting for the user, while paused, does not count."""
         return time.monotonic() - self._since
 
-    def excluding(self, ask: StopRequest) -> Literal["finish"] | None:
+    def excluding(self, ask: StopRequest) -> Literal["finish", "keep"] | None:
         before = time.monotonic()
         answer = ask()
         self._since += time.monotonic() - before

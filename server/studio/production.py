@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from server.errors import BadRequest, JobFailed, disk_problem
+from server.errors import BadRequest, JobFailed
 from server.files import write_text
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, extent_of, seam_ratio
 from server.generators.radiance_field.hash_grid import choose_backend
@@ -33,13 +33,14 @@ from server.studio import checkpoint, starts
 from server.studio.checkpoint import save_field
 from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
 from server.studio.finishing import finish_field
+from server.studio.keeping import Keeper
 from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
 from server.studio.optimisation import Outcome, Step, StopRequest, optimise, step_generator
 from server.studio.snapshot import Snapshot, Unfinished
 from server.studio.starts import Start
 
-# What a crash may cost, at most, beside the steps between two snapshots.
-SAVE_INTERVAL_S = 5.0
+# What a crash may cost; more where snapshots are large, see Keeper.
+SAVE_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,24 +92,11 @@ class _Production:
             start: see `kept_start`.
             carried: goes into every snapshot.
         """
-        kept = self.kept
         if start is not None:
             steps = f"step {start.step} of {self.recipe.steps}"
             self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
-        saved = time.monotonic()
-
-        def save(snapshot: Snapshot) -> None:
-            nonlocal saved
-            if kept is None or time.monotonic() - saved < SAVE_INTERVAL_S:
-                return
-            try:
-                kept.save(replace(snapshot, tensors={**snapshot.tensors, **carried}))
-            except OSError as error:
-                reason = disk_problem(error).message
-                self.warn(f"{reason} The run goes on, but what it has reached cannot be kept for another.")
-            saved = time.monotonic()
-
-        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, self.warn, save, start)
+        keeper = Keeper(self.kept, self.should_stop, carried, self.warn, SAVE_INTERVAL_S)
+        return optimise(subject, self.prior, self.recipe, on_step, keeper.should_stop, self.warn, keeper.save, start)
 
     def kept_start(self, subject: Subject) -> Snapshot | None:
         """Where an earlier run with this recipe was, unless what was kept of it cannot be used."""
@@ -148,8 +136,8 @@ def produce(
         unfinished: folder for the state of runs that are under way. The same recipe, asked for again after a crash, a
             failure or a cancel, goes on from there. None keeps nothing.
         on_event: called from this thread with every event of server/studio/events.py.
-        should_stop: polled every step; returns "finish" to stop optimising and keep what exists, may block (pause), and
-            may raise `Cancelled`.
+        should_stop: polled every step and between the blocks of every later phase; see StopRequest. It may raise, which
+            leaves the job there.
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:
