@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from server.api.answers import Answer
 from server.errors import BadRequest, Problem
+from server.jobs.faults import StoreFault
 from server.jobs.store import Conflict, NoSuchJob
 
 
@@ -23,7 +22,7 @@ class Refused(Problem):
 
 def status_of(problem: Problem) -> int:
     match problem:
-        case Refused():
+        case Refused() | StoreFault():
             return problem.status
         case NoSuchJob():
             return 404
@@ -36,15 +35,6 @@ def status_of(problem: Problem) -> int:
 
 def answer(problem: Problem) -> Answer:
     return Answer({"error": problem.as_json()}, status_of(problem))
-
-
-def store_problem(error: sqlite3.Error) -> Problem:
-    """What SQLite said about the list of jobs, for people."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-        hint = "Make room on the disk of the server's data folder, then ask again."
-        return Refused(507, "disk-full", "There is no room left for the list of jobs.", hint)
-    hint = "See that the server may write into its data folder, and start it again."
-    return Refused(503, "store-broken", f"The list of jobs cannot be used: {error}.", hint)
 
 
 def answer_every_problem(app: FastAPI) -> None:
@@ -70,16 +60,11 @@ def answer_every_problem(app: FastAPI) -> None:
         said = first["msg"].replace("Input should", "must").replace("String should", "must")
         return answer(BadRequest("request-invalid", f"{where} {said}."))
 
-    async def from_store(_: Request, error: Exception) -> Answer:
-        assert isinstance(error, sqlite3.Error)
-        return answer(store_problem(error))
-
     async def unforeseen(_: Request, error: Exception) -> Answer:
         said = f"The server failed: {type(error).__name__}."
         return answer(Problem("internal", said, "See the server's output for the details."))
 
     app.add_exception_handler(Problem, known)
     app.add_exception_handler(HTTPException, from_framework)
-    app.add_exception_handler(sqlite3.Error, from_store)
     app.add_exception_handler(RequestValidationError, from_validation)
     app.add_exception_handler(Exception, unforeseen)

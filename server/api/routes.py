@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
@@ -20,8 +19,6 @@ from server.api.office import Office
 from server.api.problems import Refused
 from server.api.streaming import stream_events
 from server.jobs.artifacts import find_artifact, job_folder
-from server.jobs.events import OVER
-from server.jobs.store import Conflict
 from server.priors.catalogue import check_prompt
 from server.recipe import PRESETS, Recipe, read_recipe
 
@@ -101,15 +98,12 @@ def build_routes(office: Office) -> APIRouter:
 
     @routes.delete("/jobs/{job_id}", status_code=204)
     def delete_job(job_id: str) -> None:
-        state = store.get(job_id).state
-        if state not in OVER:
-            raise Conflict("job-not-over", f"The job is {state}.", "Cancel it first, then delete it.")
-        shutil.rmtree(job_folder(office.data_dir, job_id), ignore_errors=True)
-        store.delete(job_id)
+        queue.delete(job_id)
 
     @routes.post("/jobs/{job_id}/{order}")
-    def order_job(job_id: str, order: Literal["cancel", "finish", "pause", "resume"]) -> dict[str, Any]:
-        {"cancel": queue.cancel, "finish": queue.finish, "pause": queue.pause, "resume": queue.resume}[order](job_id)
+    def order_job(job_id: str, order: Literal["cancel", "finish", "pause", "resume", "retry"]) -> dict[str, Any]:
+        orders = {"cancel": queue.cancel, "finish": queue.finish, "pause": queue.pause, "resume": queue.resume}
+        (orders | {"retry": queue.retry})[order](job_id)
         return store.get(job_id).as_json()
 
     @routes.get("/jobs/{job_id}/events")

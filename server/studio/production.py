@@ -111,6 +111,11 @@ class _Production:
         self.forget()
         self.warn(f"What was kept of an earlier run cannot be used ({why}); this one starts anew.")
 
+    def leave_if_asked(self) -> None:
+        """Where the state of the run is kept already, or there is none."""
+        while self.should_stop() == "keep":
+            pass
+
     def warn(self, message: str) -> None:
         if message not in self.said:
             self.said.add(message)
@@ -187,7 +192,7 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
 
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
     outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
-    asked.should_stop()
+    asked.leave_if_asked()
     subject.field.settle()
     occupied = subject.occupancy.cells.cpu().numpy()
 
@@ -204,7 +209,7 @@ def _make_mesh(asked: _Production) -> dict[str, Any]:
         recipe.mesh,
         asked.folder,
         with_account,
-        asked.should_stop,
+        asked.leave_if_asked,
         (OPTIMISED, 0.99),
         device,
         recipe,
@@ -260,6 +265,7 @@ def _starts(asked: _Production) -> list[Start]:
     fault = first.verdict.fault
     if fault is None or asked.most_starts < 2 or not starts.may_follow(first, asked.recipe):
         return [first]
+    asked.leave_if_asked()
     if asked.should_stop() == "finish":
         return [first]
     asked.on_event(Log("info", starts.starting_again(fault)))
