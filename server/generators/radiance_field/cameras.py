@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from server.priors.card import CameraLaw
-from server.priors.views import Views, draw_backgrounds
+from server.world.camera_law import CameraLaw
+from server.world.views import Views, draw_backgrounds
 
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
