@@ -3,6 +3,7 @@
 # make demo       a prompt becomes a mesh, another a texture, in real Blender; writes out/demo.*
 # make paper      the paper's experiments: tables, figures and their JSON in out/paper/
 # make test       formatting, linting, types, and every test
+# make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -33,7 +34,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper test lint test-portable test-portable-short $(PROCESSORS)
+.PHONY: setup extension demo paper test chaos lint test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -68,6 +69,9 @@ $(VALIDATOR): tests/package-lock.json $(SERVER)
 test: setup lint $(VALIDATOR)
 	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
+
+chaos: $(SERVER)
+	.venv/bin/python -m tests.jobs.chaos.kills 100
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)
