@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
@@ -37,6 +38,8 @@ def _in_digits(value: Any) -> Any:
 
 Digits = Annotated[int, BeforeValidator(_in_digits)]
 
+Order = Literal["cancel", "finish", "pause", "resume", "retry", "first"]
+
 _MEDIA_TYPES = {
     ".npz": "application/octet-stream",
     ".glb": "model/gltf-binary",
@@ -49,6 +52,14 @@ def build_routes(office: Office) -> APIRouter:
     """Routes that work on this office. Plain functions run on threads, so none of them blocks an event stream."""
     routes = APIRouter(prefix="/v1")
     store, queue = office.store, office.queue
+    orders: dict[Order, Callable[[str], None]] = {
+        "cancel": queue.cancel,
+        "finish": queue.finish,
+        "pause": queue.pause,
+        "resume": queue.resume,
+        "retry": queue.retry,
+        "first": queue.put_first,
+    }
 
     # Neither of these two waits for a disk, nor for a thread while others do.
     @routes.get("/health")
@@ -101,9 +112,8 @@ def build_routes(office: Office) -> APIRouter:
         queue.delete(job_id)
 
     @routes.post("/jobs/{job_id}/{order}")
-    def order_job(job_id: str, order: Literal["cancel", "finish", "pause", "resume", "retry"]) -> dict[str, Any]:
-        orders = {"cancel": queue.cancel, "finish": queue.finish, "pause": queue.pause, "resume": queue.resume}
-        (orders | {"retry": queue.retry})[order](job_id)
+    def order_job(job_id: str, order: Order) -> dict[str, Any]:
+        orders[order](job_id)
         return store.get(job_id).as_json()
 
     @routes.get("/jobs/{job_id}/events")

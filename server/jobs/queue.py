@@ -142,6 +142,10 @@ class Queue:
             self._store.retry(job_id)
         self.wake()
 
+    def put_first(self, job_id: str) -> None:
+        """Let a queued job be the next to be taken. Raises Conflict."""
+        self._store.put_first(job_id)
+
     def delete(self, job_id: str) -> None:
         """Forget a job that is over, and remove its files. Raises Conflict, also when files would stay."""
         with self._lock:

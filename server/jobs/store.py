@@ -95,12 +95,16 @@ class Store(Record):
         self._on_news(job_id)
         return True
 
-    def set_priority(self, job_id: str, priority: int) -> Job:
-        """Say how soon a job is to be taken. Raises NoSuchJob."""
+    def put_first(self, job_id: str) -> None:
+        """Let a queued job be the next to be taken. Raises Conflict."""
         with self._writing():
-            self.get(job_id)
-            self._db.execute("UPDATE jobs SET priority = ? WHERE id = ?", [priority, job_id])
-            return self.get(job_id)
+            state = self.get(job_id).state
+            if state != "queued":
+                raise Conflict("wrong-state", f"Cannot put a job first that is {state}.", "It must be queued.")
+            self._db.execute(
+                "UPDATE jobs SET priority = 1 + (SELECT max(priority) FROM jobs WHERE state = 'queued') WHERE id = ?",
+                [job_id],
+            )
 
     def retry(self, job_id: str) -> None:
         """Queue a job that failed or was cancelled once more, with nothing held against it. Raises Conflict."""

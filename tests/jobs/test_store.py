@@ -172,10 +172,13 @@ def test_a_job_tried_again_has_nothing_held_against_it(store: Store, recipe: Mak
         store.retry(job_id)
 
 
-def test_jobs_of_higher_priority_are_taken_first(store: Store, recipe: MakeRecipe) -> None:
-    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(3)]
-    store.set_priority(ids[2], 1)
-    assert [store.claim().id for _ in range(3)] == [ids[2], ids[0], ids[1]]
+def test_the_job_that_was_put_first_last_is_taken_first(store: Store, recipe: MakeRecipe) -> None:
+    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(4)]
+    store.put_first(ids[2])
+    store.put_first(ids[3])
+    assert [store.claim().id for _ in range(4)] == [ids[3], ids[2], ids[0], ids[1]]
+    with pytest.raises(Conflict):
+        store.put_first(ids[0])
 
 
 def test_of_the_steps_of_one_phase_only_the_newest_is_kept(store: Store, recipe: MakeRecipe) -> None:
