@@ -45,7 +45,7 @@ class Control:
                 raise ValueError(f"unknown order {order!r}")
 
     def should_stop(self) -> Literal["finish", "keep"] | None:
-        """As server.studio.optimisation.StopRequest: before it leaves, the job is told once to keep what it has.
+        """As server.studio.climb.StopRequest: before it leaves, the job is told once to keep what it has.
 
         Raises:
             Cancelled: it is to be given up.

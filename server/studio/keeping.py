@@ -23,7 +23,7 @@ class Keeper:
 
     Args:
         place: where to; None keeps nothing.
-        should_stop: as server.studio.optimisation.StopRequest.
+        should_stop: as server.studio.climb.StopRequest.
         carried: goes into every snapshot.
         warn: told in a sentence when nothing can be kept; the run goes on.
         interval_s: seconds from one snapshot to the next; more for snapshots of more than BYTES_AN_INTERVAL.

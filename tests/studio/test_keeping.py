@@ -13,7 +13,7 @@ from server.errors import Cancelled
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
-from server.studio import production
+from server.studio import assignment
 from server.studio.events import Progress
 from server.studio.production import produce
 from server.studio.snapshot import Unfinished
@@ -28,7 +28,7 @@ def prior() -> Prior:
 
 @pytest.fixture(autouse=True)
 def never_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(production, "SAVE_INTERVAL_S", 1e9)
+    monkeypatch.setattr(assignment, "SAVE_INTERVAL_S", 1e9)
 
 
 def recipe(kind: str = "texture", steps: int = 30) -> Recipe:
