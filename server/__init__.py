@@ -11,3 +11,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # MKL would choose its kernels by where arrays lie in memory, so that equal products are rounded differently. With AUTO
 # it chooses by the processor alone, at no cost (measured); other values are the same, slower, or for Intel only.
 os.environ.setdefault("MKL_CBWR", "AUTO")
+# The hub's library would report what is used, look for newer versions of itself, and fetch from a second service.
+for _refused in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_UPDATE_CHECK", "HF_HUB_DISABLE_XET", "DO_NOT_TRACK"):
+    os.environ.setdefault(_refused, "1")

@@ -129,9 +129,17 @@ class TextureRecipe(_Part):
     tile_y: bool = True
 
 
+def _preset_fills_steps(schema: dict[str, Any]) -> None:
+    schema["required"] = [name for name in schema["required"] if name != "steps"]
+
+
 class Recipe(_Part):
+    model_config = ConfigDict(json_schema_extra=_preset_fills_steps)
+
     kind: Kind
-    prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(min_length=1, max_length=1000)
+    prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(
+        min_length=1, max_length=1000, examples=["a red mug with a blue handle"], json_schema_extra={"pattern": r"\S"}
+    )
     negative_prompt: Text = Field(default="", max_length=1000)
     seed: Whole = Field(default=0, ge=0, le=MAX_SEED)
     prior: Text = Field(default="embedded", min_length=1, max_length=4096)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from server.errors import JobFailed, disk_problem
 from server.files import replaced
 from server.jobs.events import LIVE_FILES_KEPT
-from server.jobs.job import Conflict
+from server.jobs.refusals import Conflict
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

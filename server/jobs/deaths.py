@@ -25,7 +25,7 @@ def after_death(
     reached = (job.progress or {}).get("fraction", 0.0)
     same = [death for death in deaths if death["cause"] == cause]
     if same and not (forgives_progress and reached > same[-1]["reached"]):
-        error = {**problem, "message": f"{problem['message']} It was the second time.", "hint": RETRY}
+        error = {**problem, "detail": f"{problem['detail']} It was the second time.", "next": RETRY}
         return Ending("failed", error=error)
     remembered = json.dumps([*deaths, {"cause": cause, "reached": reached}])
-    return Ending("queued", note=f"{problem['message']} The job goes on by itself.", death=remembered)
+    return Ending("queued", note=f"{problem['detail']} The job goes on by itself.", death=remembered)

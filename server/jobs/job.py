@@ -1,4 +1,4 @@
-"""A job as others see it, and what can be wrong with asking for one."""
+"""A job as others see it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ import sqlite3
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from server.errors import Problem
 from server.jobs.events import State
 
 COLUMNS = (
     "id, state, recipe, report, error, progress, warnings, created, started, finished, last_event, attempts, finish,"
     " priority"
 )
-
-
-class NoSuchJob(Problem):
-    """HTTP 404."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__("job-unknown", f"There is no job {job_id[:40]!r}.", "It may have been deleted; list the jobs.")
-
-
-class Conflict(Problem):
-    """The job is not in a state that allows this (HTTP 409)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from server.jobs.artifacts import finished_report, job_folder, remove_files
 from server.jobs.events import ACTIVE, OVER, State
 from server.jobs.faults import StoreFault, store_problem
 from server.jobs.outbox import Ending
-from server.jobs.store import Conflict, Store
+from server.jobs.refusals import Conflict
+from server.jobs.store import Store
 from server.jobs.supervisor import GO_ON, Supervisor
 
 # A cancelled job is over at once, and its worker normally has left it soon after. What cannot be interrupted, such as

@@ -11,11 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from server.jobs.events import State, StoredEvent
+from server.jobs.events import ACTIVE, State, StoredEvent
 from server.jobs.faults import gone, store_problem
-from server.jobs.job import COLUMNS, Job, NoSuchJob, job_from_row
+from server.jobs.job import COLUMNS, Job, job_from_row
 from server.jobs.outbox import Outbox
+from server.jobs.refusals import NoSuchJob
 from server.jobs.schema import open_record
+
+# SQLite's largest whole number.
+MAX_NUMBER = 2**63 - 1
 
 
 class Record:
@@ -46,10 +50,16 @@ class Record:
         with self._reading():
             return self._outbox.laid_over(self._written(job_id))
 
-    def newest(self, limit: int) -> list[Job]:
+    def page(self, limit: int, before: int | None = None) -> tuple[list[Job], int | None]:
+        """The newest jobs, or the newest of those behind a page, and what to give as `before` for the page behind
+        these; None when there is none."""
         with self._reading():
-            rows = self._db.execute(f"SELECT {COLUMNS} FROM jobs ORDER BY number DESC LIMIT ?", [limit]).fetchall()
-            return [self._outbox.laid_over(job_from_row(row)) for row in rows]
+            rows = self._db.execute(
+                f"SELECT number, {COLUMNS} FROM jobs WHERE number < ? ORDER BY number DESC LIMIT ?",
+                [MAX_NUMBER if before is None else before, limit + 1],
+            ).fetchall()
+            jobs = [self._outbox.laid_over(job_from_row(row[1:])) for row in rows[:limit]]
+        return jobs, rows[limit - 1][0] if len(rows) > limit else None
 
     def in_states(self, states: Sequence[State]) -> list[str]:
         """Ids of jobs, the oldest first."""
@@ -57,6 +67,10 @@ class Record:
             marks = ", ".join("?" * len(states))
             rows = self._db.execute(f"SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY number", states).fetchall()
         return [job_id for (job_id,) in rows if self._outbox.of(job_id) is None]
+
+    def any_under_way(self) -> bool:
+        """Whether a job waits or is worked on; a paused one waits for a person."""
+        return bool(self.in_states(("queued", *ACTIVE)))
 
     def any_queued(self) -> bool:
         with self._reading():

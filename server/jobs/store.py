@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.jobs.deaths import after_death
-from server.jobs.events import ACTIVE, LIVE_FILES, LIVE_FILES_KEPT, OVER, State
+from server.jobs.events import ACTIVE, EVENTS_KEPT, OVER, State
 from server.jobs.faults import StoreFault
-from server.jobs.job import Conflict, Job, NoSuchJob
+from server.jobs.job import Job
 from server.jobs.outbox import Ending
 from server.jobs.record import Record
+from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
 from server.recipe import Recipe
 
 UNDER_WAY: tuple[State, ...] = ("queued", "paused", *ACTIVE)
@@ -27,15 +28,21 @@ class Store(Record):
     """The record of all jobs, and every change of it."""
 
     def submit(
-        self, recipe: Recipe, idempotency_key: str | None = None, warnings: Sequence[str] = ()
+        self,
+        recipe: Recipe,
+        idempotency_key: str | None = None,
+        warnings: Sequence[str] = (),
+        most_queued: int | None = None,
     ) -> tuple[Job, bool]:
         """Queue a recipe. Returns the job and whether it is new: the same key gives the same job again.
 
         Args:
             warnings: kept with the job, and each is an event of its own, so that whoever watches the job sees it.
+            most_queued: jobs that may wait; None: any number.
 
         Raises:
             Conflict: "idempotency-key-reused" when the key came with another recipe before.
+            QueueFull: "queue-full".
         """
         written = recipe.model_dump_json()
         with self._writing():
@@ -48,6 +55,10 @@ class Store(Record):
                     raise Conflict("idempotency-key-reused", message, "Use a new key for a new job.")
                 if row is not None:
                     return self.get(row[0]), False
+            queued = self._db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
+            if most_queued is not None and queued >= most_queued:
+                hint = "Wait until some are done, or cancel some."
+                raise QueueFull("queue-full", f"{queued} jobs wait already.", hint)
             job_id = secrets.token_hex(6)
             values = (job_id, written, idempotency_key, json.dumps(list(warnings)), time.time())
             self._db.execute(
@@ -118,6 +129,12 @@ class Store(Record):
                 " WHERE id = ?",
                 [job_id],
             )
+            # Whoever follows the job would take its old end for its end.
+            self._db.execute(
+                "DELETE FROM events WHERE job = ? AND (name = 'failed' OR name = 'state'"
+                " AND json_extract(data, '$.state') IN ('failed', 'cancelled'))",
+                [job_id],
+            )
             self._write_event(job_id, "state", {"state": "queued"})
         self._on_news(job_id)
 
@@ -171,7 +188,7 @@ class Store(Record):
     def append(self, job_id: str, name: str, data: dict[str, Any]) -> None:
         """Write an event of a job that is not over; a job that is over takes no more events.
 
-        Of the progress in one phase, and of files that only the newest few of survive, only the newest are kept.
+        Of progress, and of what points to files that only the newest few of survive, only the newest are kept.
         """
         with self._writing():
             if self.get(job_id).state in OVER:
@@ -179,17 +196,12 @@ class Store(Record):
             event_id = self._write_event(job_id, name, data)
             if name == "progress":
                 self._db.execute("UPDATE jobs SET progress = ? WHERE id = ?", [json.dumps(data), job_id])
-                self._db.execute(
-                    "DELETE FROM events WHERE job = ? AND name = 'progress' AND id < ?"
-                    " AND json_extract(data, '$.phase') IS ?",
-                    (job_id, event_id, data.get("phase")),
-                )
-            if name in LIVE_FILES:
-                # Their files are gone: replaying them would only send readers after files that do not exist.
+            if name in EVENTS_KEPT:
+                # The files of older previews are gone, and older progress is a row a step.
                 self._db.execute(
                     "DELETE FROM events WHERE job = ?1 AND name = ?2 AND id <= ?3 AND id NOT IN"
                     " (SELECT id FROM events WHERE job = ?1 AND name = ?2 ORDER BY id DESC LIMIT ?4)",
-                    (job_id, name, event_id, LIVE_FILES_KEPT),
+                    (job_id, name, event_id, EVENTS_KEPT[name]),
                 )
         self._on_news(job_id)
 

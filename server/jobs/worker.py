@@ -11,7 +11,7 @@ It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
     {"answer": "done", "job": id, "report": {...}}
     {"answer": "cancelled", "job": id}
     {"answer": "left", "job": id, "why": "pause" | "stop"}
-    {"answer": "failed", "job": id, "error": {"code", "message", "hint"}, "fatal": bool}
+    {"answer": "failed", "job": id, "error": {"code", "headline", "detail", "next"}, "fatal": bool}
                                                                                 one of these four ends a job
 
 A job that is paused or stopped is kept on disk and left; SIGTERM stops the job and ends the process. After a fatal

@@ -11,7 +11,8 @@ import pytest
 
 from server.errors import Problem
 from server.jobs.events import LIVE_FILES_KEPT
-from server.jobs.store import Conflict, NoSuchJob, Store
+from server.jobs.refusals import Conflict, NoSuchJob
+from server.jobs.store import Store
 from server.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -46,7 +47,7 @@ def test_jobs_are_claimed_oldest_first_and_once(store: Store, recipe: MakeRecipe
 
 def test_jobs_are_listed_newest_first(store: Store, recipe: MakeRecipe) -> None:
     ids = [store.submit(recipe(seed=seed))[0].id for seed in range(4)]
-    assert [job.id for job in store.newest(3)] == ids[:0:-1]
+    assert [job.id for job in store.page(3)[0]] == ids[:0:-1]
 
 
 def test_the_same_idempotency_key_gives_the_same_job(store: Store, recipe: MakeRecipe) -> None:
@@ -61,7 +62,7 @@ def test_an_idempotency_key_is_refused_for_another_recipe(store: Store, recipe: 
     with pytest.raises(Conflict) as refused:
         store.submit(recipe(seed=2), "key")
     assert refused.value.code == "idempotency-key-reused"
-    assert len(store.newest(10)) == 1
+    assert len(store.page(10)[0]) == 1
 
 
 def test_the_end_of_a_job_is_its_last_event_whatever_comes_later(store: Store, recipe: MakeRecipe) -> None:
@@ -135,7 +136,7 @@ def test_the_second_death_of_the_same_cause_fails_the_job_with_the_reason(store:
     job = store.get(job_id)
     assert job.error is not None
     assert job.error["code"] == "worker-died"
-    assert "signal 9" in job.error["message"]
+    assert "signal 9" in job.error["detail"]
     assert store.events_after(job_id, 0)[-1].is_last
 
 
@@ -181,13 +182,21 @@ def test_the_job_that_was_put_first_last_is_taken_first(store: Store, recipe: Ma
         store.put_first(ids[0])
 
 
-def test_of_the_steps_of_one_phase_only_the_newest_is_kept(store: Store, recipe: MakeRecipe) -> None:
+def test_of_a_hundred_thousand_steps_only_the_newest_is_kept(store: Store, recipe: MakeRecipe) -> None:
     job_id = store.submit(recipe())[0].id
-    for phase, step in [("Loading", 0), *(("Painting", step) for step in range(50)), ("Saving", 0)]:
-        store.append(job_id, "progress", {"phase": phase, "step": step})
-    kept = [(event.id, event.data) for event in store.events_after(job_id, 0) if event.name == "progress"]
-    assert [data["phase"] for _, data in kept] == ["Loading", "Painting", "Saving"]
-    assert kept[1] == (52, {"phase": "Painting", "step": 49})
+    for step in range(50):
+        store.append(job_id, "progress", {"phase": "Painting", "step": step})
+    kept = [(event.id, event.data["step"]) for event in store.events_after(job_id, 0) if event.name == "progress"]
+    assert kept == [(51, 49)]
+
+
+def test_the_events_of_a_job_tried_again_do_not_end_before_it_does(store: Store, recipe: MakeRecipe) -> None:
+    for end in ("failed", "cancelled"):
+        job_id = store.submit(recipe())[0].id
+        store.end(job_id, end, error={"code": "x"})
+        store.retry(job_id)
+        assert not any(event.is_last for event in store.events_after(job_id, 0))
+        store.end(job_id, "done", report={})
 
 
 def test_only_a_job_that_is_over_can_be_deleted(store: Store, recipe: MakeRecipe) -> None:

@@ -65,7 +65,7 @@ def test_the_end_of_a_job_on_a_full_disk_is_told_at_once_and_written_when_there_
         assert told.state == state
         assert events[-1].is_last
         assert events[-1].id == told.last_event
-        assert store.newest(1)[0].state == state
+        assert store.page(1)[0][0].state == state
         assert store.in_states(("running",)) == []
         with pytest.raises(StoreFault):
             store.write_waiting()
@@ -142,7 +142,7 @@ def test_a_list_that_is_removed_while_the_server_runs_takes_no_job(
         if what == "another in its place":
             (tmp_path / "other").write_bytes(b"")
             (tmp_path / "other").rename(folder / "jobs.sqlite")
-        for ask in (lambda: store.submit(recipe(seed=2)), lambda: store.newest(1), store.claim):
+        for ask in (lambda: store.submit(recipe(seed=2)), lambda: store.page(1), store.claim):
             with pytest.raises(StoreFault) as refused:
                 ask()
             assert refused.value.code == "store-broken"
