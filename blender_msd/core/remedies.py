@@ -95,6 +95,10 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "prior-gated": ("The model asks for consent", OWN_MODEL),
     "prior-offline": ("The model is not on this computer", OWN_MODEL),
     "prior-has-no-unconditional": ("This model cannot be guided", SCALE_ONE),
+    "lora-broken": ("The LoRA cannot be used", OWN_MODEL),
+    "lora-unfit": ("The LoRA is for other models", OWN_MODEL),
+    "lora-not-allowed": ("The LoRA may not be read", PREFERENCES),
+    "memory-short": ("Not enough memory for this model", SKETCH),
     "vocabulary-missing": ("The model lacks its vocabulary", OWN_MODEL),
     # The job and its result
     "nothing-formed": ("Nothing formed", OTHER_SEED),

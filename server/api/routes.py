@@ -24,7 +24,7 @@ from server.api.problems import Refused
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.record import MAX_NUMBER
-from server.priors.catalogue import check_prior, check_words
+from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
 from server.recipe import PRESETS, Recipe, read_recipe
 
 ABOUT = {"name": "blender-msd", "version": __version__, "api": API_VERSION}
@@ -148,6 +148,8 @@ def build_routes(office: Office) -> APIRouter:
         recipe = read_recipe(object_from(body))
         check_prior(recipe.prior, office.priors, office.allowed)
         warnings = check_words(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
+        check_lora_files(recipe.loras, office.allowed)
+        check_loras(recipe.prior, recipe.loras)
         job, is_new = store.submit(recipe, idempotency_key, warnings, MOST_QUEUED)
         queue.wake()
         return Answer(job.as_json(), 201 if is_new else 200)

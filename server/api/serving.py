@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
+from server.accelerators import NAMES, is_device
 from server.api.app import build_app
 from server.api.handshake import DataFolderLock, remove_server_file, write_server_file
 from server.api.interface import Interface
@@ -24,7 +25,6 @@ from server.api.parent import watch_parent
 from server.api.problems import Refused
 from server.api.wire import Wire
 from server.errors import BadRequest, Problem
-from server.jobs.devices import is_device
 from server.jobs.store import Store
 from server.priors.catalogue import Allowed, stay_offline
 
@@ -195,5 +195,5 @@ def _read_devices(device: str) -> list[str]:
     devices = device.split(",")
     for name in devices:
         if not is_device(name):
-            raise BadRequest("device-unknown", f"There is no device {name!r}.", "Use auto, cpu, cuda or cuda:NUMBER.")
+            raise BadRequest("device-unknown", f"There is no device {name!r}.", f"Use {NAMES}.")
     return devices

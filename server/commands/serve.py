@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from server.accelerators import NAMES
 from server.arguments import whole
 from server.commands.shared import add_folders, add_low_vram
 from server.paths import path_argument
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(1, 2**31 - 1),
         help="stop when this process, and every other that uses the server, is gone and the jobs are done",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
+    parser.add_argument("--device", default="auto", help=f"{NAMES}; several with commas")
     add_folders(parser)
     parser.add_argument(
         "--allow-path",

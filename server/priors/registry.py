@@ -8,11 +8,13 @@ disk and no network is asked about other names, so that nobody learns from the a
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from server.errors import BadRequest
 from server.priors.known import KnownPriors
+from server.priors.pretrained.lora_files import read_lora
 from server.ranges import shown
 
 
@@ -57,6 +59,23 @@ def check_prior(name: str, known: KnownPriors, allowed: Allowed) -> None:
         check_model_here(name)
     else:
         raise BadRequest("prior-unknown", f"This server has no model called {shown(name)}.", _what_to_do(known))
+
+
+def check_lora_files(loras: Sequence[str], allowed: Allowed) -> None:
+    """Refuse LoRA files, as a recipe has them, that may not be looked at.
+
+    Raises:
+        BadRequest: "lora-not-allowed".
+    """
+    for lora in loras:
+        path = read_lora(lora).path
+        if not _is_inside(str(path), allowed.folders):
+            raise BadRequest(
+                "lora-not-allowed",
+                f"This server may not read {shown(str(path))}.",
+                "Put LoRA files below the folder chosen as Models in the add-on's preferences, or start the server "
+                "with --allow-path.",
+            )
 
 
 def _what_to_do(known: KnownPriors) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from server.errors import BadRequest
-from server.priors.catalogue import Allowed, KnownPriors, check_prior
+from server.priors.catalogue import Allowed, KnownPriors, check_lora_files, check_prior
 
 ROOT = Path(__file__).parents[2]
 
@@ -149,3 +149,16 @@ def test_offline_is_offline_for_every_library() -> None:
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "0"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["{folder}/../secret.safetensors", "/etc/passwd", "~/x.safetensors", "style.safetensors"]
+)
+def test_lora_files_are_read_below_the_allowed_folders_only(model: Path, name: str) -> None:
+    allowed = Allowed((model.parent,))
+    check_lora_files([f"{model}:0.5", str(model.parent / "not-there.safetensors")], allowed)
+    with pytest.raises(BadRequest) as refused:
+        check_lora_files([str(model), name.format(folder=model.parent)], allowed)
+    assert refused.value.code == "lora-not-allowed"
+    with pytest.raises(BadRequest):
+        check_lora_files([str(model)], Allowed())
