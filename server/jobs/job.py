@@ -35,9 +35,9 @@ class Job:
     started: float | None
     finished: float | None
     last_event: int
-    attempts: int
-    finish: bool
-    priority: int
+    attempts: int = 0
+    finish: bool = False
+    priority: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
