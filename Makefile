@@ -6,6 +6,7 @@
 # make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
+# make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -36,7 +37,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test test-setup test-setup-short lint test-portable \
+.PHONY: setup extension demo paper gpu gpu-packages test chaos test-setup test-setup-short lint test-portable \
   test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
@@ -94,6 +95,9 @@ test-setup: $(SERVER)
 
 test-setup-short: $(SERVER)
 	.venv/bin/python -m pytest -s tests/setup
+
+chaos: $(SERVER)
+	.venv/bin/python -m tests.jobs.chaos.kills 100
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)
