@@ -3,6 +3,7 @@
 # make demo       a prompt becomes a mesh, another a texture, in real Blender; writes out/demo.*
 # make paper      the paper's experiments: tables, figures and their JSON in out/paper/
 # make test       formatting, linting, types, and every test
+# make test-gui   real clicks in a real window of Blender; pictures in out/gui/. As root on Debian; elsewhere it says so
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -33,7 +34,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper test lint test-portable test-portable-short $(PROCESSORS)
+.PHONY: setup extension demo paper test test-gui lint test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -66,8 +67,11 @@ $(VALIDATOR): tests/package-lock.json $(SERVER)
 	  && touch $@ || test -z "$$CI"
 
 test: setup lint $(VALIDATOR)
-	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo
+	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/gui
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
+
+test-gui: $(SERVER)
+	.venv/bin/python -m tests.gui
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)
