@@ -39,7 +39,7 @@ def main(wanted: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="window-") as name:
         folder = Path(name)
         install(folder)
-        with RealServer(folder) as server, Window(root, folder) as window:
+        with RealServer(folder, OUT) as server, Window(root, folder, OUT) as window:
             for scenario in wanted or sorted(path.stem for path in (HERE / "scenarios").glob("*.py")):
                 if not play(window, server, scenario, folder):
                     failed.append(scenario)
@@ -77,7 +77,7 @@ def play(window: Window, server: RealServer, scenario: str, folder: Path) -> boo
     seconds = time.monotonic() - began
     said = scenario.replace("_", " ")
     if status:
-        log = (folder / f"{scenario}.log").read_text(encoding="utf-8", errors="replace")
+        log = (OUT / f"{scenario}.log").read_text(encoding="utf-8", errors="replace")
         print(f"FAILED   {said} ({seconds:.0f} s, status {status})\n{log}", flush=True)
         return False
     measures = json.loads((OUT / f"{scenario}.json").read_text(encoding="utf-8"))

@@ -18,12 +18,13 @@ class RealServer:
     """Starts at once and is waited for when its address is asked for.
 
     Args:
-        folder: for its log and its data.
+        folder: for its data.
+        logs: folder for its log.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, logs: Path) -> None:
         self._data = folder / "server"
-        self._log = folder / "server.log"
+        self._log = logs / "server.log"
 
     def __enter__(self) -> Self:
         python = REPOSITORY / ".venv" / "bin" / "python"

@@ -26,12 +26,14 @@ OPENBOX = """<?xml version="1.0"?>
 class Window:
     """Args:
     root: holds Blender, Xvfb and openbox.
-    folder: of this run; logs and Blender's own user folder go there.
+    folder: of this run; Blender's own user folder lies in it.
+    logs: folder that every program's words go to.
     """
 
-    def __init__(self, root: Path, folder: Path) -> None:
+    def __init__(self, root: Path, folder: Path, logs: Path) -> None:
         self._root = root
         self._folder = folder
+        self._logs = logs
         self._processes: list[subprocess.Popen[bytes]] = []
         self._display = ""
 
@@ -52,7 +54,7 @@ class Window:
         with os.fdopen(reads, encoding="ascii") as pipe:
             number = pipe.readline().strip()
         if not number:
-            raise RuntimeError(f"No screen: see {self._folder / 'Xvfb.log'}.")
+            raise RuntimeError(f"No screen: see {self._logs / 'Xvfb.log'}.")
         self._display = f":{number}"
         (self._folder / "openbox.xml").write_text(OPENBOX, encoding="utf-8")
         self._start("openbox", "--config-file", str(self._folder / "openbox.xml"))
@@ -95,7 +97,7 @@ class Window:
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "LP_NUM_THREADS": "2",
         }
-        with (self._folder / f"{name or command[0]}.log").open("wb") as log:
+        with (self._logs / f"{name or command[0]}.log").open("wb") as log:
             process = subprocess.Popen(
                 ["chroot", self._root, *command],
                 env=environment,

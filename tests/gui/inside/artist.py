@@ -22,6 +22,7 @@ Found = Generator[float, None, tuple[int, int]]
 ROW = 9  # pixels between two looks; a button is some 20 high
 SETTLE = 0.04  # for Blender to notice the pointer
 TABS = 24  # width of the column with the sidebar's tabs
+EDGE = 9  # from the sidebar's left to where it can be dragged
 
 
 class Artist:
@@ -164,7 +165,7 @@ class Artist:
         if sidebar.active_panel_category == "MSD":
             return
         top = self.top_of(sidebar)
-        for y in range(top + 20, top + sidebar.height, 20):
+        for y in range(top + 20, top + sidebar.height, 30):
             yield from self._click_at(sidebar.x + sidebar.width - TABS // 2, y)
             if sidebar.active_panel_category == "MSD":
                 yield 0.3
@@ -192,11 +193,15 @@ class Artist:
 
     def widen_sidebar(self, width: int) -> Steps:
         """Drag the sidebar's left edge until it is `width` pixels wide."""
-        sidebar = self.region("UI")
-        y = self._down(sidebar.y + sidebar.height // 2)
-        yield from self.drag((sidebar.x, y), (sidebar.x + sidebar.width - width, y))
-        assert abs(self.region("UI").width - width) <= 2, f"the sidebar is {self.region('UI').width} pixels wide"
-        self._known.clear()
+        for _ in range(4):
+            sidebar = self.region("UI")
+            if abs(sidebar.width - width) <= 1:
+                self._known.clear()
+                return
+            # It has an edge beside its panels only, and a little within.
+            start = (sidebar.x + EDGE, self.top_of(sidebar) + 30)
+            yield from self.drag(start, (start[0] + sidebar.width - width, start[1]))
+        raise AssertionError(f"the sidebar is {sidebar.width} pixels wide, not {width}")
 
     def top_of(self, region: bpy.types.Region) -> int:
         """Where a region begins, in pixels from the top of the screen."""

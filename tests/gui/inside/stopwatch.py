@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import statistics
 import sys
 import time
@@ -20,10 +19,10 @@ class Stopwatch:
         self.turns: list[float] = []
         self.drawings: dict[str, list[float]] = defaultdict(list)
         bridge = sys.modules[f"{extension}.blender_msd.bridge"]
-        bridge._tick = self._timed(bridge._tick, self.turns)
+        bridge._tick = self._timed_turn(bridge._tick)
         for panel in bpy.types.Panel.__subclasses__():
             if panel.__name__.startswith("MSD_PT_"):
-                panel.draw = self._timed(panel.draw, self.drawings[panel.__name__])
+                panel.draw = self._timed_drawing(panel.__name__, panel.draw)
 
     def measures(self) -> dict[str, Any]:
         """In milliseconds."""
@@ -37,14 +36,23 @@ class Stopwatch:
             },
         }
 
-    @staticmethod
-    def _timed(function: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def timed(*arguments: Any) -> Any:
+    def _timed_turn(self, turn: Callable[[], float | None]) -> Callable[[], float | None]:
+        def timed() -> float | None:
             began = time.perf_counter()
             try:
-                return function(*arguments)
+                return turn()
             finally:
-                times.append(time.perf_counter() - began)
+                self.turns.append(time.perf_counter() - began)
+
+        return timed
+
+    def _timed_drawing(self, name: str, draw: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        # Blender counts the arguments of what it calls.
+        def timed(self_: Any, context: Any) -> None:
+            began = time.perf_counter()
+            try:
+                draw(self_, context)
+            finally:
+                self.drawings[name].append(time.perf_counter() - began)
 
         return timed
