@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .remedies import REMEDIES, UNKNOWN, Button
+
 
 class Problem(Exception):
     """Something a person can act on; the server sends the same three fields.
@@ -43,52 +45,21 @@ class Explanation:
     Attributes:
         headline: a few words.
         lines: whole sentences, what happened and what to do.
-        operator, label: the button that helps; both empty when there is none.
+        button: what helps; None when nothing can be pressed.
     """
 
     headline: str
     lines: tuple[str, ...]
-    operator: str = ""
-    label: str = ""
+    button: Button | None = None
 
-
-_PREFERENCES = ("msd.open_preferences", "Open Preferences")
-_START = ("msd.start_server", "Start the server")
-_NO_BUTTON = ("", "")
-
-# code -> (headline, (operator, label of its button)); codes that are not here use the headline below.
-_HEADLINES: dict[str, tuple[str, tuple[str, str]]] = {
-    "server-not-set-up": ("The server is not set up", _PREFERENCES),
-    "server-python-missing": ("The server's Python was not found", _PREFERENCES),
-    "server-did-not-start": ("The server did not start", _PREFERENCES),
-    "server-slow": ("The server does not answer yet", ("msd.start_server", "Go On Waiting")),
-    "server-file-unusable": ("The server's file cannot be used", _NO_BUTTON),
-    "data-folder-unusable": ("The server's folder cannot be used", _NO_BUTTON),
-    "server-stopped": ("The server stopped unexpectedly", _START),
-    "server-lost": ("The server does not answer", _START),
-    "server-incompatible": ("Add-on and server do not match", _PREFERENCES),
-    "not-our-server": ("Something else answers at this address", _PREFERENCES),
-    "address-unreadable": ("The server's address cannot be read", _PREFERENCES),
-    "token-wrong": ("The server refused the token", _PREFERENCES),
-    "online-access-off": ("Online access is off", _PREFERENCES),
-    "prompt-empty": ("The prompt is empty", _NO_BUTTON),
-    "prompt-unreadable": ("The prompt was not understood", _NO_BUTTON),
-    "preset-unknown": ("There is no such preset", _NO_BUTTON),
-    "prompt-too-long": ("The prompt is too long", _NO_BUTTON),
-    "value-out-of-range": ("A number is out of range", _NO_BUTTON),
-    "choice-unknown": ("A choice is not there any more", _NO_BUTTON),
-    "path-unreadable": ("The path was not understood", _NO_BUTTON),
-    "path-relative": ("The path leads nowhere yet", _NO_BUTTON),
-    "bandwidth-grows": ("The bandwidth may only shrink", _NO_BUTTON),
-    "job-running": ("A job is already running", _NO_BUTTON),
-    "mesh-damaged": ("The mesh arrived damaged", _NO_BUTTON),
-    "image-damaged": ("The picture arrived damaged", _NO_BUTTON),
-    "result-not-saved": ("The result could not be saved", _NO_BUTTON),
-}
+    @property
+    def operator(self) -> str:
+        """Of its button; empty without one."""
+        return "" if self.button is None else self.button.operator
 
 
 def explain(problem: Problem) -> Explanation:
     """Words and a button for the panel."""
-    headline, (operator, label) = _HEADLINES.get(problem.code, ("That did not work", _NO_BUTTON))
+    headline, button = REMEDIES.get(problem.code, (UNKNOWN, None))
     lines = tuple(line for line in (problem.message, problem.hint) if line)
-    return Explanation(headline, lines, operator, label)
+    return Explanation(headline, lines, button)

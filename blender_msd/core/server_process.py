@@ -33,6 +33,9 @@ class LocalServer:
     Args:
         home: the folder that holds the package `server`.
         data_dir: the server's own folder: `server.json`, its jobs and its log.
+
+    Attributes:
+        last_line: what a server that starts said last.
     """
 
     def __init__(self, home: Path, data_dir: Path) -> None:
@@ -41,6 +44,7 @@ class LocalServer:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
+        self.last_line = ""
         self._file = data_dir / "server.json"
         self.log = data_dir / "server-output.log"
 
@@ -81,6 +85,11 @@ class LocalServer:
         if code is not None:
             hint = "Start it again; finished results are kept."
             raise Problem("server-stopped", f"The server {explain_exit(code)}. {self._last_words()}".strip(), hint)
+
+    def leave(self) -> None:
+        """Let a server that was started here end by itself, once it has done its jobs and Blender is gone."""
+        with self._lock:
+            self._process = None
 
     def stop(self) -> None:
         """Stop the server if it was started here; one that was found running is left alone."""
@@ -168,6 +177,7 @@ class LocalServer:
                     return self._find()
                 except Problem as problem:
                     trouble = problem
+                self.last_line = "".join(self.log_lines(1))[:200]
                 code = self._process.poll()
                 # When another server has the folder, ours ends at once; if that one is slow, it is waited for.
                 if code is not None and not isinstance(trouble, Slow):

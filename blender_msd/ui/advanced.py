@@ -23,7 +23,7 @@ class AdvancedPanel(TabPanel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "negative_prompt")
-        draw_unknown_words(layout, settings, "negative_prompt")
+        draw_unknown_words(layout, settings, "negative_prompt", self.settings)
         spare = layout.row()
         spare.enabled = bool(texts.text(settings, "negative_prompt").strip())
         spare.prop(settings, "spare_prompt")
@@ -38,3 +38,4 @@ class AdvancedPanel(TabPanel):
             layout.prop(settings, "texture_size")
         if not all(getattr(settings, name) for name in names):
             layout.label(text="0: left to model and quality", icon="INFO")
+        layout.operator("msd.open_preferences", icon="PREFERENCES")

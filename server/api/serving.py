@@ -9,7 +9,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -20,6 +22,10 @@ from server.api.office import Office
 from server.api.parent import watch_parent
 from server.errors import BadRequest, Problem
 from server.jobs.devices import is_device
+from server.jobs.store import Store
+
+# For so long the results of jobs whose owner is gone can be fetched.
+FETCHING_S = 10.0
 
 
 class Server(uvicorn.Server):
@@ -63,13 +69,15 @@ def serve(
     prior_folders: tuple[Path, ...] = (),
     low_vram: bool = False,
 ) -> None:
-    """Serve until SIGINT, SIGTERM, or the end of the process `parent_pid`. Blocks; prints the address on stderr.
+    """Serve until SIGINT, SIGTERM, or the end of the process `parent_pid` and of the jobs that it left.
+
+    Blocks; prints the address on stderr.
 
     Args:
         host: an IP address or "localhost"; loopback unless others shall be let in.
         port: 0 takes a free one, which server.json then names.
         device: "auto", "cpu", "cuda", "cuda:1", or several with commas; each gets a worker process.
-        parent_pid: also stops at the end of stdin, if that is a pipe.
+        parent_pid: that also counts as gone at the end of stdin, if that is a pipe.
         prior_folders: where to look for models besides the hub's cache.
         low_vram: whether workers save their devices' memory, at the cost of time.
 
@@ -93,7 +101,7 @@ def serve(
         server = Server(office, ready)
         _stop_on_signals(server)
         if parent_pid is not None:
-            watch_parent(parent_pid, server.stop)
+            watch_parent(parent_pid, partial(stop_behind_jobs, office.store, server.stop))
         office.queue.start()
         priors = office.priors
         try:
@@ -103,6 +111,15 @@ def serve(
             office.queue.stop()
             priors.stop()
             office.store.close()
+
+
+def stop_behind_jobs(store: Store, stop: Callable[[], None], sleep: Callable[[float], None] = time.sleep) -> None:
+    """Stop once no job is under way; whoever started the jobs may be back meanwhile, and fetch the results."""
+    while store.any_under_way():
+        while store.any_under_way():
+            sleep(1.0)
+        sleep(FETCHING_S)
+    stop()
 
 
 def _stop_on_signals(server: Server) -> None:

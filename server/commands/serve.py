@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live"
     )
-    parser.add_argument("--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone")
+    parser.add_argument(
+        "--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone, once its jobs are done"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
     add_folders(parser)
     add_low_vram(parser)

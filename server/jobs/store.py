@@ -173,6 +173,12 @@ class Store:
         with self._lock:
             return self._db.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1").fetchone() is not None
 
+    def any_under_way(self) -> bool:
+        """Whether a job waits or is worked on; a paused one waits for a person."""
+        states = "('queued', 'running', 'finishing')"
+        with self._lock:
+            return self._db.execute(f"SELECT 1 FROM jobs WHERE state IN {states} LIMIT 1").fetchone() is not None
+
     def claim(self) -> Job | None:
         """Take the oldest queued job: it is `running` from now on. None when no job is queued."""
         with self._writing():

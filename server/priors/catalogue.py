@@ -39,23 +39,24 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
             prompt, that the prior cannot read ("prompt-unreadable").
     """
     if prior == "exact":
+        from server.priors.exact_card import EXACT_TITLE
         from server.world.captions import read_caption
 
-        read_caption(prompt, kind)
+        read_caption(prompt, kind, EXACT_TITLE)
         if negative_prompt.strip():
             with _naming_the_negative_prompt():
-                read_caption(negative_prompt)
+                read_caption(negative_prompt, reader=EXACT_TITLE)
         return []
     if prior == "embedded":
-        from server.priors.embedded.card import WEIGHTS, check_weights
+        from server.priors.embedded.card import EMBEDDED_TITLE, WEIGHTS, check_weights
         from server.world.captions import read_known_words
 
         check_weights(WEIGHTS)
-        read_known_words(prompt, kind)
+        read_known_words(prompt, kind, EMBEDDED_TITLE)
         warnings = _warn_of_unknown_words(prompt, kind, "")
         if negative_prompt.strip():
             with _naming_the_negative_prompt():
-                read_known_words(negative_prompt)
+                read_known_words(negative_prompt, reader=EMBEDDED_TITLE)
             warnings += _warn_of_unknown_words(negative_prompt, None, " in what to avoid")
         return warnings
     from server.priors.pretrained.finding import check_model_here

@@ -7,7 +7,7 @@ import ast
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from torch import Tensor
 
 from server.files import replaced
 from server.training.captions_table import PARTS, PHRASINGS, CaptionTable
-from server.world import bank, gbuffers, patterns, shading, shapes
+from server.world import bank, distances, gbuffers, patterns, shading, shapes
 from server.world.camera_law import CameraLaw
+from server.world.cameras import law_views
 from server.world.captions import KINDS, PATTERNS
 from server.world.views import Views, draw_backgrounds
 
@@ -108,8 +109,8 @@ class PictureBank:
         phrasing = torch.randint(PHRASINGS, (count,), device=device, generator=generator)
         tokens = table.tokens[row, phrasing, torch.where(named, self.sides[view] + 1, 0)]
         background = draw_backgrounds(count, generator)
-        picked = bank.pick_views(self.views, view)
-        views = Views(picked.azimuth, picked.elevation, picked.distance, picked.fov, background)
+        picked = self.views.pick(view)
+        views = replace(picked, background=background)
         ambient = AMBIENT[0] + (AMBIENT[1] - AMBIENT[0]) * torch.rand(count, device=device, generator=generator)
         home = self.layers.device
         layers = self.layers[table.subject[row].to(home), view.to(home)].to(device).float() / 255
@@ -155,7 +156,7 @@ def _cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def _version() -> str:
-    return fingerprint(shapes, gbuffers, shading, patterns, bank.spread_views, bank.law_views)
+    return fingerprint(distances, shapes, gbuffers, shading, patterns, bank.spread_views, law_views)
 
 
 def fingerprint(*code: Any) -> str:

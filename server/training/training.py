@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,7 @@ class Trainer:
         assert views.background is not None
         hidden = torch.rand(len(views), 1, device=self.device, generator=generator) < NO_BACKGROUND
         background = views.background.masked_fill(hidden, math.nan)
-        return Views(views.azimuth, views.elevation, views.distance, views.fov, background)
+        return replace(views, background=background)
 
     # ----- the run
 

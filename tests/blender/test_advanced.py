@@ -108,7 +108,7 @@ def test_an_older_server_that_does_not_know_a_choice_says_so_in_its_own_words(se
     server.refusal = (422, {"code": "recipe-invalid", "message": message, "hint": ""})
     with pytest.raises(RuntimeError, match="no field guidance"):
         make("mesh", noise="FRESH")
-    assert message in draw("MSD_PT_view3d_status").replace("\n", " ")
+    assert message in draw("MSD_PT_view3d_object").replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def test_a_model_that_reads_any_text_knows_every_word(offer):
 def test_what_a_model_cannot_make_is_said_with_the_reason(offer):
     surfaces, broken = offer.find("surfaces"), offer.find("/models/broken")
     assert surfaces.cannot_make("texture") == ""
-    assert surfaces.cannot_make("mesh") == "This model makes textures, no objects."
-    assert broken.cannot_make("mesh") == "This model cannot be used. unet is missing."
+    assert surfaces.cannot_make("mesh") == "Surfaces makes textures, no objects."
+    assert broken.cannot_make("mesh") == "broken cannot be used. unet is missing."
 
 
 @pytest.mark.parametrize(

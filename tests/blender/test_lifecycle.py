@@ -102,7 +102,7 @@ def test_the_report_has_what_a_developer_needs_and_no_prompt(server, bridge):
     server.refusal = (500, {"code": "internal", "message": "Boom.", "hint": ""})
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="my secret duck")
-    text = inside("ui.operators").report_text()
+    text = inside("ui.server_operators").report_text()
     assert bpy.app.version_string in text
     assert "internal: Boom." in text
     assert "secret" not in text
