@@ -1,4 +1,5 @@
-"""Typed words become an object before the artist's eyes; Finish Now ends it early, and one Ctrl+Z takes it back."""
+"""Typed words become an object beside the default cube, while one watches; Finish Now ends it early, and one Ctrl+Z
+takes it back."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 
 import bpy
 from artist import Artist, Steps
+from mathutils import Vector
 
 
 def play(artist: Artist) -> Steps:
@@ -26,6 +28,8 @@ def play(artist: Artist) -> Steps:
     yield from artist.wait_for(lambda: artist.job.live_meshes >= 3, "live meshes", 240)
     (preview,) = set(bpy.data.objects.keys()) - before
     assert bpy.data.objects[preview].visible_get()
+    assert not overlap(bpy.data.objects[preview], bpy.data.objects["Cube"])
+    yield from artist.click("msd.show_colours")
     yield from artist.look("3-forming")
 
     yield from artist.click("msd.finish", across=0.25)
@@ -35,6 +39,7 @@ def play(artist: Artist) -> Steps:
     assert artist.job.state == "done", artist.link.problem
     (made,) = set(bpy.data.objects.keys()) - before
     assert bpy.context.object.name == made
+    assert not overlap(bpy.context.object, bpy.data.objects["Cube"])
     yield 0.5
     yield from artist.look("5-done")
 
@@ -44,3 +49,13 @@ def play(artist: Artist) -> Steps:
     assert set(bpy.data.objects.keys()) == before
     assert bpy.context.scene.msd.mesh.prompt == "a red mushroom"
     yield from artist.look("6-undone")
+
+
+def overlap(one: bpy.types.Object, other: bpy.types.Object) -> bool:
+    """Whether their boxes along the world's axes do."""
+    ours, theirs = ([thing.matrix_world @ Vector(corner) for corner in thing.bound_box] for thing in (one, other))
+    return all(
+        min(at[axis] for at in ours) < max(at[axis] for at in theirs)
+        and min(at[axis] for at in theirs) < max(at[axis] for at in ours)
+        for axis in range(3)
+    )
