@@ -19,6 +19,7 @@ from stopwatch import Stopwatch
 Steps = Generator[float, None, None]
 Found = Generator[float, None, tuple[int, int]]
 
+HEADER = 20  # height of a panel's header, in pixels
 ROW = 9  # pixels between two looks; a button is some 20 high
 SETTLE = 0.04  # for Blender to notice the pointer
 TABS = 24  # width of the column with the sidebar's tabs
@@ -173,22 +174,21 @@ class Artist:
         raise AssertionError("there is no tab called MSD")
 
     def open_panel(self, name: str) -> Steps:
-        """Open a closed panel by its header, which is looked for below everything that can be clicked."""
+        """Open a closed panel by its header, which is looked for below the last thing that can be clicked."""
         sidebar = self.region("UI")
         x = sidebar.x + (sidebar.width - TABS) // 2
-        bottom = self._down(sidebar.y)
-        for y in range(self.top_of(sidebar) + ROW, bottom, ROW):
-            if (yield from self._name_at(x, y)):
-                continue
-            before = self._drawn()
+        top, bottom = self.top_of(sidebar), self.top_of(sidebar) + sidebar.height
+        last = bottom - ROW
+        while last > top and not (yield from self._name_at(x, last)):
+            last -= ROW
+        for y in range(last + HEADER, bottom, HEADER // 2):
+            before = yield from self._open_panels()
             yield from self._click_at(x, y)
-            yield 0.2
-            after = self._drawn()
+            after = yield from self._open_panels()
             if name in after - before:
                 return
-            if before ^ after:
+            if before != after:
                 yield from self._click_at(x, y)  # another panel's header
-                yield 0.2
         raise AssertionError(f"no header opened {name}")
 
     def widen_sidebar(self, width: int) -> Steps:
@@ -237,10 +237,10 @@ class Artist:
                     return str(manager.clipboard)
         return ""
 
-    def _drawn(self) -> set[str]:
-        """The panels that are open: those that are drawn when the sidebar is."""
+    def _open_panels(self) -> Generator[float, None, set[str]]:
+        """Those that are drawn when the sidebar is."""
+        yield 0.2
         before = {name: len(times) for name, times in self._stopwatch.drawings.items()}
-        with bpy.context.temp_override(window=self.window):
-            self.region("UI").tag_redraw()
-            bpy.ops.wm.redraw_timer(type="DRAW_WIN", iterations=1)
-        return {name for name, times in self._stopwatch.drawings.items() if len(times) > before[name]}
+        self.region("UI").tag_redraw()
+        yield 0.3
+        return {name for name, times in self._stopwatch.drawings.items() if len(times) > before.get(name, 0)}

@@ -30,7 +30,7 @@ def play(artist: Artist) -> Steps:
         server.refusal = (422, {"code": code, "message": meaning, "hint": remedy})
         bpy.ops.msd.generate_mesh()
         yield from artist.wait_for(lambda: not artist.job.busy, code)
-        yield 0.2
+        yield 0.9  # until its buttons can be pressed
         pictures.append(artist.out / f"error-{code}.png")
         sidebar = artist.region("UI")
         size = f"{sidebar.width - TABS}x{sidebar.height * 2 // 3}"
