@@ -19,7 +19,7 @@ from tests.gui.window import REPOSITORY, Window
 
 HERE = Path(__file__).parent
 OUT = REPOSITORY / "out" / "gui"
-LIMIT = 300.0
+LIMIT = 600.0
 CANNOT = 3
 
 

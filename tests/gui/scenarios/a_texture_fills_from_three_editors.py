@@ -13,6 +13,9 @@ PROMPTS = {"VIEW_3D": "red bricks", "IMAGE_EDITOR": "green grass", "NODE_EDITOR"
 def play(artist: Artist) -> Steps:
     artist.preferences.server_url = os.environ["SERVER_URL"]
     artist.preferences.server_token = os.environ["SERVER_TOKEN"]
+    settings = bpy.context.scene.msd.texture
+    settings.width = settings.height = 256  # in a moment
+    artist.area.spaces.active.shading.color_type = "TEXTURE"
     yield from fill(artist, "VIEW_3D", "MSD_PT_view3d_texture")
     with bpy.context.temp_override(window=artist.window, area=artist.area, region=artist.region("WINDOW")):
         bpy.ops.screen.area_split(direction="VERTICAL", factor=0.45)

@@ -37,6 +37,7 @@ def play(artist: Artist) -> Steps:
     yield from see("not-set-up")
     artist.preferences.server_url = server.url
     artist.preferences.server_token = server.token
+    artist.region("UI").tag_redraw()  # as typing into the preferences does
     yield from see("off")
 
     server.answers.clear()
