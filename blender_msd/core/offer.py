@@ -172,7 +172,7 @@ def _first_device(devices: list[dict[str, Any]]) -> tuple[str, float | None]:
 
 
 def _has_cuda(devices: list[dict[str, Any]]) -> bool | None:
-    if any(str(device.get("device", "")).startswith("cuda") for device in devices):
+    if any(str(device.get("device", "cpu")) != "cpu" for device in devices):
         return True
     waits = any("device" not in device and device.get("state") != "down" for device in devices)
     return None if waits or not devices else False

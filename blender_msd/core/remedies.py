@@ -71,7 +71,11 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "worker-died": ("The generator stopped unexpectedly", GO_ON),
     "add-on-error": ("The add-on made a mistake", REPORT),
     "internal": ("The server made a mistake", REPORT),
+    "request-too-slow": ("The request came too slowly", AGAIN),
+    "too-many-connections": ("The server is busy with others", AGAIN),
+    "too-many-streams": ("The server is busy with others", RECONNECT),
     # What was asked for
+    "queue-full": ("Too many jobs wait already", AGAIN),
     "prompt-empty": ("The prompt is empty", None),
     "prompt-too-long": ("The prompt is too long", SHORTEN),
     "prompt-unreadable": ("The prompt was not understood", KNOWN),
@@ -85,11 +89,16 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "recipe-invalid": ("The server refused a setting", DEFAULTS),
     "request-invalid": ("The server refused the request", REPORT),
     # The model
+    "prior-not-allowed": ("Models from the hub are off", PREFERENCES),
     "prior-unknown": ("The model was not found", OWN_MODEL),
     "prior-broken": ("The model cannot be used", OWN_MODEL),
     "prior-gated": ("The model asks for consent", OWN_MODEL),
     "prior-offline": ("The model is not on this computer", OWN_MODEL),
     "prior-has-no-unconditional": ("This model cannot be guided", SCALE_ONE),
+    "lora-broken": ("The LoRA cannot be used", OWN_MODEL),
+    "lora-unfit": ("The LoRA is for other models", OWN_MODEL),
+    "lora-not-allowed": ("The LoRA may not be read", PREFERENCES),
+    "memory-short": ("Not enough memory for this model", SKETCH),
     "vocabulary-missing": ("The model lacks its vocabulary", OWN_MODEL),
     # The job and its result
     "nothing-formed": ("Nothing formed", OTHER_SEED),

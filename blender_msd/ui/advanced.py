@@ -27,6 +27,7 @@ class AdvancedPanel(TabPanel):
         spare = layout.row()
         spare.enabled = bool(texts.text(settings, "negative_prompt").strip())
         spare.prop(settings, "spare_prompt")
+        layout.prop(settings, "loras")
         layout.prop(settings, "noise")
         names = ["scale", "bandwidth_start", "bandwidth_end", "steps"]
         if self.settings == "mesh":

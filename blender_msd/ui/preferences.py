@@ -32,6 +32,11 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
         "Read when the server starts",
         subtype="DIR_PATH",
     )
+    allow_hub: bpy.props.BoolProperty(
+        name="Models from the Hub",
+        description="Let the server fetch a model named hub:owner/name from huggingface.co, if online access is on. "
+        "Read when the server starts",
+    )
     server_url: bpy.props.StringProperty(
         name="Address",
         description="Use a server that runs already, for example http://127.0.0.1:8188. Empty: Blender starts its own",
@@ -59,6 +64,7 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
         if not texts.pasted(self, "server_python") and os.environ.get(PYTHON_VARIABLE):
             layout.label(text=printable(f"From the environment: {os.environ[PYTHON_VARIABLE]}"), icon="INFO")
         layout.prop(self, "model_folder")
+        layout.prop(self, "allow_hub")
         layout.prop(self, "on_quit")
         box = layout.box()
         box.label(text="A server that runs already")
@@ -82,6 +88,7 @@ def setup() -> Setup:
         token=texts.pasted(preferences, "server_token"),
         online_access=bpy.app.online_access,
         model_folder=Path(models) if models else None,
+        allow_hub=preferences.allow_hub,
     )
 
 

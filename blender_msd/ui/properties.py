@@ -50,6 +50,11 @@ class CommonSettings:
         description="Diffusion model: a name that the server knows, the path of a diffusers folder or of a "
         ".safetensors file, or hub:owner/name. Empty: the server's own choice",
     )
+    loras: StringProperty(
+        name="LoRA",
+        description="Files that change a diffusion model of your own, as FILE:WEIGHT, several with semicolons "
+        "between them. Without a weight it is 1. Empty: none",
+    )
     spare_prompt: BoolProperty(
         name="Spare the Prompt",
         description="What Avoid shares with the prompt is not avoided. Takes half as long again",

@@ -82,7 +82,7 @@ class PictureBank:
         )
         self.layers = torch.from_numpy(objects)  # uint8 [kinds, views, 2, PARTS, S, S]
         self.windows = torch.from_numpy(surfaces)  # uint8 [patterns, windows, S, S]
-        if device.type == "cuda":
+        if device.type != "cpu":
             self.layers, self.windows = self.layers.to(device), self.windows.to(device)
         self.sides = torch.stack(
             [bank.in_view(self.views, side) for side in ("front", "side", "back", "overhead")]

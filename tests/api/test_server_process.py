@@ -91,7 +91,7 @@ def test_the_server_is_found_by_its_file_and_is_alone_in_its_folder(
     assert f"process id {said['pid']} already uses" in second.process.stderr.read()
     assert server.said() == said
     with server.client() as client:
-        assert client.get("/v1/jobs").json() == {"jobs": []}
+        assert client.get("/v1/jobs").json() == {"jobs": [], "next": None}
 
 
 def test_a_server_told_to_end_does_so_with_a_job_running_and_its_stream_open(

@@ -47,7 +47,7 @@ def test_an_empty_prompt_sends_nothing(server, bridge, prompt):
 
 def test_a_prompt_the_server_cannot_read_is_refused_in_the_servers_words(server, bridge):
     hint = "It knows duck, cube, ball."
-    server.refusal = (422, {"code": "prompt-unreadable", "message": "No zebra.", "hint": hint})
+    server.refusal = (422, {"code": "prompt-unreadable", "detail": "No zebra.", "next": hint})
     with pytest.raises(RuntimeError, match=r"No zebra\. It knows duck, cube, ball\."):
         generate(prompt="a zebra")
     assert bridge.problem.hint == hint

@@ -20,7 +20,8 @@ EXPLAINED = re.findall(r"(?m)^\| `([a-z-]+)` \|", PAGE.split("## Experiments")[0
 # Of the command line, of programs that are no Blender, or of what the panel cannot ask for.
 ELSEWHERE = set(
     """origin-refused address-invalid usage-wrong format-unknown body-invalid body-not-json body-too-large job-not-over
-    idempotency-key-reused job-over wrong-state checkpoint-missing checkpoint-unreadable""".split()  # noqa: SIM905
+    idempotency-key-reused job-over wrong-state checkpoint-missing checkpoint-unreadable
+    request-malformed header-too-large process-unknown interface-unprotected token-unusable tls-unusable""".split()  # noqa: SIM905
 )
 # For these there is nothing to press.
 NO_BUTTON = {"prompt-empty", "scene-linked"}
