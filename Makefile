@@ -5,7 +5,7 @@
 # make gpu        where there is a graphics card: its tests, times and memory, into docs/gpu.md and docs/gpu.json
 # make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
-# make test-gui   real clicks in a real window of Blender; pictures in out/gui/. As root on Debian; elsewhere it says so
+# make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: half of it
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -36,7 +36,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test test-gui lint test-portable test-portable-short $(PROCESSORS)
+.PHONY: setup extension demo paper gpu gpu-packages test test-gui test-gui-short lint test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -85,6 +85,9 @@ test: setup lint $(VALIDATOR)
 
 test-gui: $(SERVER)
 	.venv/bin/python -m tests.gui
+
+test-gui-short: $(SERVER)
+	.venv/bin/python -m tests.gui an_object_forms_while_you_watch every_state_can_be_read_in_a_narrow_sidebar
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)

@@ -14,15 +14,19 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 say() { echo "$*" >&2; }
 cannot() { say "$*"; exit 3; }
-has_all() { chroot "$1" sh -c 'for p; do command -v "$p" >/dev/null || exit 1; done' sh "${PROGRAMS[@]}" 2>/dev/null; }
+# Nothing is half installed, and every program is there.
+has_all() { chroot "$ROOT" sh -c '[ -z "$(dpkg --audit)" ] && for p; do command -v "$p" >/dev/null || exit 1; done' sh "${PROGRAMS[@]}" 2>/dev/null; }
 
 [ "$(id -u)" = 0 ] || cannot "A window is built by root only."
 . /etc/os-release
 [ "$ID" = debian ] || cannot "A window is built on Debian only; this is $PRETTY_NAME."
 [ "${VERSION_CODENAME:-}" != "$SUITE" ] || ROOT=/
-if has_all "$ROOT"; then echo "$ROOT"; exit; fi
-# Mounts of this script's own vanish with it, so that no clean-up can be missed.
-[ -n "${OWN_MOUNTS:-}" ] || { unshare --mount true 2>/dev/null || cannot "This root may not mount folders."; OWN_MOUNTS=1 exec unshare --mount "$0" "$@"; }
+if has_all; then echo "$ROOT"; exit; fi
+if [ "$ROOT" != / ] && [ -z "${OWN_MOUNTS:-}" ]; then
+  unshare --mount true 2>/dev/null || cannot "This root may not mount folders."
+  # Mounts of this script's own vanish with it, so that no clean-up can be missed.
+  OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
+fi
 apt-get update -qq -o APT::Update::Error-Mode=any >/dev/null 2>&1 || cannot "Debian's packages cannot be reached."
 
 install() { chroot "$ROOT" apt-get install -y -qq --no-install-recommends "${PACKAGES[@]}" >"$LOG" 2>&1 || { tail -20 "$LOG" >&2; exit 1; }; }
@@ -53,5 +57,5 @@ else
   install
   chroot "$ROOT" apt-get clean
 fi
-has_all "$ROOT" || { say "Something is missing in $ROOT; see $LOG."; exit 1; }
+has_all || { say "Something is missing in $ROOT; see $LOG."; exit 1; }
 echo "$ROOT"

@@ -22,6 +22,7 @@ def play(artist: Artist) -> Steps:
     yield 0.5
     artist.area.type = "IMAGE_EDITOR"
     yield 0.5
+    artist.area.spaces.active.show_region_ui = False  # so that the object is seen beside the Image Editor
     yield from fill(artist, "IMAGE_EDITOR")
     artist.area.ui_type = "ShaderNodeTree"
     yield 0.5
