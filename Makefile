@@ -80,7 +80,7 @@ $(VALIDATOR): tests/package-lock.json $(SERVER)
 	  && touch $@ || test -z "$$CI"
 
 test: setup lint $(VALIDATOR)
-	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/gui
+	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
 
 test-gui: $(SERVER)
