@@ -85,6 +85,7 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "preset-unknown": ("There is no such preset", DEFAULTS),
     "choice-unknown": ("A choice is not there any more", DEFAULTS),
     "value-out-of-range": ("A number is out of range", DEFAULTS),
+    "interval-empty": ("The kernel would act nowhere", DEFAULTS),
     "bandwidth-grows": ("The bandwidth may only shrink", DEFAULTS),
     "recipe-invalid": ("The server refused a setting", DEFAULTS),
     "request-invalid": ("The server refused the request", REPORT),

@@ -8,10 +8,11 @@ import bpy
 
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
-from .models import AboutModel, draw_choice, draw_unknown_words
+from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
 from .progress import draw_go
 from .settings import Settings, scene_settings
 from .strip import StripPanel
+from .writing import draw_text
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import SpaceTypeItems
@@ -78,6 +79,9 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     draw_unknown_words(layout, settings, "prompt", kind)
     draw_choice(layout, settings, kind)
     layout.row().prop(settings, "preset", expand=True)
+    model = chosen_model(settings)
+    if model is not None and (cost := model.cost(kind, settings.preset.lower())):
+        draw_text(layout, cost, "TIME")
     row = layout.row(align=True)
     seed = row.row(align=True)
     seed.enabled = not settings.random_seed

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.arguments import field, whole
 from server.commands.evaluate_textures import add_textures
+from server.commands.guidance_options import add_guidance_options, guidance_asked
 from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, counted
 from server.paths import path_argument
 from server.recipe import Recipe
@@ -30,8 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: one per known object",
     )
     shapes.add_argument(
-        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
+        "--methods",
+        nargs="+",
+        default=["msd"],
+        metavar="METHOD",
+        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
     )
+    add_guidance_options(shapes)
     shapes.add_argument(
         "--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of the preset's steps"
     )
@@ -70,7 +76,7 @@ def _shapes(args: argparse.Namespace) -> dict[str, Any]:
             args.methods,
             args.prior,
             args.device,
-            {"preset": args.preset},
+            {"preset": args.preset, "guidance": guidance_asked(args)},
             args.calls,
             args.pictures,
             lambda row: bar.update(),

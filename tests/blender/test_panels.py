@@ -159,3 +159,15 @@ def test_a_grey_viewport_offers_to_show_colours_once_there_are_some(server):
     bpy.ops.msd.generate_mesh(prompt="a red cube")
     assert "{msd.show_colours}" in draw("MSD_PT_view3d_object", shading="MATERIAL")
     assert "{msd.show_colours}" not in draw("MSD_PT_view3d_object", shading="VERTEX")
+
+
+def test_the_panel_says_what_the_chosen_quality_costs(server, bridge):
+    bridge.offer = inside("core.offer").read_offer(
+        {
+            "priors": [{"name": "embedded", "costs": {"mesh": {"sketch": {"denoiser_calls": 600}}}}],
+            "recipe": {"properties": {"prior": {"default": "embedded"}}},
+        }
+    )
+    assert "Asks the model" not in draw("MSD_PT_view3d_object")
+    bpy.context.scene.msd.mesh.preset = "SKETCH"
+    assert "Asks the model 600 times." in draw("MSD_PT_view3d_object").replace("\n", " ")
