@@ -49,7 +49,7 @@ UNKNOWN = "That did not work"
 REMEDIES: dict[str, tuple[str, Button | None]] = {
     # Starting and reaching the server
     "server-not-set-up": ("The server is not set up", PREFERENCES),
-    "server-python-missing": ("The server's Python was not found", PREFERENCES),
+    "server-python-missing": ("The server's Python is missing", PREFERENCES),
     "server-did-not-start": ("The server did not start", PREFERENCES),
     "server-slow": ("The server does not answer yet", WAIT),
     "server-stopped": ("The server stopped unexpectedly", GO_ON),
@@ -120,7 +120,7 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "disk-full": ("The disk is full", FOLDER),
     "file-unusable": ("A file cannot be used", FOLDER),
     "out-not-writable": ("Nothing can be written there", FOLDER),
-    "data-folder-unusable": ("The server's folder cannot be used", FOLDER),
+    "data-folder-unusable": ("The server's folder is unusable", FOLDER),
     "folder-unusable": ("A folder of models cannot be read", PREFERENCES),
     "path-unreadable": ("The path was not understood", PREFERENCES),
     "path-relative": ("The path leads nowhere yet", SAVE),

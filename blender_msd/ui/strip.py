@@ -31,9 +31,9 @@ ICONS: dict[str, IconItems] = {
     "failed": "ERROR",
 }
 # Pixels, at a scale of 1: what opens and what drags a panel, and what a label has around it.
-ARROWS, PADDING = 30, 8
-# Of the line below the header; the button has the other part of it.
-SHARE = 0.55
+ARROWS, PADDING = 20, 8
+# Of the line below the header; the button has the other part of it, and beside Details a larger one.
+SHARE, DETAILS = 0.55, 0.4
 
 
 def current_state() -> State:
@@ -62,7 +62,7 @@ class StripPanel(TabPanel):
         """One line in every state, so that nothing below moves."""
         state = current_state()
         rest = shortened(_header(state)[1], SHARE * sidebar() - PADDING)
-        row = self.layout.split(factor=SHARE, align=True)
+        row = self.layout.split(factor=SHARE if state.problem is None else DETAILS, align=True)
         if state.problem is not None:
             row.operator("msd.details", text="Details")
         elif state.fraction is None:

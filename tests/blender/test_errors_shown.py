@@ -86,6 +86,13 @@ def test_every_button_of_an_error_has_room_for_its_label(addon):
     assert [button.label for _, button in REMEDIES.values() if button and width(button.label) > widest] == []
 
 
+def test_the_strips_header_has_room_for_every_headline_that_it_may_say(addon):
+    strip, width = inside("ui.strip"), inside("ui.writing").width
+    room = 280 - 60 - strip.ICON - strip.ARROWS
+    said = [REMEDIES[code][0] for code in inside("core.state").OF_THE_SERVER & set(REMEDIES)]
+    assert [headline for headline in said if width(headline) > room] == []
+
+
 def test_a_path_is_shortened_in_its_middle(addon):
     (line,) = inside("ui.writing").wrapped(PATH, 200)
     assert line.startswith("/home")
