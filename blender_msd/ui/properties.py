@@ -212,6 +212,13 @@ class ModelFile(KindChoice):
     filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
 
 
+class PythonFile:
+    """What the file browser asks for, for one of the preferences."""
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    field: StringProperty(default="server_python", options={"SKIP_SAVE", "HIDDEN"})
+
+
 class Adjustment:
     """What can be changed about settings that are at fault."""
 

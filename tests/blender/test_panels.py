@@ -138,10 +138,10 @@ def test_a_texture_that_came_out_flat_is_not_simply_done(server):
 def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="a duck")
-    assert "{msd.open_preferences}" in draw("MSD_PT_view3d_status")
+    assert "{msd.set_up}" in draw("MSD_PT_view3d_status")
     drawn = draw("MSD_PT_view3d_object").splitlines()
     assert "The server is not set up" in drawn
-    assert "{msd.open_preferences}" in drawn
+    assert "{msd.set_up}" in drawn
     assert "{msd.details}" in drawn
     assert drawn.index("{msd.generate_mesh off}") < drawn.index("The server is not set up")
 

@@ -14,6 +14,7 @@ TEXTURE = "a_texture_fills_from_three_editors"
 # Name in docs/pictures -> the picture of the screen, and the part of it: left, upper, right, lower.
 CUTS = {
     "window-tab": (f"{OBJECT}-1-opened", (560, 80, 1058, 500)),
+    "window-set-up": ("set_up_is_offered_at_one_button-card", (560, 80, 1058, 640)),
     "window-forming": (f"{OBJECT}-3-forming", (180, 80, 1058, 540)),
     "window-done": (f"{OBJECT}-5-done", (180, 80, 1058, 540)),
     "window-texture": (f"{TEXTURE}-image_editor-forming", (0, 30, 1058, 700)),

@@ -27,7 +27,7 @@ def play(artist: Artist) -> Steps:
     yield from artist.rest()
     pictures: list[Path] = []
     for code, meaning, remedy in errors():
-        server.refusal = (422, {"code": code, "message": meaning, "hint": remedy})
+        server.refusal = (422, {"code": code, "detail": meaning, "next": remedy})
         bpy.ops.msd.generate_mesh()
         yield from artist.wait_for(lambda: not artist.job.busy, code)
         yield 0.9  # until its buttons can be pressed
