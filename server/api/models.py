@@ -98,9 +98,11 @@ class Prior(_Said):
     bandwidth_end: float = 0.0
     picture: list[Leg] = []
     cameras: CameraLaw = CameraLaw()
-    costs: dict[Kind, dict[Preset, Cost]] = Field(default={}, description="what each preset asks for by default")
+    costs: dict[Kind, dict[Preset, Cost]] = Field(
+        default_factory=dict, description="what each preset asks for by default"
+    )
     seconds_per_call: dict[Kind, float] = Field(
-        default={}, description="of jobs that were done here with the model's own guidance"
+        default_factory=dict, description="of jobs that were done here with the model's own guidance"
     )
 
 
