@@ -133,6 +133,9 @@ def _build_parser() -> argparse.ArgumentParser:
     training.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     resumes = "The same command goes on from the last checkpoint."
     training.set_defaults(run=_train_prior, resumes=resumes, interrupted=f"Interrupted. {resumes}")
+    from server.commands.train import add_arguments as add_train
+
+    add_train(commands.add_parser("train", help="train a model for this program's tests; resumable"))
     return parser
 
 
