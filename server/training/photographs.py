@@ -9,7 +9,9 @@ where the two-headed shapes of text-to-image distillation come from.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +39,8 @@ AMBIENT = (0.35, 0.7)
 TINT = 0.04
 PLAIN = 0.6  # share of plain backgrounds
 HORIZON = 0.5  # share of the others that have a floor
-# Objects whose front is not their back, and the others: how often each is drawn.
-FRONTED = ("snowman", "chair", "car", "house", "duck", "mug", "hammer")
+# Objects that show where they face are drawn so much more often than the others.
+MORE_OFTEN = ("snowman", "chair", "car", "house", "duck", "mug", "hammer")
 MORE = 2.0
 
 
@@ -77,46 +79,48 @@ def caption_numbers(photographs: Photographs) -> Tensor:
 
 
 class PhotographBank:
-    """Layers of every kind from the same `views` views. Banks with different `start`s share no view."""
+    """Layers of objects from the same `views` views. Banks with different `start`s share no view.
 
-    def __init__(self, cache: Path, size: int, views: int, start: int = 0) -> None:
+    Args:
+        cache: folder where the layers are kept.
+        kinds: keys of KINDS.
+    """
+
+    def __init__(self, cache: Path, size: int, views: int, start: int = 0, kinds: Sequence[str] = tuple(KINDS)) -> None:
         self.size = size
+        self.kinds = tuple(kinds)
         self.views = draw_views(CAMERAS, views, start, torch.Generator().manual_seed(start))
         cache.mkdir(parents=True, exist_ok=True)
-        version = fingerprint(shapes, gbuffers, draw_views, PhotographBank)
-        file = cache / f"photographs-{size}-{views}-{version}-{start}.npy"
-        # uint8 [kinds, views, PARTS + 3, S, S]: covered shares of a pixel, then its mean normal.
-        self.layers = torch.from_numpy(_cached(file, self._render))
+        version = fingerprint(shapes, gbuffers, draw_views, render_photographs)
+        # uint8 [K, views, PARTS + 3, S, S]
+        self.layers = torch.stack(
+            [
+                torch.from_numpy(_cached(cache / f"photographs-{kind}-{size}-{views}-{version}-{start}.npy", render))
+                for kind in tqdm(kinds, desc="Photographs", delay=1)
+                for render in [partial(render_photographs, kind, self.views, size)]
+            ]
+        )
         self._often = 1 + FRONT_BIAS * torch.cos(self.views.azimuth)
         self._words = view_weights(self.views)
-        self._palettes = torch.zeros(len(KINDS), len(COLOURS), PARTS, 3)
-        for k, kind in enumerate(KINDS):
+        self._palettes = torch.zeros(len(kinds), len(COLOURS), PARTS, 3)
+        for k, kind in enumerate(kinds):
             for c, colour in enumerate(COLOURS):
                 own = palette(Caption("mesh", kind, colour), materials_of(kind))
                 self._palettes[k, c, : len(own)] = own
-        self._kinds = torch.tensor([MORE if kind in FRONTED else 1.0 for kind in KINDS])
-
-    def _render(self) -> np.ndarray:
-        found = np.zeros((len(KINDS), len(self.views), PARTS + 3, self.size, self.size), np.uint8)
-        for k, kind in enumerate(tqdm(KINDS, desc="Rendering photographs")):
-            for start in range(0, len(self.views), 64):
-                chosen = torch.arange(start, min(start + 64, len(self.views)))
-                layers = _layers(kind, bank.pick_views(self.views, chosen), self.size)
-                found[k, start : start + len(chosen), : layers.shape[1] - 3] = layers[:, :-3].numpy()
-                found[k, start : start + len(chosen), PARTS:] = layers[:, -3:].numpy()
-        return found
+        self._often_kind = torch.tensor([MORE if kind in MORE_OFTEN else 1.0 for kind in kinds])
+        self._subject = torch.tensor([list(KINDS).index(kind) for kind in kinds])
 
     def draw(self, count: int, generator: torch.Generator) -> Photographs:
         """`count` photographs of objects in random colours, by the laws of this module."""
-        subject = torch.multinomial(self._kinds, count, replacement=True, generator=generator)
+        kind = torch.multinomial(self._often_kind, count, replacement=True, generator=generator)
         colour = torch.randint(len(COLOURS), (count,), generator=generator)
         view = torch.multinomial(self._often, count, replacement=True, generator=generator)
         side = torch.multinomial(self._words[view], 1, generator=generator).squeeze(1)
         named = torch.rand(count, generator=generator) < NAMED
-        layers = self.layers[subject, view].float()
+        layers = self.layers[kind, view].float()
         cover = layers[:, :PARTS] / 255
         normal = (layers[:, PARTS:] - 128) / 127
-        flat = torch.einsum("bphw,bpc->bchw", cover, self._palettes[subject, colour])
+        flat = torch.einsum("bphw,bpc->bchw", cover, self._palettes[kind, colour])
         solid = cover.sum(1, keepdim=True).clamp(max=1)
         towards = torch.einsum("bchw,bc->bhw", normal, _lamps(count, generator))[:, None]
         diffuse = 0.5 + 0.5 * towards / solid.clamp_min(1e-3)
@@ -126,16 +130,23 @@ class PhotographBank:
         lighted = flat * (ambient + (1 - ambient) * diffuse) * tint
         pictures = lighted + (1 - solid) * _surroundings(count, self.size, generator)
         views = bank.pick_views(self.views, view)
-        return Photographs(pictures.clamp(0, 1), subject, colour, torch.where(named, 1 + side, 0), views)
+        word = torch.where(named, 1 + side, 0)
+        return Photographs(pictures.clamp(0, 1), self._subject[kind], colour, word, views)
 
 
-def _layers(kind: str, views: Views, size: int) -> Tensor:
-    """uint8 [V, parts + 3, S, S]."""
-    seen = gbuffers.render_gbuffer(kind, views, size)
-    share = torch.stack([(seen.material == m).float() for m in materials_of(kind)], 1)
-    cover = functional.avg_pool2d(share, 2) * 255
-    normal = functional.avg_pool2d(seen.normal.float().movedim(-1, 1), 2) + 128
-    return torch.cat([cover, normal], 1).round().clamp(0, 255).to(torch.uint8)
+def render_photographs(kind: str, views: Views, size: int) -> np.ndarray:
+    """uint8 [V, PARTS + 3, S, S]: 255 times the share of a pixel that each material covers, then 128 plus 127 times the
+    pixel's mean normal."""
+    found = np.zeros((len(views), PARTS + 3, size, size), np.uint8)
+    materials = materials_of(kind)
+    for chosen in torch.arange(len(views)).split(64):
+        seen = gbuffers.render_gbuffer(kind, bank.pick_views(views, chosen), size)
+        share = torch.stack([(seen.material == m).float() for m in materials], 1)
+        cover = functional.avg_pool2d(share, 2) * 255
+        normal = functional.avg_pool2d(seen.normal.float().movedim(-1, 1), 2) + 128
+        found[chosen, : len(materials)] = cover.round().clamp(0, 255).numpy()
+        found[chosen, PARTS:] = normal.round().clamp(0, 255).numpy()
+    return found
 
 
 def _lamps(count: int, generator: torch.Generator) -> Tensor:

@@ -39,6 +39,7 @@ from server.training.stand_in_sheets import reconstruction_sheet, sample_sheet
 
 LATENTS = "latents.safetensors"
 KL = 3e-4  # weight of the divergence of a latent number, against the squared error of a pixel
+CROPPED = 0.8  # share of the autoencoder's steps that see a quarter of each picture, which are four times as quick
 NO_TEXT = 0.1
 MOST_SNR = 5.0  # Min-SNR weighting (Hang et al. 2023): most of the work goes where pictures take shape
 
@@ -144,6 +145,8 @@ class Trainer:
 
     def _code_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         pictures = 2 * self.bank.draw(self.plan.code_batch, generator).pictures - 1
+        if self.step < CROPPED * self.plan.code_steps:
+            pictures = _quarter(pictures, generator)
         code = self.networks.vae.encode(pictures).latent_dist
         noise = torch.randn(code.mean.shape, generator=generator)
         again = self.networks.vae.decode(code.mean + code.std * noise).sample
@@ -260,6 +263,13 @@ class Trainer:
         }
         with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+
+
+def _quarter(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """The same quarter of all pictures, from anywhere."""
+    half = pictures.shape[-1] // 2
+    top, left = torch.randint(half + 1, (2,), generator=generator).tolist()
+    return pictures[..., top : top + half, left : left + half]
 
 
 def _cosine(progress: float) -> float:
