@@ -14,7 +14,7 @@ VALIDATOR = tests/node_modules/.package-lock.json
 export OMP_WAIT_POLICY = PASSIVE
 
 # The tests that compute with torch; meshing computes with numpy, which none of the settings below reaches.
-NUMERIC = tests/guidance tests/priors tests/generators tests/lab tests/studio tests/test_same_bits.py
+NUMERIC = tests/guidance tests/priors tests/world tests/training tests/generators tests/lab tests/studio tests/test_same_bits.py
 
 # Which instructions torch's own loops (ATEN), its convolutions (DNNL) and its matrix products (MKL) may use, and how many
 # threads. An empty MKL_CBWR leaves MKL as it is without the server's setting; MKL has no word for that.

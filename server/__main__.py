@@ -1,6 +1,16 @@
-from server.cli import main
+"""`python -m server COMMAND`, and `blender-msd COMMAND` where the package is installed."""
+
+from __future__ import annotations
+
+from server.commands.main import main
 from server.console import prepare_console
 
-if __name__ == "__main__":
+
+def run() -> int:
+    """Run the command that this process was started with. Returns its exit code."""
     prepare_console()
-    raise SystemExit(main())
+    return main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(run())

@@ -1,15 +1,21 @@
-"""The one way in which files are written: each is seen whole or not at all, and what was there stays until then."""
+"""The one way in which files are written: each is seen whole or not at all, and what was there stays until then; a
+finished result is not lost when its place cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from server.errors import disk_problem
+
+NOT_WRITABLE = "out-not-writable"
 # What file systems allow for a name; some count characters instead, which is never less room.
 MOST_BYTES = 255
 
@@ -68,3 +74,40 @@ def beside(path: Path, ending: str) -> Path:
     if len(os.fsencode(name)) > MOST_BYTES:
         name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:20]}{ending}"
     return path.with_name(name)
+
+
+def save_results(files: Mapping[Path, bytes], otherwise: str = "") -> None:
+    """Write the files of one result, all or none; when that fails, into a temporary folder that stays.
+
+    Args:
+        otherwise: what to do, in a sentence, when not even that can be written.
+
+    Raises:
+        JobFailed: "out-not-writable" or "disk-full", which says where the files are.
+    """
+    try:
+        write_together(files)
+    except OSError as error:
+        raise disk_problem(error, NOT_WRITABLE, _rescue(files) or otherwise) from None
+
+
+def _rescue(files: Mapping[Path, bytes]) -> str:
+    folder = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="blender-msd-"))
+        write_together({folder / path.name: data for path, data in files.items()})
+    except OSError:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        return ""
+    names = ", ".join(path.name for path in files)
+    return f"Nothing is lost: the result is in {folder} ({names}); copy it from there."
+
+
+@contextmanager
+def noted(warnings: list[str]) -> Iterator[None]:
+    """For pictures that illustrate numbers: one that cannot be written is a warning, and the work goes on."""
+    try:
+        yield
+    except OSError as error:
+        warnings.append(disk_problem(error).message)

@@ -1,28 +1,36 @@
 """The rules that keep the house easy to find one's way in."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from server.commands.main import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 SERVER = ROOT / "server"
 
-# Who may import whom, inside server/. Rooms not named on the left may be used by anyone.
+# Who may import whom, inside server/; every room is named.
 ALLOWED = {
-    "priors": {"priors"},
-    "guidance": {"guidance", "priors"},
-    "generators": {"generators", "priors"},
-    "meshing": {"meshing", "priors.views", "studio.events"},
-    "studio": {"studio", "guidance", "generators", "meshing", "priors"},
-    "jobs": {"jobs", "studio", "priors"},
-    "api": {"api", "jobs", "priors.card", "priors.catalogue", "studio.events"},
-    "evaluation": {"evaluation", "studio", "meshing", "priors", "guidance", "generators"},
-    "lab": {"lab", "guidance", "priors"},
+    "world": set(),
+    "priors": {"world"},
+    "guidance": {"priors"},
+    "generators": {"world"},
+    "meshing": {"world"},
+    "studio": {"guidance", "generators", "meshing", "priors", "world"},
+    "jobs": {"studio", "priors"},
+    "api": {"jobs", "priors"},
+    "training": {"priors", "world"},
+    "evaluation": {"training", "studio", "meshing", "generators", "guidance", "priors", "world"},
+    "bench": {"studio", "meshing", "generators", "priors", "world"},
+    "lab": {"guidance", "priors"},
+    "commands": {"api", "bench", "evaluation", "generators", "jobs", "lab", "priors", "studio", "training", "world"},
 }
-ROOMLESS = {"arguments", "console", "errors", "files", "out_files", "paths", "png", "ranges", "recipe", "__init__"}
+# Values and tools that every room may use.
+ROOMLESS = {"__init__", "__main__", "arguments", "console", "errors", "files", "paths", "png", "ranges", "recipe"}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -35,14 +43,58 @@ def imports_of(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("room", sorted(ALLOWED))
-def test_arrows_between_rooms_point_one_way(room: str) -> None:
-    for path in (SERVER / room).rglob("*.py"):
-        for name in imports_of(path):
-            if name.split(".")[0] in ROOMLESS:
-                continue
-            allowed = any(name == target or name.startswith(target + ".") for target in ALLOWED[room])
-            assert allowed, f"{path.relative_to(ROOT)} imports server.{name}"
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules_imported(path: Path) -> set[str]:
+    """Files inside server/ that a file imports, whether at its top, inside a function, or for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "server":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if ROOT.joinpath(*inner.split(".")).with_suffix(".py").exists() else node.module)
+    return found - {module_of(path)}
+
+
+def test_every_room_is_named() -> None:
+    assert {path.parent.name for path in SERVER.glob("*/__init__.py")} == set(ALLOWED)
+    assert {path.stem for path in SERVER.glob("*.py")} == ROOMLESS
+
+
+def test_nothing_is_allowed_that_nobody_needs() -> None:
+    for room, others in ALLOWED.items():
+        used = {name.split(".")[0] for path in (SERVER / room).rglob("*.py") for name in imports_of(path)}
+        assert used - ROOMLESS - {room} == others, room
+
+
+def test_arrows_between_rooms_point_one_way() -> None:
+    beneath: dict[str, set[str]] = {}
+
+    def below(room: str, above: tuple[str, ...] = ()) -> set[str]:
+        assert room not in above, f"{' -> '.join(above)} -> {room} is a circle"
+        if room not in beneath:
+            beneath[room] = ALLOWED[room].union(*(below(other, (*above, room)) for other in ALLOWED[room]))
+        return beneath[room]
+
+    for room in ALLOWED:
+        below(room)
+
+
+def test_no_circles_between_files() -> None:
+    imports = {module_of(path): modules_imported(path) for path in SERVER.rglob("*.py")}
+    done: set[str] = set()
+
+    def follow(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, " -> ".join([*above[above.index(module) :], module])
+        if module not in done:
+            for other in imports[module]:
+                follow(other, (*above, module))
+            done.add(module)
+
+    for module in imports:
+        follow(module, ())
 
 
 def test_the_server_never_imports_blender_and_the_extension_never_imports_the_server() -> None:
@@ -58,9 +110,23 @@ def test_no_file_outgrows_one_idea() -> None:
         assert lines <= 400, f"{path.relative_to(ROOT)} has {lines} lines"
 
 
-def test_help_answers_without_loading_torch() -> None:
-    script = "import sys; from server.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-    script += (
-        "heavy = {'torch', 'diffusers', 'fastapi', 'scipy'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
-    )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_help_answers_without_loading_what_is_heavy(command: list[str]) -> None:
+    script = "import sys; from server.commands.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    script += "heavy = {'torch', 'diffusers', 'fastapi', 'scipy', 'numpy', 'tqdm'} & set(sys.modules)\n"
+    script += "sys.exit(str(heavy) if heavy else 0)"
+    arguments = [sys.executable, "-c", script, *command, "--help"]
+    subprocess.run(arguments, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_arguments_and_progress_bars_belong_to_the_commands() -> None:
+    for path in SERVER.rglob("*.py"):
+        if path.parent.name == "commands" or path.stem in ("arguments", "console", "paths", "worker"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(import argparse|from argparse|from tqdm|import tqdm)", text, re.MULTILINE), path
+
+
+def test_json_is_declared_once() -> None:
+    declared = [path for path in SERVER.rglob("*.py") if 'add_argument("--json"' in path.read_text(encoding="utf-8")]
+    assert declared == [SERVER / "commands" / "shared.py"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.cli import main
+from server.commands.main import main
 from server.errors import BadRequest
 from server.paths import as_path
 from server.priors.catalogue import check_prompt

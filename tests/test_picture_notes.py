@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from server import __version__
-from server.cli import main
+from server.commands.main import main
 from server.png import write_png
 
 

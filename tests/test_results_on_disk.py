@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from server.cli import main
+from server.commands.main import main
 from server.errors import JobFailed
-from server.files import MOST_BYTES, beside, write_bytes, write_together
-from server.out_files import save_results
+from server.files import MOST_BYTES, beside, save_results, write_bytes, write_together
 from server.priors.catalogue import load_prior
 from server.recipe import read_recipe
 from server.studio.events import Log, Progress
@@ -162,7 +161,7 @@ def test_a_result_that_finds_its_place_taken_at_the_end_is_kept_and_named(
             if isinstance(event, Progress) and event.phase in ("Shaping", "Painting"):
                 out.mkdir(exist_ok=True)
 
-    monkeypatch.setattr("server.progress_bar.ProgressBar", Occupying)
+    monkeypatch.setattr("server.commands.making.ProgressBar", Occupying)
     code, said, _ = run(capsys, *command, "--out", str(out))
     assert (code, said["error"]["code"]) == (1, "out-not-writable")
     (kept,) = (tmp_path / "temporary").iterdir()

@@ -32,7 +32,7 @@ for shift in range(16):
 """
 EMBEDDED = """
 from server.priors.embedded.prior import EmbeddedPrior
-from server.priors.views import Views
+from server.world.views import Views
 
 noisy, sigma = torch.randn(2, *EmbeddedPrior.card.latent_shape, generator=generator), torch.tensor([0.5, 3.0])
 for shift in (0, 4, 7):
@@ -62,7 +62,7 @@ def test_the_place_of_arrays_in_memory_changes_no_bit(script: str, places: int) 
     assert len(set(digests)) == 1
 
 
-ENTRANCES = ["server.__main__", "server.jobs.worker", "server.api.serving", "server.priors.embedded.training"]
+ENTRANCES = ["server.__main__", "server.jobs.worker", "server.api.serving", "server.training.training"]
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)

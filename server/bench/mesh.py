@@ -15,10 +15,9 @@ from server.errors import BadRequest
 from server.meshing.export import write_glb, write_maps, write_npz
 from server.meshing.fields import Floats, from_torch
 from server.meshing.finish import finish
-from server.priors.captions import KINDS
-from server.priors.procedural.shapes import signed_distance
 from server.recipe import MeshRecipe
-from server.studio.events import Event, Progress
+from server.world.captions import KINDS
+from server.world.shapes import signed_distance
 
 # Density falls by e every 1 / SHARPNESS across the surface, and its logarithm carries noise of GRAIN, as in a trained
 # field: a perfectly smooth one would be reduced and unwrapped faster.
@@ -77,25 +76,24 @@ def bench_mesh(
     phases: dict[str, float] = {}
     entered = ("", 0.0, 0.0)
 
-    def on_event(event: Event) -> None:
+    def on_phase(phase: str, done: float) -> None:
         nonlocal entered
-        if isinstance(event, Progress):
-            now = time.perf_counter()
-            name, since, asked = entered
-            if name:
-                phases[name] = phases.get(name, 0.0) + now - since - (field.seconds - asked)
-            entered = (event.phase, now, field.seconds)
+        now = time.perf_counter()
+        name, since, asked = entered
+        if name:
+            phases[name] = phases.get(name, 0.0) + now - since - (field.seconds - asked)
+        entered = (phase, now, field.seconds)
 
     recipe = MeshRecipe(resolution=resolution, faces=faces, texture_size=texture_size)
-    finished = finish(field.density, field.colour, recipe, on_event)
+    finished = finish(field.density, field.colour, recipe, on_phase)
     with tempfile.TemporaryDirectory() as name:
-        on_event(Progress("Saving", 1.0))
+        on_phase("Saving", 1.0)
         folder = Path(name)
         write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
         write_glb(finished.mesh, folder / "mesh.glb", texture=finished.texture)
         if finished.texture is not None:
             write_maps(finished.texture, folder / "albedo.png", folder / "normal.png")
-        on_event(Progress("Done", 1.0))
+        on_phase("Done", 1.0)
     return {
         "phases": {name: round(seconds, 3) for name, seconds in phases.items()},
         "total": round(sum(phases.values()), 3),

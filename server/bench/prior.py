@@ -6,7 +6,7 @@ import torch
 
 from server.bench.timing import best_times
 from server.priors.denoiser import Prior
-from server.priors.views import Views
+from server.world.views import Views
 
 BATCHES = (1, 2, 4, 8, 16)
 SIGMA = 1.0

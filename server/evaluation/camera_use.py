@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from server.priors.captions import KINDS, Caption
 from server.priors.denoiser import Prior
-from server.priors.embedded.plan import Plan
 from server.priors.exact import BANK, ExactPrior
 from server.priors.parametrisation import NoiseTable
-from server.priors.procedural.bank import pick_views, render_layers, spread_views
-from server.priors.procedural.shading import palette, shade
-from server.priors.views import Views, draw_backgrounds
+from server.training.plan import Plan
+from server.world.bank import pick_views, render_layers, spread_views
+from server.world.captions import KINDS, Caption
+from server.world.shading import palette, shade
+from server.world.views import Views, draw_backgrounds
 
 KINDS_THAT_TURN = {"duck": 180.0, "cube": 45.0, "chair": 180.0, "car": 90.0}
 """What is asked about, and how far off the wrong azimuth is, in degrees: where the pictures differ most."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from server.evaluation.colours import to_lab
-from server.priors.captions import COLOURS, PATTERNS
-from server.priors.embedded.heldout import HELD_OUT_PAIR
+from server.training.heldout import HELD_OUT_PAIR
+from server.world.captions import COLOURS, PATTERNS
 
 Pair = tuple[str, str]
 PAIRS = 6

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from server.evaluation.measures import SurfacePoints
+from server.evaluation.turntable import sample
 from server.meshing.baking import Texture
 from server.meshing.fields import Floats, Triangles
-from server.meshing.turntable import sample
-from server.priors.captions import Caption
-from server.priors.procedural.gbuffers import surface_normals
-from server.priors.procedural.shading import AMBIENT, LIGHT, palette
-from server.priors.procedural.shapes import Material, distance_and_material, materials_of
+from server.world.captions import Caption
+from server.world.gbuffers import surface_normals
+from server.world.shading import AMBIENT, LIGHT, palette
+from server.world.shapes import Material, distance_and_material, materials_of
 
 # Linear sRGB to CIE XYZ (IEC 61966-2-1), and the white that it takes (1, 1, 1) to, D65.
 XYZ_FROM_RGB = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from server.evaluation.rasterise import rasterise
 from server.meshing.coverage import cover
 from server.meshing.fields import Bools, Floats, Triangles
-from server.meshing.rasterise import rasterise
-from server.priors.views import Views
+from server.world.views import Views
 
 # Twelve views in three rings, none of them along an axis of symmetry of a box.
 SILHOUETTE_ANGLES = tuple((azimuth, elevation) for elevation in (-5.0, 25.0, 60.0) for azimuth in (10, 100, 190, 280))

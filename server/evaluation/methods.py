@@ -11,12 +11,12 @@ from torch import Tensor
 
 from server.errors import BadRequest
 from server.generators.picture import extent_of, windows_in
-from server.guidance.choosing import settings_of
 from server.guidance.noise import Fresh
 from server.priors.card import PriorCard
-from server.priors.views import Views
 from server.recipe import EstimatorName, Recipe
+from server.studio.choosing import settings_of
 from server.studio.optimisation import guided
+from server.world.views import Views
 
 # An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.
 METHODS: dict[str, dict[str, str]] = {

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from server.evaluation.measures import Match
 from server.meshing.fields import Bools
-from server.priors.procedural.gbuffers import surface_normals
+from server.world.gbuffers import surface_normals
 
 # A part counts as flat where the true normal is the same this far away in four directions. The thinnest legs are .11
 # wide; the largest ball turns by two degrees on that way.

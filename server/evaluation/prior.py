@@ -14,18 +14,19 @@ import torch
 from torch import Tensor
 
 from server.evaluation.camera_use import camera_use, planned_rows
-from server.evaluation.judge import HUES, IGNORED, NAMES, STEPS, Judge, answer_of, examine_judge, trained_judge
+from server.files import noted
 from server.guidance.schedules import karras_grid
-from server.out_files import noted
-from server.priors.captions import COLOURS, KINDS, PATTERNS, Caption
-from server.priors.card import CameraLaw
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
-from server.priors.embedded.heldout import HELD_OUT_PAIR, is_held_out
-from server.priors.embedded.sheets import save_grid
-from server.priors.procedural.bank import law_views
-from server.priors.views import Views, draw_backgrounds
 from server.studio.sampling import draw_pictures
+from server.training.heldout import HELD_OUT_PAIR, is_held_out
+from server.training.judge import HUES, IGNORED, NAMES, STEPS, Judge, answer_of, examine_judge, trained_judge
+from server.training.pictures import Watch, unwatched
+from server.training.sheets import save_grid
+from server.world.bank import law_views
+from server.world.camera_law import CameraLaw
+from server.world.captions import COLOURS, KINDS, PATTERNS, Caption
+from server.world.views import Views, draw_backgrounds
 
 DDIM_STEPS = 20
 SIGMAS = (0.05, 14.0)
@@ -86,6 +87,7 @@ def evaluate_prior(
     pictures: Path | None = None,
     judge_steps: int = STEPS,
     on_step: Callable[[], object] = lambda: None,
+    watch: Watch = unwatched,
 ) -> dict[str, Any]:
     """Draw DDIM samples of everything the procedural language can name, judge them, and measure the use of the camera.
 
@@ -94,6 +96,7 @@ def evaluate_prior(
         cache: folder for rendered layers, shared with training.
         repeats: how often each question is asked.
         pictures: folder for one sheet of samples for each group, or None.
+        watch: see training/pictures.py; layers may have to be rendered first.
 
     Returns:
         {"kind_accuracy", "colour_accuracy", "heldout_kind_accuracy", "heldout_colour_accuracy" (over all samples),
@@ -104,7 +107,7 @@ def evaluate_prior(
         surface's colours are right when both are.
     """
     prior = load_prior(name, device)
-    judge = trained_judge(cache, judge_steps, on_step)
+    judge = trained_judge(cache, judge_steps, on_step, watch)
     generator = torch.Generator().manual_seed(seed)
     groups, hits = {}, []
     warnings: list[str] = []
@@ -131,7 +134,7 @@ def evaluate_prior(
         "groups": groups,
         "camera": camera,
         **means,
-        "judge": examine_judge(judge, cache),
+        "judge": examine_judge(judge, cache, watch=watch),
         "samples": len(hits),
         "missed": {hit.asked: hit.seen for hit in hits if not (hit.name and hit.colour)},
         "failed": failed,

@@ -26,22 +26,22 @@ from server.evaluation.measures import (
 )
 from server.evaluation.methods import guidance_of, within_budget
 from server.evaluation.planarity import planarity
+from server.evaluation.turntable import turntable
+from server.files import noted
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
 from server.meshing.fields import Bools, Floats, Triangles, from_torch
 from server.meshing.surface import extract_surface
-from server.meshing.turntable import turntable
-from server.out_files import noted
-from server.priors.captions import KINDS, Caption, read_caption
 from server.priors.catalogue import load_prior
-from server.priors.procedural.shapes import signed_distance
 from server.recipe import Recipe, read_recipe
 from server.studio import checkpoint
 from server.studio.checkpoint import KeptField, load_field
-from server.studio.events import MeshArrays
 from server.studio.finishing import MAPS
 from server.studio.production import produce
+from server.world.captions import KINDS, Caption, read_caption
+from server.world.shapes import signed_distance
 
 VOXELS = 112
 # A mesh of the true shape needs no more than the finest mesh that it is compared with.

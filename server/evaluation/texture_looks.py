@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from server.evaluation.judge import Judge
 from server.evaluation.likeness import band_powers, contrast, looks, resized, spectral_distance
 from server.evaluation.prior import DDIM_STEPS, SIGMAS, judged
 from server.evaluation.texture_gates import CONTRAST, within
 from server.guidance.schedules import karras_grid
-from server.priors.captions import Caption
 from server.priors.denoiser import Prior
 from server.studio.sampling import draw_pictures
+from server.training.judge import Judge
+from server.world.captions import Caption
 
 SAMPLES = 8
 JUDGED_SIDE = 64
@@ -58,7 +58,7 @@ def examine(tile: Tensor, caption: Caption, judge: Judge, reference: Reference) 
 
     The judge looks at it in the size that it knows and as it begins at 16 places, because whoever uses a tile sees it
     across its edges; name and colours are right when they are so at most of the 16. Stripes, checks and waves are right
-    in their two colours either way round (server.evaluation.judge.EVEN). Contrast and spectrum are compared in the
+    in their two colours either way round (server.training.judge.EVEN). Contrast and spectrum are compared in the
     reference's size: the prior's own shows all that the prior can know.
     """
     hits = judged(judge, looks(resized(tile, JUDGED_SIDE)), caption)

@@ -13,7 +13,7 @@ from torch import Tensor
 from server.evaluation.kept_rows import Row
 from server.evaluation.likeness import resized
 from server.evaluation.texture_gates import GROUP
-from server.priors.embedded.sheets import save_grid
+from server.training.sheets import save_grid
 
 THUMBNAIL = 128
 # A sheet with more seeds would be too wide to be looked at.

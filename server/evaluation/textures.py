@@ -14,17 +14,17 @@ from typing import Any
 
 from server.errors import BadRequest
 from server.evaluation.colour_pairs import PAIRS, colour_pairs
-from server.evaluation.judge import Judge
 from server.evaluation.kept_rows import KeptRows, Row, run_name
 from server.evaluation.methods import guidance_of, within_budget
 from server.evaluation.texture_gates import summarise
 from server.evaluation.texture_looks import Reference, draw_reference, examine
 from server.evaluation.texture_sheets import picture_name, read_picture, save_sheets
-from server.priors.captions import PATTERNS, Caption
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio.events import Event, Log
 from server.studio.production import produce
+from server.training.judge import Judge
+from server.world.captions import PATTERNS, Caption
 
 
 @dataclass(frozen=True)

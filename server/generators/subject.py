@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from server.priors.views import Views
+from server.world.views import Views
 
 NoiseLaw = Callable[[int, torch.Size], Tensor]
 """law(number, [B, C, H, W]) -> standard normal noise of that shape in latent cells, as the B views or windows of an

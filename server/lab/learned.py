@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from server.errors import BadRequest, JobFailed
-from server.out_files import save_results
+from server.files import save_results
 from server.priors.mixture import GaussianMixture
 
 # Standard deviation that the inputs are scaled by.
@@ -119,7 +119,7 @@ def score_errors(network: LearnedDensity, mixture: GaussianMixture, points: Tens
 
 
 def save_weights(network: LearnedDensity, path: Path) -> None:
-    """Replace `path`, or keep the weights elsewhere. Raises JobFailed, as server.out_files.save_results."""
+    """Replace `path`, or keep the weights elsewhere. Raises JobFailed, as server.files.save_results."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_results({path: save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})})
 

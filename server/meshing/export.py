@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from server.files import replaced, write_bytes
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.fields import Floats, Triangles
 from server.meshing.gltf import GltfFile
@@ -22,7 +23,6 @@ from server.meshing.names import label
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, split_at_seams
 from server.png import write_png
 from server.recipe import Recipe
-from server.studio.events import MeshArrays
 
 ROUGHNESS = 0.7
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from server.errors import JobFailed
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture, bake
 from server.meshing.cleaning import clean, is_watertight
 from server.meshing.colours import vertex_colours
@@ -17,12 +19,13 @@ from server.meshing.reduction import reduce
 from server.meshing.surface import fill_hollows, sample_grid, soften, triangulate
 from server.meshing.unwrapping import ShouldStop, unwrap
 from server.recipe import MeshRecipe
-from server.studio.events import MeshArrays, OnEvent, Progress
 
 # Share of the finishing time each phase takes, measured on a field of 112^3 cells, for 20 000 faces and 1024^2 texels.
 SHARES = {"Surface": 0.30, "Clean-up": 0.03, "Reduce": 0.05, "Colour": 0.02, "Unwrap": 0.20, "Bake": 0.40}
 # A texture with fewer texels a face shows less than colours at the vertices do.
 LEAST_TEXELS = 8
+
+OnPhase = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,7 @@ def finish(
     density: Density,
     colour: Colour,
     recipe: MeshRecipe,
-    on_event: OnEvent,
-    fractions: tuple[float, float] = (0.0, 1.0),
+    on_phase: OnPhase,
     occupied: Bools | None = None,
     should_stop: ShouldStop = lambda: None,
     grain: float = 0.0,
@@ -58,15 +60,15 @@ def finish(
 
     Args:
         density, colour, occupied: see fields.py and overview.py.
-        on_event: receives one Progress at the start of every phase and one at the end.
-        fractions: the part of the job's progress bar that is ours.
+        on_phase: called at the start of every phase, and at the end, with the phase's name and the share in [0, 1] of
+            the finishing that is done.
         should_stop: asked at the start of every phase, and while unwrapping; may raise Cancelled.
         grain: size of the smallest thing that the field can hold, in units of the ball's radius; 0 when not known.
 
     Raises:
         JobFailed: "nothing-solid", "field-broken" or "surface-too-noisy".
     """
-    clock = _Phases(on_event, fractions, should_stop)
+    clock = _Phases(on_phase, should_stop)
     clock.enter("Surface")
     overview = survey(density, occupied)
     level = recipe.level or choose_level(density, overview)
@@ -125,11 +127,9 @@ def _texture(
 class _Phases:
     """Announces phases, times them, and asks before each whether to go on."""
 
-    def __init__(self, on_event: OnEvent, fractions: tuple[float, float], should_stop: ShouldStop) -> None:
+    def __init__(self, on_phase: OnPhase, should_stop: ShouldStop) -> None:
         self.should_stop = should_stop
-        self._on_event = on_event
-        self._start, end = fractions
-        self._span = end - self._start
+        self._on_phase = on_phase
         self._done = 0.0
         self._current = ""
         self._since = 0.0
@@ -139,12 +139,12 @@ class _Phases:
         self._close()
         self.should_stop()
         self._current, self._since = phase, time.perf_counter()
-        self._on_event(Progress(phase, self._start + self._span * self._done))
+        self._on_phase(phase, self._done)
 
     def leave(self) -> dict[str, float]:
         last = self._current
         self._close()
-        self._on_event(Progress(last, self._start + self._span))
+        self._on_phase(last, 1.0)
         return self._seconds
 
     def _close(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from server.files import write_together
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import ROUGHNESS, y_up
 from server.meshing.exr import exr_bytes
@@ -15,7 +16,6 @@ from server.meshing.names import word
 from server.meshing.neighbours import choose_material, choose_names, notes
 from server.meshing.tangents import smooth_normals
 from server.png import png_bytes
-from server.studio.events import MeshArrays
 
 LIBRARY, ALBEDO, NORMAL, NORMAL_NUMBERS = ".mtl", "-albedo.png", "-normal.png", "-normal.exr"
 

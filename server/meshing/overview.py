@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from server.errors import JobFailed
 from server.meshing.fields import Bools, Density, Floats, in_chunks
-from server.priors.views import Views
+from server.world.views import Views
 
 # Cells along the edge of the cube [-1, 1]^3.
 SIDE = 64

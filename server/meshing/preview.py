@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from server.errors import JobFailed
+from server.meshing.arrays import MeshArrays
 from server.meshing.cleaning import drop_small_components
 from server.meshing.colours import vertex_colours
 from server.meshing.export import LIVE_PLACEMENT, as_arrays
 from server.meshing.fields import Bools, Colour, Density
 from server.meshing.surface import LOG_RANGE, Grid, fill_hollows, relative_log_density, triangulate
-from server.studio.events import MeshArrays
 
 # Choosing the level by outlines, as finished meshes do, takes longer than the live mesh itself; this is what it came to
 # on trained fields (6 to 8).

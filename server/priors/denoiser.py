@@ -7,7 +7,7 @@ file knows about betas or timesteps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -15,10 +15,8 @@ from torch import Tensor
 
 from server.priors.branches import ClassifierFree, Rule
 from server.priors.card import PriorCard
-from server.priors.views import Views
-
-Denoiser = Callable[[Tensor, Tensor], Tensor]
-"""D(z, sigma): z [B, ...] noisy, sigma [B] standard deviation of the noise in z's units; E[y | z] shaped like z."""
+from server.priors.parametrisation import Denoiser as Denoiser
+from server.world.views import Views
 
 
 class Conditional(Protocol):

@@ -18,12 +18,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.errors import BadRequest
-from server.priors.captions import EXACT_CARD, EXACT_TITLE, Caption, read_caption
-from server.priors.procedural.bank import LazyBank, in_view, spread_views
-from server.priors.procedural.patterns import random_fields, two_colours
-from server.priors.procedural.posterior import ObjectMixture, SurfaceMixture
-from server.priors.procedural.shading import AMBIENT, Layers, colour_layers, palette
-from server.priors.views import Views
+from server.priors.exact_card import EXACT_CARD, EXACT_TITLE
+from server.priors.posterior import ObjectMixture, SurfaceMixture
+from server.world.bank import LazyBank, in_view, spread_views
+from server.world.captions import Caption, read_caption
+from server.world.patterns import random_fields, two_colours
+from server.world.shading import AMBIENT, Layers, colour_layers, palette
+from server.world.views import Views
 
 BANK = 1500  # views of an object
 WINDOWS = 3000  # windows onto a surface

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from server.priors.stamps import Memory
 
 if TYPE_CHECKING:
-    from server.priors.listing import ListedPrior, Recall
+    from server.priors.listed import ListedPrior, Recall
 
 # Whoever asks later than this gets a new look under way; it opens only what changed.
 FRESH_S = 5.0

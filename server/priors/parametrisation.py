@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from server.priors.denoiser import Denoiser
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+"""D(z, sigma): z [B, ...] noisy, sigma [B] standard deviation of the noise in z's units; E[y | z] shaped like z."""
 
 Prediction = Literal["eps", "v", "sample", "flow"]
 """What the network's output means. The first three are variance preserving; "flow" is v = n - y on z_u."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from server.priors.pretrained.vocabularies import vocabulary_files
 
 if TYPE_CHECKING:
-    from server.priors.listing import ListedPrior
+    from server.priors.listed import ListedPrior
 
 
 class Memory:

@@ -13,12 +13,13 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from server.priors.captions import COLOURS, EXACT_CARD, KINDS, VIEWS, Caption, read_caption
 from server.priors.exact import ExactCondition, ExactPrior, bank_of, bank_views, object_mixture
+from server.priors.exact_card import EXACT_CARD
+from server.priors.posterior import ObjectMixture
 from server.priors.pretrained.view_prompts import SUFFIXES, view_weights
-from server.priors.procedural.bank import in_view, render_layers, spread_views
-from server.priors.procedural.posterior import ObjectMixture
-from server.priors.views import Views
+from server.world.bank import in_view, render_layers, spread_views
+from server.world.captions import COLOURS, KINDS, VIEWS, Caption, read_caption
+from server.world.views import Views
 
 WITHHELD_CARD = replace(
     EXACT_CARD,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from server.meshing.arrays import MeshArrays
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -28,21 +30,6 @@ class Progress:
     steps: int = 0
     seconds_left: float | None = None
     denoiser_calls: int = 0
-
-
-@dataclass(frozen=True)
-class MeshArrays:
-    """A mesh as it travels: Blender axes, Z up.
-
-    Attributes:
-        position: float32 [V, 3].
-        triangle: int32 [F, 3], anticlockwise seen from outside.
-        colour: uint8 [V, 4], sRGB, alpha 255.
-    """
-
-    position: NDArray[np.float32]
-    triangle: NDArray[np.int32]
-    colour: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from server.files import save_results
 from server.generators.radiance_field.field import RadianceField
 from server.meshing.export import read_npz, read_texture, write_glb, write_maps, write_npz
 from server.meshing.fields import Bools, from_torch
 from server.meshing.finish import finish
 from server.meshing.obj import obj_files
 from server.meshing.unwrapping import ShouldStop
-from server.out_files import save_results
 from server.recipe import MeshRecipe, Recipe
 from server.studio import checkpoint
 from server.studio.events import Log, OnEvent, Progress
@@ -34,7 +34,8 @@ def finish_field(
     """Mesh the field and write mesh.npz, mesh.glb and, with a texture, albedo.png and normal.png into `folder`.
 
     Args:
-        occupied, fractions, should_stop: as server.meshing.finish.
+        occupied, should_stop: as server.meshing.finish.
+        fractions: the part of the job's progress bar that is ours.
         made_from: what the field was made from; kept in the files, which name the mesh after its prompt.
 
     Returns:
@@ -45,7 +46,12 @@ def finish_field(
     """
     density, colour = from_torch(field.density, device), from_torch(field.colour, device)
     grain = 2 / field.grid.shape.finest
-    finished = finish(density, colour, recipe, on_event, fractions, occupied, should_stop, grain)
+    start, end = fractions
+
+    def on_phase(phase: str, done: float) -> None:
+        on_event(Progress(phase, start + (end - start) * done))
+
+    finished = finish(density, colour, recipe, on_phase, occupied, should_stop, grain)
     if finished.report["note"]:
         on_event(Log("warning", finished.report["note"]))
     on_event(Progress("Saving", fractions[1]))
@@ -67,13 +73,13 @@ def deliver(folder: Path, out: Path, name: str = UNNAMED, field: Path | None = N
     Args:
         name: of the mesh in an .obj; a .glb was named when it was written.
         field: where to put the field that is in `folder`, too; None: nowhere.
-        otherwise: as server.out_files.save_results, which writes all of them or none.
+        otherwise: as server.files.save_results, which writes all of them or none.
 
     Returns:
         The files of the mesh, `out` first.
 
     Raises:
-        JobFailed: as server.out_files.save_results.
+        JobFailed: as server.files.save_results.
     """
     mesh = _contents(folder, out, name)
     fields = {} if field is None else {field: (folder / checkpoint.NAME).read_bytes()}

@@ -15,16 +15,16 @@ from torch import Tensor
 
 from server.errors import JobFailed
 from server.generators.subject import Exposure, Subject
-from server.guidance.choosing import settings_of
 from server.guidance.convergence import Convergence
 from server.guidance.noise import Attached, Fresh, Noise
 from server.priors.branches import PerpendicularNegative
 from server.priors.denoiser import Guided, Prior
 from server.priors.resizing import to_side
-from server.priors.views import Views
 from server.recipe import Recipe
+from server.studio.choosing import settings_of
 from server.studio.health import MOST_BAD_STEPS, Pulse, is_mostly_broken, is_out_of_memory, out_of_memory
 from server.studio.snapshot import Snapshot
+from server.world.views import Views
 
 WARM_UP_STEPS = 20
 SPREAD = 0x9E3779B1  # odd, so that no two seeds share a stream; 2^32 over the golden ratio

@@ -22,21 +22,21 @@ from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.resolution import SMALL
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Subject
-from server.guidance.choosing import settings_of
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
 from server.png import write_png
 from server.priors.denoiser import Prior
-from server.priors.views import Views
 from server.recipe import Recipe, why_too_much
 from server.studio import checkpoint, starts
 from server.studio.checkpoint import save_field
+from server.studio.choosing import settings_of
 from server.studio.events import Event, Log, OnEvent, PreviewImage, PreviewMesh, Progress
 from server.studio.finishing import finish_field
 from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
 from server.studio.optimisation import Outcome, Step, StopRequest, optimise, step_generator
 from server.studio.snapshot import Snapshot, Unfinished
 from server.studio.starts import Start
+from server.world.views import Views
 
 # What a crash may cost, at most, beside the steps between two snapshots.
 SAVE_INTERVAL_S = 5.0

@@ -14,7 +14,7 @@ from server.guidance.sampling import sample
 from server.guidance.schedules import karras_grid
 from server.png import write_png
 from server.priors.denoiser import Guided, Prior
-from server.priors.views import Views
+from server.world.views import Views
 
 SIGMA_MAX = 20.0
 SIGMA_MIN = 0.05

@@ -1,1 +1,1 @@
-"""How the models that come with this program and with its tests were trained."""
+"""How the models that come with this program and with its tests are made and judged."""

@@ -18,18 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
-from server.generators.radiance_field.cameras import draw_views
-from server.priors.captions import COLOURS, KINDS, Caption
-from server.priors.card import CameraLaw
-from server.priors.embedded.captions_table import PARTS
-from server.priors.embedded.pictures import _cached, fingerprint
 from server.priors.pretrained.view_prompts import SUFFIXES, view_weights
-from server.priors.procedural import bank, gbuffers, shapes
-from server.priors.procedural.shading import palette
-from server.priors.procedural.shapes import materials_of
-from server.priors.views import Views, draw_backgrounds
+from server.training.captions_table import PARTS
+from server.training.pictures import Watch, cached, fingerprint, unwatched
+from server.world import bank, gbuffers, shapes
+from server.world.camera_law import CameraLaw
+from server.world.captions import COLOURS, KINDS, Caption
+from server.world.shading import palette
+from server.world.shapes import materials_of
+from server.world.views import Views, draw_backgrounds
 
 # As PHOTOGRAPHS of the pretrained models, and from above, so that "overhead view" means something.
 CAMERAS = CameraLaw(fov=45.0, fov_spread=15.0, elevation=(-10.0, 80.0), low_elevation=(-10.0, 45.0))
@@ -79,24 +77,34 @@ def caption_numbers(photographs: Photographs) -> Tensor:
 
 
 class PhotographBank:
-    """Layers of objects from the same `views` views. Banks with different `start`s share no view.
+    """Layers of objects from the same `views` views.
+
+    Two banks share no view when the views of the first end before the second's `start`.
 
     Args:
         cache: folder where the layers are kept.
         kinds: keys of KINDS.
+        watch: see pictures.py; the layers may have to be rendered first.
     """
 
-    def __init__(self, cache: Path, size: int, views: int, start: int = 0, kinds: Sequence[str] = tuple(KINDS)) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        size: int,
+        views: int,
+        start: int = 0,
+        kinds: Sequence[str] = tuple(KINDS),
+        watch: Watch = unwatched,
+    ) -> None:
         self.size = size
-        self.kinds = tuple(kinds)
-        self.views = draw_views(CAMERAS, views, start, torch.Generator().manual_seed(start))
+        self.views = photographers(views, start)
         cache.mkdir(parents=True, exist_ok=True)
-        version = fingerprint(shapes, gbuffers, draw_views, render_photographs)
+        version = fingerprint(shapes, gbuffers, bank.spread_views, bank.law_views, photographers, render_photographs)
         # uint8 [K, views, PARTS + 3, S, S]
         self.layers = torch.stack(
             [
-                torch.from_numpy(_cached(cache / f"photographs-{kind}-{size}-{views}-{version}-{start}.npy", render))
-                for kind in tqdm(kinds, desc="Photographs", delay=1)
+                torch.from_numpy(cached(cache / f"photographs-{kind}-{size}-{views}-{version}-{start}.npy", render))
+                for kind in watch(kinds, "Rendering photographs")
                 for render in [partial(render_photographs, kind, self.views, size)]
             ]
         )
@@ -132,6 +140,13 @@ class PhotographBank:
         views = bank.pick_views(self.views, view)
         word = torch.where(named, 1 + side, 0)
         return Photographs(pictures.clamp(0, 1), self._subject[kind], colour, word, views)
+
+
+def photographers(count: int, start: int = 0) -> Views:
+    """Where the pictures are taken from: evenly from all of CAMERAS."""
+    views = bank.spread_views(CAMERAS, count, start)
+    fov, nearer = bank.draw_lenses(CAMERAS, count, torch.Generator().manual_seed(start))
+    return Views(views.azimuth, views.elevation, views.distance * nearer, fov)
 
 
 def render_photographs(kind: str, views: Views, size: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Training the stand-in: a small latent diffusion model that behaves like Stable Diffusion. First the autoencoder; then
 photographs are drawn and encoded once; then the diffusion network and its text encoder.
 
-    python -m server train stand-in --out RUN_FOLDER
+    python -m server train-stand-in --out RUN_FOLDER
 
 The same command goes on where a stopped run was. In RUN_FOLDER: `checkpoint.pt`, `latents.safetensors`, `log.jsonl`,
 `sheets/*.png`.
@@ -9,7 +9,6 @@ The same command goes on where a stopped run was. In RUN_FOLDER: `checkpoint.pt`
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -24,8 +23,8 @@ from torch.nn import functional
 
 from server.errors import BadRequest
 from server.files import write_bytes
-from server.priors.embedded.state import CHECKPOINT, LOG, LOG_EVERY, RunningAverage, read_checkpoint, write_checkpoint
 from server.training.photographs import PhotographBank, caption_numbers, captions
+from server.training.pictures import Watch, unwatched
 from server.training.stand_in_networks import (
     SCALE,
     build_networks,
@@ -36,6 +35,7 @@ from server.training.stand_in_networks import (
 )
 from server.training.stand_in_plan import Plan
 from server.training.stand_in_sheets import reconstruction_sheet, sample_sheet
+from server.training.state import CHECKPOINT, LOG, LOG_EVERY, RunningAverage, read_checkpoint, write_checkpoint
 
 LATENTS = "latents.safetensors"
 KL = 3e-4  # weight of the divergence of a latent number, against the squared error of a pixel
@@ -44,24 +44,15 @@ NO_TEXT = 0.1
 MOST_SNR = 5.0  # Min-SNR weighting (Hang et al. 2023): most of the work goes where pictures take shape
 
 
-def train(args: argparse.Namespace) -> dict[str, Any]:
-    """Train or go on training; returns where the run stands."""
-    torch.set_num_threads(args.threads)
-    plan = Plan(seed=args.seed, code_steps=args.code_steps, pictures=args.pictures, steps=args.steps, views=args.views)
-    trainer = Trainer(plan, args.out, args.cache)
-    trainer.run(args.checkpoint_minutes * 60, args.sheet_every, args.minutes * 60)
-    return trainer.report()
-
-
 class Trainer:
     """One run in one folder. It has two stages, "code" and "diffusion"."""
 
-    def __init__(self, plan: Plan, folder: Path, cache: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, cache: Path, watch: Watch = unwatched) -> None:
         self.plan = plan
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.networks = build_networks(plan.size, plan.seed)
-        self.bank = PhotographBank(cache, plan.size.image, plan.views)
+        self.bank = PhotographBank(cache, plan.size.image, plan.views, watch=watch)
         self.tokens = tokens_of(self.networks.tokenizer, captions())
         self.silence = tokens_of(self.networks.tokenizer, [""])
         self.alphas = build_scheduler().alphas_cumprod

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from server.priors.embedded.sheets import save_grid
 from server.priors.pretrained.view_prompts import SUFFIXES
+from server.training.sheets import save_grid
 from server.training.stand_in_networks import SCALE, Networks, build_scheduler, predict_noise, tokens_of
 
 SHOWN = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from server.bench.mesh import TimedField, bench_mesh
-from server.cli import main
+from server.commands.main import main
 
 
 def test_every_phase_is_timed_and_the_field_apart() -> None:

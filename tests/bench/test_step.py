@@ -11,7 +11,7 @@ import pytest
 from torch import Tensor
 
 from server.bench.step import bench_overhead
-from server.cli import main
+from server.commands.main import main
 from server.priors.catalogue import load_prior
 from server.recipe import Recipe, read_recipe
 from tests.closeness import assert_close_to_rounding

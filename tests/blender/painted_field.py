@@ -26,11 +26,11 @@ from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.generators.radiance_field.rendering import render
 from server.meshing.export import Placement
-from server.priors.captions import EXACT_CARD
-from server.priors.procedural.shapes import signed_distance
-from server.priors.views import Views
+from server.priors.exact_card import EXACT_CARD
 from server.recipe import MeshRecipe
 from server.studio.finishing import finish_field
+from server.world.shapes import signed_distance
+from server.world.views import Views
 
 STEPS = 300
 SIZE, SUPERSAMPLING, SAMPLES = 96, 2, 96

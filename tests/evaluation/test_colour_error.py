@@ -13,12 +13,12 @@ from server.meshing.baking import Texture
 from server.meshing.box_projection import box_project
 from server.meshing.fields import Floats
 from server.meshing.texels import find_texels, paint
-from server.priors.captions import KINDS, Caption
-from server.priors.procedural.bank import render_layers
-from server.priors.procedural.gbuffers import surface_normals
-from server.priors.procedural.shading import palette, shade
-from server.priors.procedural.shapes import materials_of, signed_distance
-from server.priors.views import Views
+from server.world.bank import render_layers
+from server.world.captions import KINDS, Caption
+from server.world.gbuffers import surface_normals
+from server.world.shading import palette, shade
+from server.world.shapes import materials_of, signed_distance
+from server.world.views import Views
 
 DUCK = Caption("mesh", "duck", "yellow")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.evaluation.colour_pairs import PAIRS, colour_distance, colour_pairs
-from server.priors.captions import COLOURS, PATTERNS
-from server.priors.embedded.heldout import HELD_OUT_PAIR
+from server.training.heldout import HELD_OUT_PAIR
+from server.world.captions import COLOURS, PATTERNS
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

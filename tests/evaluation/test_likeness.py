@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.evaluation.likeness import band_powers, contrast, looks, resized, spectral_distance
-from server.priors.procedural.patterns import render_sheet
+from server.world.patterns import render_sheet
 
 
 def tile() -> Tensor:

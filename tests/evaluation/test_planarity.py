@@ -11,8 +11,8 @@ from server.evaluation.measures import match
 from server.evaluation.planarity import planarity
 from server.meshing.fields import Floats, Triangles, from_torch
 from server.meshing.surface import extract_surface
-from server.priors.captions import KINDS
-from server.priors.procedural.shapes import signed_distance
+from server.world.captions import KINDS
+from server.world.shapes import signed_distance
 
 FLAT_KINDS = {"cube", "cylinder", "pyramid", "table", "chair", "car", "house"}
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from server.evaluation import camera_use as camera
-from server.evaluation.judge import IGNORED, NAMES, Judge, answer_of, train_judge
 from server.evaluation.prior import accuracies, judged, questions
-from server.priors.captions import COLOURS, KINDS, PATTERNS, Caption
-from server.priors.embedded.captions_table import object_table
-from server.priors.embedded.heldout import is_held_out
-from server.priors.embedded.pictures import PictureBank
 from server.priors.embedded.wording import build_tokenizer
 from server.priors.exact import ExactPrior
-from server.priors.views import Views
+from server.training.captions_table import object_table
+from server.training.heldout import is_held_out
+from server.training.judge import IGNORED, NAMES, Judge, answer_of, train_judge
+from server.training.pictures import PictureBank
+from server.world.captions import COLOURS, KINDS, PATTERNS, Caption
+from server.world.views import Views
 
 
 def test_every_object_is_asked_for_in_every_colour_and_every_surface_in_twelve() -> None:

@@ -16,10 +16,10 @@ from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.meshing.fields import Floats, from_torch
 from server.meshing.finish import finish
-from server.priors.captions import KINDS, Caption
-from server.priors.procedural.shapes import signed_distance
 from server.recipe import MeshRecipe, read_recipe
 from server.studio.checkpoint import KeptField
+from server.world.captions import KINDS, Caption
+from server.world.shapes import signed_distance
 
 
 def usual(kind: str) -> Caption:
@@ -36,7 +36,7 @@ def finished(kind: str, turn: bool = False, texture_size: int = 0) -> ColouredMe
         return true_colours(usual(kind), points * np.float32([-1, -1, 1]) if turn else points)
 
     recipe = MeshRecipe(resolution=112, faces=8000, texture_size=texture_size)
-    result = finish(from_torch(density), colour, recipe, lambda event: None)
+    result = finish(from_torch(density), colour, recipe, lambda phase, done: None)
     assert (result.texture is None) == (texture_size == 0)
     return finished_surface(result.mesh, result.texture, result.placement)
 
@@ -108,7 +108,7 @@ def test_finishing_costs_no_more_than_a_fiftieth_of_the_volume() -> None:
     """A tenth of the faces is left, and the mesh is as good."""
     kept, recipe = learned(usual("duck")), MeshRecipe(resolution=96, faces=4000, texture_size=256)
     density, colour = from_torch(kept.field.density), from_torch(kept.field.colour)
-    result = finish(density, colour, recipe, lambda event: None)
+    result = finish(density, colour, recipe, lambda phase, done: None)
     mesh = finished_surface(result.mesh, result.texture, result.placement)
     raw = unfinished_surface(kept, recipe.resolution, result.report["level"])
     assert len(raw.triangles) > 5 * len(mesh.triangles)

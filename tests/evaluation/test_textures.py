@@ -12,19 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
-from server.cli import main
+from server.commands.main import main
 from server.errors import BadRequest
-from server.evaluation.judge import HUES, NAMES, Judge, answer_of, train_judge
 from server.evaluation.kept_rows import KeptRows
 from server.evaluation.likeness import looks
 from server.evaluation.texture_gates import describe, summarise
 from server.evaluation.texture_looks import JUDGED_SIDE, Reference, draw_reference, examine
 from server.evaluation.texture_sheets import THUMBNAIL, picture_name, read_picture
 from server.evaluation.textures import Run, evaluate_textures, plan_runs, planned_steps
-from server.priors.captions import PATTERNS, Caption
-from server.priors.embedded.pictures import PictureBank
 from server.priors.exact import ExactCondition, ExactPrior
 from server.recipe import read_recipe
+from server.training.judge import HUES, NAMES, Judge, answer_of, train_judge
+from server.training.pictures import PictureBank
+from server.world.captions import PATTERNS, Caption
 
 ROW = {
     "pattern": "bricks",

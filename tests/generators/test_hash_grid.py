@@ -27,7 +27,7 @@ from server.generators.radiance_field.hash_grid import (
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.generators.radiance_field.rendering import render
 from server.generators.radiance_field.shading import Lamps
-from server.priors.views import Views
+from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 
 ROOT = Path(__file__).parent.parent.parent
@@ -138,7 +138,7 @@ TRAINING = """
 import hashlib, torch
 from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.subject import RadianceSubject
-from server.priors.card import CameraLaw
+from server.world.camera_law import CameraLaw
 torch.set_num_threads(1)
 subject = RadianceSubject(CameraLaw(), 1, 24, torch.Generator().manual_seed(4), plan=FieldPlan(samples=16))
 optimiser = torch.optim.Adam(subject.parameter_groups())

@@ -7,7 +7,7 @@ from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.generators.radiance_field.resolution import side_at
-from server.priors.views import Views
+from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 
 

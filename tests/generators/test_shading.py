@@ -13,8 +13,8 @@ from server.generators.radiance_field.plan import LIT, PAINTED, FieldPlan, Weigh
 from server.generators.radiance_field.rendering import distortion, render
 from server.generators.radiance_field.shading import AMBIENT, Lamps, draw_lamps, lambert, normals
 from server.generators.radiance_field.subject import RadianceSubject
-from server.priors.card import CameraLaw
-from server.priors.views import Views
+from server.world.camera_law import CameraLaw
+from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 
 TINY = HashGridShape(levels=3, log2_table=10, coarsest=4, finest=16)

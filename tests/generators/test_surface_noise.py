@@ -19,11 +19,11 @@ from server.generators.radiance_field.rendering import Rendering, render
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.radiance_field.surface_noise import DIRECTIONS, SurfaceNoise, nearest_direction
 from server.generators.subject import NoiseLaws
-from server.priors.card import CameraLaw
 from server.priors.catalogue import load_prior
-from server.priors.views import Views
 from server.recipe import read_recipe
 from server.studio.production import produce
+from server.world.camera_law import CameraLaw
+from server.world.views import Views
 
 TINY = HashGridShape(levels=3, log2_table=10, coarsest=4, finest=16)
 LAW = CameraLaw()

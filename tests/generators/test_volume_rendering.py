@@ -13,8 +13,8 @@ from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.rendering import render
 from server.generators.radiance_field.subject import RadianceSubject
-from server.priors.card import CameraLaw
-from server.priors.views import Views
+from server.world.camera_law import CameraLaw
+from server.world.views import Views
 
 TINY = HashGridShape(levels=3, log2_table=10, coarsest=4, finest=16)
 

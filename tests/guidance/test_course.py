@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from server.guidance.choosing import FITS, settings_of
 from server.guidance.course import Course
 from server.guidance.mean_shift import Exact, Noised, Paper
 from server.guidance.noise import Attached, Fresh
@@ -15,6 +14,7 @@ from server.priors.card import Leg, PriorCard
 from server.priors.embedded.card import EMBEDDED_CARD
 from server.priors.mixture import GaussianMixture
 from server.recipe import read_recipe
+from server.studio.choosing import FITS, settings_of
 
 
 def test_steps_of_a_path_add_up_to_the_fall_of_its_bandwidth() -> None:

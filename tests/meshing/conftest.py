@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.box_projection import box_project
-from server.meshing.export import MeshArrays, as_arrays, place
+from server.meshing.export import as_arrays, place
 from server.meshing.surface import extract_surface
 from server.meshing.texels import find_texels, paint
 from tests.meshing.fields import LEVEL, Floats, ball, box, solid, union

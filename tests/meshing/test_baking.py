@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from server.errors import JobFailed
+from server.evaluation.turntable import sample
 from server.meshing.baking import Texture, bake, fine_normals
 from server.meshing.box_projection import box_project
 from server.meshing.cleaning import clean
@@ -21,7 +22,6 @@ from server.meshing.tangents import (
     to_tangent_space,
 )
 from server.meshing.texels import find_texels, paint
-from server.meshing.turntable import sample
 from tests.meshing.fields import LEVEL, ball, one_colour, position_as_colour, solid
 
 Mesh = tuple[Floats, Triangles]

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
-from server.meshing.export import MeshArrays, linear_from_srgb, write_glb, y_up
+from server.meshing.export import linear_from_srgb, write_glb, y_up
 from server.meshing.fields import Floats
 from server.meshing.finish import FinishedMesh, finish
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, split_at_seams
@@ -63,7 +64,7 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
 def finished(faces: int, texture_size: int) -> FinishedMesh:
     density = partial(solid, sharpness=250)(union(mug, ball(0.2, (0.6, 0, 0))))
     recipe = MeshRecipe(resolution=48, faces=faces, texture_size=texture_size)
-    return finish(density, position_as_colour, recipe, lambda event: None)
+    return finish(density, position_as_colour, recipe, lambda phase, done: None)
 
 
 def assert_nothing_to_mention(*files: Path) -> None:

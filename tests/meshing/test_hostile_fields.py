@@ -61,7 +61,7 @@ def broken_everywhere(points: Floats) -> Floats:
 def outcome(density: Density, recipe: MeshRecipe = RECIPE, colour=position_as_colour) -> FinishedMesh | str:
     """The mesh, or the code of the error."""
     try:
-        return finish(density, colour, recipe, lambda event: None)
+        return finish(density, colour, recipe, lambda phase, done: None)
     except JobFailed as problem:
         return problem.code if problem.message and problem.hint else "nameless"
 

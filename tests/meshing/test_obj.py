@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
-from server.meshing.export import MeshArrays, y_up
+from server.meshing.export import y_up
 from server.meshing.obj import write_obj
 
 # Files, as the system sees their names: bytes.

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
-from server.meshing.export import MeshArrays, write_glb
+from server.meshing.export import write_glb
 from server.meshing.obj import write_obj
 from tests.meshing.test_obj import NAMES, named
 

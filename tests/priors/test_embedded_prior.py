@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from server.errors import BadRequest
-from server.priors.captions import read_known_words, unknown_words
-from server.priors.catalogue import built_in_cards, check_prompt, list_priors, load_prior
+from server.priors.cards import built_in_cards
+from server.priors.catalogue import check_prompt, list_priors, load_prior
 from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
 from server.priors.embedded.prior import EmbeddedPrior
-from server.priors.views import Views
+from server.world.captions import read_known_words, unknown_words
+from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 from tests.priors.broken_models import change_tensors
 

@@ -5,8 +5,8 @@ import torch
 
 from server.errors import BadRequest
 from server.priors.exact import ExactPrior, camera_log_prior
-from server.priors.procedural.posterior import FLOOR, ObjectMixture, SurfaceMixture
-from server.priors.views import Views
+from server.priors.posterior import FLOOR, ObjectMixture, SurfaceMixture
+from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 
 

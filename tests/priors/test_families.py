@@ -13,7 +13,7 @@ from torch import Tensor
 from server.priors.pretrained.autoencoder import Autoencoder
 from server.priors.pretrained.finding import find_model
 from server.priors.pretrained.latent_diffusion import LatentDiffusion
-from server.priors.views import Views
+from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 from tests.priors.tiny_families import LAYOUTS, PIPELINES, family_of, write_model
 

@@ -12,7 +12,8 @@ from tiny_pipeline import write_pipeline
 
 from server.priors import listing
 from server.priors.catalogue import list_priors, read_card
-from server.priors.listing import ListedPrior, describe
+from server.priors.listed import ListedPrior
+from server.priors.listing import describe
 from tests.priors.hub_cache import move_hub_cache
 
 pytestmark = pytest.mark.usefixtures("no_hub_cache")

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from server.errors import BadRequest
-from server.priors.captions import COLOURS, KINDS, PATTERNS, understood_words, unknown_words
 from server.priors.catalogue import check_prompt, list_priors
+from server.world.captions import COLOURS, KINDS, PATTERNS, understood_words, unknown_words
 
 
 def test_a_prompt_of_known_words_gives_no_warning() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from server.priors.pretrained.view_prompts import names_a_view, view_prompts, view_weights
-from server.priors.views import Views
+from server.world.views import Views
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from server.generators.subject import Exposure
 from server.priors.card import Leg, PriorCard
-from server.priors.views import Views
+from server.world.views import Views
 
 MODE = torch.tensor([0.2, 0.7, 0.4]).view(1, 3, 1, 1)
 

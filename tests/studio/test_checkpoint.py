@@ -14,7 +14,7 @@ import trimesh
 from PIL import Image
 from safetensors import safe_open
 
-from server.cli import main
+from server.commands.main import main
 from server.errors import BadRequest
 from server.generators.radiance_field.field import Blob, RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape

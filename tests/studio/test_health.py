@@ -13,11 +13,11 @@ from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Exposure
-from server.priors.card import CameraLaw
 from server.recipe import Recipe, read_recipe
 from server.studio.health import STEPS_UNSEEN
 from server.studio.optimisation import Outcome, optimise
 from server.studio.snapshot import Snapshot
+from server.world.camera_law import CameraLaw
 from tests.studio.swatch import MODE, OneColour, Swatch
 
 

@@ -11,18 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from server.cli import main
+from server.commands.main import main
 from server.errors import Cancelled
 from server.priors.card import Leg, PriorCard
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
-from server.priors.views import Views
 from server.recipe import Recipe, read_recipe
 from server.studio import production
 from server.studio.events import Log, Progress
 from server.studio.production import produce
 from server.studio.starts import TOO_FEW_STEPS, second_seed
 from server.studio.tensor_files import read_tensors, write_tensors
+from server.world.views import Views
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

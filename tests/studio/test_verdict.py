@@ -7,10 +7,10 @@ import torch
 
 from server.evaluation.colour_pairs import colour_pairs
 from server.guidance.schedules import karras_grid
-from server.priors.captions import PATTERNS, Caption
 from server.priors.catalogue import load_prior
 from server.studio.sampling import draw_pictures
 from server.studio.verdict import judge
+from server.world.captions import PATTERNS, Caption
 
 
 @pytest.mark.parametrize("prior", ["exact", "embedded"])

@@ -6,8 +6,9 @@ import math
 
 import torch
 
-from server.priors.card import CameraLaw
-from server.priors.views import Views, draw_backgrounds
+from server.world.bank import draw_lenses
+from server.world.camera_law import CameraLaw
+from server.world.views import Views, draw_backgrounds
 
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
@@ -30,6 +31,6 @@ def draw_views(law: CameraLaw, count: int, step: int, generator: torch.Generator
     distance = near + (far - near) * torch.rand(count, generator=generator)
     fov = torch.full((count,), math.radians(law.fov))
     if law.fov_spread:
-        fov += math.radians(law.fov_spread) * (2 * torch.rand(count, generator=generator) - 1)
-        distance *= math.sin(math.radians(law.fov) / 2) / torch.sin(fov / 2)
+        fov, nearer = draw_lenses(law, count, generator)
+        distance *= nearer
     return Views(azimuth, elevation, distance, fov, draw_backgrounds(count, generator))

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.generators.radiance_field.shading import Lamps, lambert, normals
-from server.priors.views import Views
+from server.world.views import Views
 
 # exp(-7): less than a thousandth of the light comes from behind.
 OPAQUE = 7.0

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.generators.radiance_field.field import RadianceField
-from server.priors.views import Views
+from server.world.views import Views
 
 AMBIENT = 0.3
 # The four corners of a tetrahedron: the fewest points whose differences give a gradient without a preferred direction.

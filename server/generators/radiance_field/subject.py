@@ -16,7 +16,7 @@ from server.generators.radiance_field.resolution import SMALL_UNTIL, side_at
 from server.generators.radiance_field.shading import draw_lamps
 from server.generators.radiance_field.surface_noise import SurfaceNoise
 from server.generators.subject import Exposure
-from server.priors.card import CameraLaw
+from server.world.camera_law import CameraLaw
 
 OCCUPANCY_FROM_STEP = 40
 OCCUPANCY_EVERY = 10

@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from server.generators.radiance_field.hash_grid import HASH_PRIMES
 from server.generators.subject import NoiseLaw, NoiseLaws
-from server.priors.card import CameraLaw
-from server.priors.views import Views
+from server.world.camera_law import CameraLaw
+from server.world.views import Views
 
 # Voxels along a cell's side at the middle of the ball; more tell the surface's own trembling from its place.
 VOXELS = 4

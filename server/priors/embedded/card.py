@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from server.errors import BadRequest
-from server.priors.captions import COLOURS, KINDS, PATTERNS
 from server.priors.card import Leg, PriorCard
 from server.priors.pretrained.header import read_header
+from server.world.captions import COLOURS, KINDS, PATTERNS
 
 WEIGHTS = Path(__file__).parent / "weights"
 

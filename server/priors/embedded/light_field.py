@@ -15,7 +15,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
-from server.priors.views import Views
+from server.world.views import Views
 
 SHIFTS = (-0.6, -0.3, 0.0, 0.3, 0.6)
 FREQUENCIES = (0.5, 1.0, 2.0, 4.0)

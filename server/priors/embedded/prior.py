@@ -11,15 +11,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from server.priors.captions import Caption, read_known_words
 from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, broken_weights, check_weights
 from server.priors.embedded.parallel import ParallelEvaluations
 from server.priors.embedded.wording import tokens_of
 from server.priors.finite import check_finite
 from server.priors.parametrisation import NoiseTable, as_denoiser
-from server.priors.procedural.bank import in_view, spread_views
 from server.priors.resizing import to_side
-from server.priors.views import Views
+from server.world.bank import in_view, spread_views
+from server.world.captions import Caption, read_known_words
+from server.world.views import Views
 
 REMEMBERED_PROMPTS = 64
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from server.priors.captions import COLOURS, KINDS, PATTERNS, VIEWS
+from server.world.captions import COLOURS, KINDS, PATTERNS, VIEWS
 
 LENGTH = 16  # tokens of a caption, start and end included
 START, END, WORD_END = "<|startoftext|>", "<|endoftext|>", "</w>"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.errors import BadRequest
-from server.priors.card import CameraLaw, PriorCard
+from server.priors.card import PriorCard
+from server.world.camera_law import CameraLaw
 
 FamilyName = Literal["sd", "sdxl", "sd3"]
 

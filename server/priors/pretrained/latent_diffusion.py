@@ -17,7 +17,7 @@ from server.priors.pretrained.folder import TIME_IDS
 from server.priors.pretrained.loading import load_networks, noise_table
 from server.priors.pretrained.text import TextReader, TextStates
 from server.priors.pretrained.view_prompts import names_a_view, view_prompts, view_weights
-from server.priors.views import Views
+from server.world.views import Views
 
 # Sets of prompts remembered at once: a job needs three, and the next one is often the same with another seed.
 REMEMBERED_PROMPTS = 16

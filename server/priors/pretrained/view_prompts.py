@@ -12,7 +12,7 @@ import re
 import torch
 from torch import Tensor
 
-from server.priors.views import Views
+from server.world.views import Views
 
 SUFFIXES = (", front view", ", side view", ", back view", ", overhead view")
 # DreamFusion switches to "overhead" at 60 degrees; here that is the middle of the change.

@@ -1,0 +1,156 @@
+"""`python -m server bench ...`: seconds of each part, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, get_args
+
+from server.arguments import field
+from server.commands.shared import add_device, add_json, add_prior
+from server.recipe import EstimatorName, MeshRecipe, Recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=type(parser))
+    mesh = subjects.add_parser("mesh", help="from a field to files, phase by phase, without evaluating the field")
+    mesh.add_argument("--shape", default="duck", help="a known object (default: duck)")
+    mesh.add_argument("--faces", type=field(MeshRecipe, "faces"), default=20_000, help="face budget (default: 20000)")
+    mesh.add_argument(
+        "--texture-size",
+        type=field(MeshRecipe, "texture_size"),
+        default=1024,
+        metavar="N",
+        help="side of the maps (default: 1024)",
+    )
+    add_json(mesh)
+    mesh.set_defaults(run=_mesh)
+
+    rates = subjects.add_parser("field", help="points a second of the radiance field, and the parts of a training step")
+    _add_question(rates)
+    rates.add_argument(
+        "--steps", type=field(Recipe, "steps"), default=100, help="of the timed optimisation (default: 100)"
+    )
+    rates.add_argument(
+        "--render-size",
+        type=field(Recipe, "render_size"),
+        help="pixels per side (default: 64, or fewer for a smaller prior)",
+    )
+    rates.set_defaults(run=_field)
+
+    step = subjects.add_parser("step", help="a whole training step beside its bare denoiser calls, and its memory")
+    _add_question(step)
+    step.add_argument("--steps", type=field(Recipe, "steps"), default=10, help="timed at each size (default: 10)")
+    step.add_argument(
+        "--sizes",
+        type=field(Recipe, "render_size"),
+        nargs="+",
+        default=[64, 512],
+        metavar="N",
+        help="pixels per side (default: 64 512)",
+    )
+    step.add_argument("--estimator", choices=get_args(EstimatorName), help="of the mean shift (default: the prior's)")
+    step.set_defaults(run=_step)
+
+    prior = subjects.add_parser("prior", help="evaluations a second of a prior's network, by batch size")
+    _add_question(prior)
+    prior.set_defaults(run=_prior)
+
+
+def _add_question(parser: argparse.ArgumentParser) -> None:
+    add_prior(parser)
+    parser.add_argument("--prompt", type=field(Recipe, "prompt"), default="a yellow duck")
+    add_device(parser)
+    add_json(parser)
+
+
+def _mesh(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.bench.mesh import bench_mesh
+
+    result = bench_mesh(args.shape, args.faces, args.texture_size)
+    if args.json:
+        return result
+    for phase, seconds in {**result["phases"], "total": result["total"]}.items():
+        print(f"{phase:10s} {seconds:6.2f} s")
+    return None
+
+
+def _field(args: argparse.Namespace) -> dict[str, Any] | None:
+    from tqdm import tqdm
+
+    from server.bench.field import POINTS, backends, bench_rates, bench_step
+    from server.priors.catalogue import load_prior
+    from server.recipe import read_recipe
+    from server.studio.threads import use_half_of_the_cores
+
+    asked = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior, "preset": "sketch", "steps": args.steps}
+    recipe = read_recipe(asked | ({} if args.render_size is None else {"render_size": args.render_size}))
+    threads = use_half_of_the_cores()
+    prior = load_prior(args.prior, args.device)
+    chosen = backends(args.device)
+    rates = bench_rates(args.device)
+    with tqdm(total=args.steps * len(chosen), desc="Steps") as bar:
+        steps = {name: bench_step(recipe, prior, name, args.device, bar.update) for name in chosen}
+    result = {
+        "device": args.device,
+        "threads": threads,
+        "points": POINTS,
+        "backends": {name: {"why": chosen[name].why, "mpoints_per_s": rates[name]} for name in chosen},
+        "step": steps,
+    }
+    if args.json:
+        return result
+    for name in chosen:
+        print(f"{name}: {chosen[name].why}")
+        print(
+            "  million points/s:  "
+            + "  ".join(f"{key.replace('_', ' ')} {value}" for key, value in rates[name].items())
+        )
+        parts = {key: value for key, value in steps[name].items() if key not in ("steps", "peak_mib")}
+        print("  ms a training step:  " + "  ".join(f"{key} {value * 1000:.1f}" for key, value in parts.items()))
+        if "peak_mib" in steps[name]:
+            print(f"  peak memory:  {steps[name]['peak_mib']} MiB")
+    return None
+
+
+def _step(args: argparse.Namespace) -> dict[str, Any] | None:
+    from tqdm import tqdm
+
+    from server.bench.step import bench_overhead
+    from server.priors.catalogue import load_prior
+    from server.recipe import read_recipe
+    from server.studio.threads import use_half_of_the_cores
+
+    asked: dict[str, Any] = {"kind": "mesh", "prompt": args.prompt, "prior": args.prior, "steps": args.steps}
+    asked["guidance"] = {"estimator": args.estimator}
+    recipes = [read_recipe(asked | {"render_size": size}) for size in args.sizes]
+    threads = use_half_of_the_cores()
+    prior = load_prior(args.prior, args.device)
+    with tqdm(total=(args.steps + 1) * len(args.sizes), desc="Steps") as bar:
+        sizes = {
+            str(size): bench_overhead(recipe, prior, size, args.steps, args.device, bar.update)
+            for size, recipe in zip(args.sizes, recipes, strict=True)
+        }
+    if args.json:
+        estimator = args.estimator or prior.card.estimator
+        return {"device": args.device, "threads": threads, "estimator": estimator, "sizes": sizes}
+    for timed in sizes.values():
+        print(
+            f"{timed['render_size']:4d} pixels: {timed['step'] * 1000:.1f} ms a step, {timed['ratio']:.2f} times its "
+            f"{timed['denoiser_calls']} denoiser calls ({timed['denoiser'] * 1000:.1f} ms); encoding "
+            f"{timed['encoding'] * 1000:.1f} ms" + (f"; {timed['peak_mib']} MiB" if "peak_mib" in timed else "")
+        )
+    return None
+
+
+def _prior(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.bench.prior import bench_prior
+    from server.priors.catalogue import load_prior
+    from server.studio.threads import use_half_of_the_cores
+
+    threads = use_half_of_the_cores()
+    rates = bench_prior(load_prior(args.prior, args.device), args.prompt, args.device)
+    if args.json:
+        return {"prior": args.prior, "device": args.device, "threads": threads, "evaluations_per_s": rates}
+    for batch, rate in rates.items():
+        print(f"batch {batch:>3s} {rate:8.1f} evaluations/s")
+    return None

@@ -1,0 +1,90 @@
+"""`python -m server evaluate textures` from the command line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, get_args
+
+from server.arguments import field, whole
+from server.commands.shared import (
+    add_device,
+    add_json,
+    add_prior,
+    add_seed,
+    check_folder,
+    check_suffix,
+    check_targets,
+    counted,
+)
+from server.paths import path_argument
+from server.recipe import NoiseName, Preset, TextureRecipe
+from server.world.captions import PATTERNS
+
+
+def add_textures(subjects: Any) -> None:
+    """Add it to the sub-parsers of `evaluate`; `args.run(args)` runs it."""
+    textures = subjects.add_parser("textures", help="seamless textures, judged and compared with a prior's samples")
+    add_prior(textures, "one that reads the procedural language")
+    add_device(textures)
+    patterns = list(PATTERNS)
+    textures.add_argument(
+        "--patterns", nargs="+", default=patterns, choices=patterns, metavar="PATTERN", help="default: all twelve"
+    )
+    textures.add_argument("--pairs", type=whole(1, 6), default=6, help="of colours, for each pattern")
+    textures.add_argument("--seeds", type=whole(1, 1000), default=3, help="how many seeds (default 3)")
+    add_seed(textures, "the first of them")
+    textures.add_argument(
+        "--presets",
+        nargs="+",
+        default=["sketch", "standard"],
+        choices=get_args(Preset),
+        metavar="PRESET",
+        help="default: sketch standard",
+    )
+    textures.add_argument(
+        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
+    )
+    textures.add_argument(
+        "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
+    )
+    textures.add_argument("--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of its steps")
+    textures.add_argument("--size", type=field(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
+    textures.add_argument("--pictures", type=path_argument, help="folder for all textures, and for sheets of them")
+    textures.add_argument("--out", type=path_argument, help="keep rows in this .json; the same command goes on")
+    cache = Path(".cache/prior-data")
+    textures.add_argument("--cache", type=path_argument, default=cache, help="folder of the judge and of its pictures")
+    add_json(textures)
+    interrupted = "Interrupted. With --out, the same command goes on from about here."
+    textures.set_defaults(run=_textures, interrupted=interrupted)
+
+
+def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
+    from tqdm import tqdm
+
+    from server.evaluation.kept_rows import KeptRows
+    from server.evaluation.texture_gates import describe
+    from server.evaluation.textures import evaluate_textures, plan_runs, planned_steps
+    from server.priors.catalogue import load_prior
+    from server.studio.threads import use_half_of_the_cores
+    from server.training.judge import STEPS, trained_judge
+
+    if args.out is not None:
+        check_suffix(args.out, (".json",))
+        check_targets(args.out)
+    for folder in (args.pictures, args.cache):
+        if folder is not None:
+            check_folder(folder)
+    use_half_of_the_cores()
+    seeds = range(args.seed, args.seed + args.seeds)
+    runs = plan_runs(args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
+    kept = KeptRows(args.out)
+    prior = load_prior(args.prior, args.device)
+    with tqdm(total=STEPS, desc="Judge", mininterval=1.0, delay=1) as bar:
+        judge = trained_judge(args.cache, STEPS, bar.update, counted)
+    with tqdm(total=planned_steps(runs), desc="Textures") as bar:
+        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.update)
+    if args.json:
+        return result
+    print(describe(result["summary"], result["failed"]))
+    return None

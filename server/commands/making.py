@@ -1,0 +1,108 @@
+"""What `mesh` and `texture` share: the arguments of a recipe, and making it in this process."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from server.arguments import field
+from server.commands.shared import ProgressBar, add_common, add_low_vram, check_targets, say
+from server.files import beside
+from server.paths import path_argument
+from server.recipe import GuidanceRecipe, Recipe
+
+GOES_ON = "The same command goes on from about here."
+
+
+def add_making(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.set_defaults(resumes=GOES_ON, interrupted=f"Interrupted. {GOES_ON}")
+    add_common(parser)
+    parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
+    parser.add_argument("--out", type=path_argument, default=Path(out))
+    add_low_vram(parser)
+    parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
+    parser.add_argument(
+        "--perpendicular-negative",
+        action="store_true",
+        default=None,
+        help="avoid only what the negative prompt does not share with the prompt",
+    )
+    parser.add_argument("--preset", default="standard", help="sketch, standard or fine")
+    parser.add_argument("--steps", type=field(Recipe, "steps"), help="optimisation steps (default: the preset's)")
+    parser.add_argument(
+        "--time-budget", type=field(Recipe, "time_budget_s"), metavar="SECONDS", help="stop optimising after this long"
+    )
+    parser.add_argument(
+        "--render-size", type=field(Recipe, "render_size"), help="pixels per side of the training renders"
+    )
+    parser.add_argument("--views", type=field(Recipe, "views_per_step"), help="views per step")
+    parser.add_argument("--method", help="msd (mean-shift distillation), sds or sdi")
+    parser.add_argument("--estimator", help="paper, exact, tweedie or noised")
+    parser.add_argument("--noise", help="fresh, attached to what is made, or view (default: the prior's own)")
+    parser.add_argument(
+        "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
+    )
+    parser.add_argument("--bandwidth-start", type=field(GuidanceRecipe, "bandwidth_start"))
+    parser.add_argument("--bandwidth-end", type=field(GuidanceRecipe, "bandwidth_end"))
+
+
+def recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> dict[str, Any]:
+    """The recipe that the arguments ask for; what was not given is left to the preset."""
+    guidance = {
+        "method": args.method,
+        "estimator": args.estimator,
+        "noise": args.noise,
+        "scale": args.scale,
+        "bandwidth_start": args.bandwidth_start,
+        "bandwidth_end": args.bandwidth_end,
+        "perpendicular_negative": args.perpendicular_negative,
+    }
+    asked = {
+        "steps": args.steps,
+        "time_budget_s": args.time_budget,
+        "render_size": args.render_size,
+        "views_per_step": args.views,
+        "guidance": _given(guidance),
+        **{name: _given(part) for name, part in parts.items()},
+    }
+    return {
+        "kind": kind,
+        "prompt": args.prompt,
+        "negative_prompt": args.negative_prompt,
+        "seed": args.seed,
+        "prior": args.prior,
+        "preset": args.preset,
+        **_given(asked),
+    }
+
+
+def make(
+    recipe_data: dict[str, Any], args: argparse.Namespace, files: list[Path], keep: Callable[[Path], object]
+) -> dict[str, Any]:
+    """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder."""
+    import tempfile
+
+    from server.priors.catalogue import check_prompt, load_prior
+    from server.recipe import read_recipe
+
+    recipe = read_recipe(recipe_data)
+    warnings = say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
+    check_targets(*files)
+    with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
+        from server.studio.production import produce
+        from server.studio.threads import use_half_of_the_cores
+
+        use_half_of_the_cores()
+        prior = load_prior(recipe.prior, args.device, args.low_vram)
+        unfinished = beside(args.out, ".unfinished")
+        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    del report["artifacts"]
+    return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,159 @@
+"""What several commands have in common: arguments, checks of the files they are to write, progress bars."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from server.arguments import field
+from server.errors import BadRequest, disk_problem
+from server.files import NOT_WRITABLE, write_bytes
+from server.paths import path_argument
+from server.recipe import Recipe
+
+if TYPE_CHECKING:
+    from server.studio.events import Event
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+
+
+def add_prior(
+    parser: argparse.ArgumentParser, help: str = "a model, as `priors` lists them (default: embedded)"
+) -> None:
+    parser.add_argument("--prior", default="embedded", help=help)
+
+
+def add_seed(parser: argparse.ArgumentParser, help: str = "default: 0") -> None:
+    parser.add_argument("--seed", type=field(Recipe, "seed"), default=0, help=help)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """--prior, --device, --seed and --json."""
+    add_prior(parser)
+    add_device(parser)
+    add_seed(parser)
+    add_json(parser)
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder",
+        type=path_argument,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="look for models here too: a model, or a folder of models; may be given several times",
+    )
+
+
+def add_low_vram(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--low-vram", action="store_true", help="less graphics memory for large models, more time")
+
+
+def say(warnings: list[str]) -> list[str]:
+    """Print them on stderr; returns them."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return warnings
+
+
+def check_suffix(path: Path, known: tuple[str, ...]) -> None:
+    """Raises BadRequest "format-unknown" when the name ends in none of `known` (".png"); case does not matter."""
+    if path.suffix.lower() not in known:
+        raise BadRequest("format-unknown", f"Cannot write {path.name}: the file must end in {' or '.join(known)}.")
+
+
+def check_targets(*files: Path) -> None:
+    """See that each could be written and replaced; makes their folders, and writes nothing that stays.
+
+    Raises:
+        BadRequest: "out-not-writable" or "disk-full".
+    """
+    for file in files:
+        try:
+            why = _obstacle(file)
+        except OSError as error:
+            raise disk_problem(error, NOT_WRITABLE, refusal=True, file=file) from None
+        if why:
+            raise BadRequest(NOT_WRITABLE, f"{file} cannot be written: {why}.", "Name another file.")
+        check_folder(Path(os.path.realpath(file)).parent)
+
+
+def _obstacle(file: Path) -> str:
+    """What stands where the file should be, in words; "" when nothing does. Raises OSError for an impossible name."""
+    target = Path(os.path.realpath(file))
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        dangling = file.is_symlink() and not target.parent.is_dir()
+        return f"it is a link to {target}, whose folder does not exist" if dangling else ""
+    if stat.S_ISDIR(mode):
+        return "it is a folder"
+    if not stat.S_ISREG(mode):
+        return "it is no ordinary file"
+    return "" if os.access(target, os.W_OK) else "it may not be changed"
+
+
+def check_folder(folder: Path) -> None:
+    """See that files could be written into it; makes it, and writes nothing that stays.
+
+    Raises:
+        BadRequest: "out-not-writable" or "disk-full".
+    """
+    trial = folder / f".trial-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(trial, b"")
+        trial.unlink()
+    except OSError as error:
+        raise disk_problem(error, NOT_WRITABLE, refusal=True, file=folder) from None
+
+
+def counted(things: Iterable[str], what: str) -> Iterable[str]:
+    """The things, one by one, behind a bar on stderr that says what is done with them."""
+    from tqdm import tqdm
+
+    return tqdm(things, desc=what)
+
+
+class ProgressBar:
+    """Call it with events; phase, share and time left appear on stderr while it is open."""
+
+    def __enter__(self) -> ProgressBar:
+        from tqdm import tqdm
+
+        layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
+        # A log file wants a line now and then, a person wants a bar that moves.
+        interval = 0.1 if sys.stderr.isatty() else 10.0
+        self._bar = tqdm(
+            total=1.0, file=sys.stderr, bar_format=layout, dynamic_ncols=True, desc="Loading", mininterval=interval
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def __call__(self, event: Event) -> None:
+        from server.studio.events import Log, Progress
+
+        if isinstance(event, Log):
+            self._bar.write(f"{event.level}: {event.message}", file=sys.stderr)
+        elif isinstance(event, Progress):
+            self._bar.set_description_str(event.phase, refresh=False)
+            if event.seconds_left is not None:
+                self._bar.set_postfix_str(f"about {event.seconds_left:.0f} s left", refresh=False)
+            self._bar.update(event.fraction - self._bar.n)
