@@ -14,9 +14,9 @@ from server.meshing.baking import Texture
 from server.training.view_judge import KINDS_WITH_A_FRONT, SIZE, ViewJudge
 from server.world.views import Views
 
-# Degrees of azimuth around the back, and of elevation.
+# Degrees of azimuth around the back, and of elevation: at eye level a chair looks alike from the front and from behind.
 BEHIND = (140.0, 160.0, 180.0, 200.0, 220.0)
-ELEVATIONS = (0.0, 20.0, 40.0)
+ELEVATIONS = (15.0, 25.0, 35.0)
 
 
 def faces(judge: ViewJudge, mesh: MeshArrays, texture: Texture | None, kind: str) -> dict[str, float | None]:

@@ -26,7 +26,7 @@ TURN = np.float32([-1, -1, 1])
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> ViewJudge:
     """It knows chairs, and no more than a test needs."""
-    bank = PhotographBank(tmp_path_factory.mktemp("photographs"), 64, 60, kinds=("chair",))
+    bank = PhotographBank(tmp_path_factory.mktemp("photographs"), 64, 300, kinds=("chair",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("server.training.view_judge.BATCH", 32)
         return train_view_judge(bank, steps=300).eval()
