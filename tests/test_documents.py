@@ -41,3 +41,15 @@ def test_the_front_door_is_read_in_a_minute() -> None:
 def test_every_file_that_a_page_names_in_code_exists(page: Path) -> None:
     named = re.findall(r"`((?:server|blender_msd|tests|docs)/[\w/.]+\.(?:py|md))`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+NAMED = re.compile(r"`(\w+)`(?: of| in|, from [\w ]+ `\w+`)[\w ',`]*? \[`[\w.]+`\]\(([^)]+\.py)\)")
+
+
+def test_what_the_plan_of_the_house_names_in_a_file_is_defined_there() -> None:
+    page = ROOT / "docs" / "architecture.md"
+    found = NAMED.findall(page.read_text(encoding="utf-8"))
+    assert len(found) >= 5
+    for name, link in found:
+        source = (page.parent / link).read_text(encoding="utf-8")
+        assert re.search(rf"^\s*(class|def) {name}\b", source, re.MULTILINE), (name, link)

@@ -23,7 +23,7 @@ ALLOWED = {
     "studio": {"guidance", "generators", "meshing", "priors", "world"},
     "jobs": {"studio", "priors"},
     "api": {"jobs", "priors"},
-    "training": {"priors", "world"},
+    "training": {"guidance", "priors", "world"},
     "evaluation": {"training", "studio", "meshing", "generators", "guidance", "priors", "world"},
     "bench": {"studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
@@ -107,7 +107,7 @@ def test_the_server_never_imports_blender_and_the_extension_never_imports_the_se
 def test_no_file_outgrows_one_idea() -> None:
     for path in [*SERVER.rglob("*.py"), *(ROOT / "blender_msd").rglob("*.py")]:
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        assert lines <= 400, f"{path.relative_to(ROOT)} has {lines} lines"
+        assert lines <= 330, f"{path.relative_to(ROOT)} has {lines} lines"
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)

@@ -18,7 +18,8 @@ from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
 from server.recipe import Recipe
-from server.studio.optimisation import Outcome, Step, optimise, step_generator
+from server.studio.climb import Step, step_generator
+from server.studio.optimisation import Outcome, optimise
 
 # What a batch of a training step comes to, once an object has formed.
 POINTS = 10_000

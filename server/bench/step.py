@@ -17,7 +17,8 @@ from server.generators.radiance_field.subject import OCCUPANCY_FROM_STEP, Radian
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
 from server.recipe import Recipe
-from server.studio.optimisation import SNAPSHOTS, Step, optimise, step_generator
+from server.studio.climb import Step, step_generator
+from server.studio.optimisation import SNAPSHOTS, optimise
 
 # Of the unit ball that objects are made in. Fields that fill more of it are not rendered at full size.
 OBJECT_RADIUS = 0.6

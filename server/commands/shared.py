@@ -154,6 +154,8 @@ class ProgressBar:
             self._bar.write(f"{event.level}: {event.message}", file=sys.stderr)
         elif isinstance(event, Progress):
             self._bar.set_description_str(event.phase, refresh=False)
-            if event.seconds_left is not None:
-                self._bar.set_postfix_str(f"about {event.seconds_left:.0f} s left", refresh=False)
+            left = "" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left"
+            # How far from a mode, in bandwidths.
+            distance = "" if event.q is None else f"q {event.q:.3f}"
+            self._bar.set_postfix_str(", ".join(filter(None, [left, distance])), refresh=False)
             self._bar.update(event.fraction - self._bar.n)

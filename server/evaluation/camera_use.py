@@ -17,7 +17,6 @@ from torch import Tensor
 from server.priors.denoiser import Prior
 from server.priors.exact import BANK, ExactPrior
 from server.priors.parametrisation import NoiseTable
-from server.training.plan import Plan
 from server.world.bank import pick_views, render_layers, spread_views
 from server.world.captions import KINDS, Caption
 from server.world.shading import palette, shade
@@ -39,7 +38,9 @@ class Pictures:
     views: Views
 
 
-def camera_use(prior: Prior, count: int = 64, on_row: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+def camera_use(
+    prior: Prior, trained_views: int, count: int = 64, on_row: Callable[[], object] = lambda: None
+) -> list[dict[str, Any]]:
     """One row for every kind and timestep: {"kind", "t", "right_over_exact", "wrong_over_right", "gain"}.
 
     The error is the mean square one of the clean image, in the prior's latents. "right_over_exact": its error with the
@@ -50,12 +51,13 @@ def camera_use(prior: Prior, count: int = 64, on_row: Callable[[], object] = lam
 
     Args:
         prior: takes a camera and a background, and has Stable Diffusion's noise levels.
+        trained_views: how many of the bank's views, the first ones, it was trained on.
         count: pictures per kind.
     """
     levels = NoiseTable.scaled_linear()
     rows = []
     for number, (kind, wrong_by) in enumerate(KINDS_THAT_TURN.items()):
-        pictures = _test_pictures(kind, count, prior.card.image_size, number)
+        pictures = _test_pictures(kind, count, prior.card.image_size, number, trained_views)
         turned = _turned(pictures.views, wrong_by)
         for t in TIMES:
             sigma = float(levels.sigma_of(torch.tensor(float(t))))
@@ -70,11 +72,11 @@ def planned_rows() -> int:
     return len(KINDS_THAT_TURN) * len(TIMES)
 
 
-def _test_pictures(kind: str, count: int, size: int, seed: int) -> Pictures:
+def _test_pictures(kind: str, count: int, size: int, seed: int, trained_views: int) -> Pictures:
     """From views of the exact prior's bank that no training has drawn."""
     law = ExactPrior.card.cameras
     bank = spread_views(law, BANK)
-    fresh = torch.arange(BANK) >= Plan().views
+    fresh = torch.arange(BANK) >= trained_views
     low = bank.elevation < math.radians(HIGHEST_ELEVATION)
     views = pick_views(bank, (fresh & low).nonzero().squeeze(1)[:count])
     generator = torch.Generator().manual_seed(seed)

@@ -14,8 +14,7 @@ from server.generators.picture import extent_of, windows_in
 from server.guidance.noise import Fresh
 from server.priors.card import PriorCard
 from server.recipe import EstimatorName, Recipe
-from server.studio.choosing import settings_of
-from server.studio.optimisation import guided
+from server.studio.choosing import guided, settings_of
 from server.world.views import Views
 
 # An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.

@@ -18,6 +18,7 @@ from server.files import noted
 from server.guidance.schedules import karras_grid
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
+from server.priors.embedded.card import EMBEDDED_CARD, trained_views
 from server.studio.sampling import draw_pictures
 from server.training.heldout import HELD_OUT_PAIR, is_held_out
 from server.training.judge import HUES, IGNORED, NAMES, STEPS, Judge, answer_of, examine_judge, trained_judge
@@ -124,7 +125,7 @@ def evaluate_prior(
                 save_grid(torch.cat(drawn), 12, pictures / f"{group}.png")
         groups[group] = accuracies(found)
         hits += found
-    camera = camera_use(prior, on_row=on_step)
+    camera = camera_use(prior, trained_views() if name == EMBEDDED_CARD.name else 0, on_row=on_step)
     means = {key: round(sum(row[key] for row in camera) / len(camera), 4) for key in ("right_over_exact", "gain")}
     failed = [f"{group}.{gate}" for group, of in groups.items() for gate, least in GATES.items() if of[gate] < least]
     failed += ["camera.right_over_exact"] if means["right_over_exact"] > MOST_RIGHT_OVER_EXACT else []

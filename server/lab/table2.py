@@ -18,6 +18,7 @@ from server.lab.methods import PAPER_QUALITY, RUNS
 from server.lab.metrics import maximum_mean_discrepancy, negative_log_likelihood, precision_recall
 from server.lab.optimisation import optimise, stratified_start
 from server.priors.denoiser import Denoiser
+from server.priors.ideal import IdealDenoiser
 from server.priors.mixture import GaussianMixture
 
 METHODS = (*RUNS, "ddim")
@@ -25,6 +26,7 @@ MEASURES = ("nll", "nll_median", "precision", "recall", "mmd")
 DDIM_STEPS = 32
 PER_SIDE = 20
 REFERENCES = 5
+SAMPLES = 4096
 
 
 def steps_of(method: str) -> int:
@@ -52,7 +54,8 @@ def run_method(
 
 
 def denoiser_of(density_name: str, kind: str, weights: Path | None = None) -> Denoiser:
-    """The closed form ("ideal") or the trained network ("learned") of a density.
+    """A denoiser of a density: the closed form ("ideal"), the best one for whoever knows only SAMPLES draws of it
+    ("samples", the paper's Eq. 16), or the trained network ("learned").
 
     Args:
         weights: folder of networks trained by `lab train`; None takes those that come with the package.
@@ -62,6 +65,8 @@ def denoiser_of(density_name: str, kind: str, weights: Path | None = None) -> De
     """
     if kind == "ideal":
         return density(density_name)
+    if kind == "samples":
+        return IdealDenoiser(density(density_name).sample(SAMPLES, torch.Generator().manual_seed(0)))
     return load_weights(density_name, weights and weights / f"{density_name}.safetensors").denoise
 
 
@@ -94,8 +99,9 @@ def table2(
         weights: see `denoiser_of`.
 
     Returns:
-        rows of density, denoiser ("ideal" | "learned"), method, nll, nll_median, precision, recall, mmd (MMD^2, not in
-        thousandths), calls_per_point, seeds, spread (standard deviations over seeds), paper (its printed values).
+        rows of density, denoiser ("ideal" | "samples" | "learned"), method, nll, nll_median, precision, recall, mmd
+        (MMD^2, not in thousandths), calls_per_point, seeds, spread (standard deviations over seeds), paper (its
+        printed values).
     """
     rows = []
     for name in densities:

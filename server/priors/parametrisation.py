@@ -119,6 +119,10 @@ class NoiseTable:
         return NoiseTable.from_alphas_cumprod(torch.cumprod(1 - betas, 0))
 
     @property
+    def steps(self) -> int:
+        return len(self.log_sigmas)
+
+    @property
     def sigma_min(self) -> float:
         return float(self.log_sigmas[0].exp())
 

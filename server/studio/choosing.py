@@ -1,4 +1,4 @@
-"""From a recipe to an estimator."""
+"""From a recipe to an estimator and to a denoiser."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from server.guidance.estimate import Estimator
 from server.guidance.inversion import DistillationViaInversion
 from server.guidance.mean_shift import Exact, Noised, Paper, Tweedie
 from server.guidance.score_distillation import ScoreDistillation
+from server.priors.branches import PerpendicularNegative
 from server.priors.card import Leg, PriorCard
+from server.priors.denoiser import Guided, Prior
 from server.recipe import GuidanceRecipe, Recipe
+from server.world.views import Views
 
 _MEAN_SHIFT: dict[str, Callable[[GuidanceRecipe], Estimator]] = {
     # Random centres: image networks do not know what to do with a clean image at a high noise level, and starting two
@@ -73,3 +76,20 @@ def choose_estimator(guidance: GuidanceRecipe, usual: str) -> Estimator:
     if guidance.method == "msd":
         return _MEAN_SHIFT[guidance.estimator or usual](guidance)
     return _METHODS[guidance.method](guidance)
+
+
+def guided(prior: Prior, recipe: Recipe, scale: float, views: Views | None) -> Guided:
+    """The prior as a recipe asks for it.
+
+    Args:
+        scale: of guidance.
+        views: from which the prompt is seen; None for a flat picture.
+    """
+    conditional = prior.condition(recipe.prompt, views)
+    # What is to be avoided is so from everywhere: it may be seen by a camera, but takes no words for views.
+    seen_from = views if prior.card.takes_camera else None
+    if recipe.guidance.perpendicular_negative and recipe.negative_prompt.strip():
+        nothing, negative = (prior.condition(text, seen_from) for text in ("", recipe.negative_prompt))
+        return Guided(prior, conditional, nothing, scale, negative=negative, rule=PerpendicularNegative(scale))
+    unconditional = None if scale == 1.0 else prior.condition(recipe.negative_prompt, seen_from)
+    return Guided(prior, conditional, unconditional, scale)

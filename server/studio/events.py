@@ -22,6 +22,7 @@ class Progress:
         step, steps: optimisation steps done and planned; 0 outside the optimisation.
         seconds_left: estimate for the whole job, or None while nothing was measured yet.
         denoiser_calls: network evaluations so far, guidance branches counted.
+        q, shell_ratio: of the newest step, as studio/climb.py's Step has them; None outside the optimisation.
     """
 
     phase: str
@@ -30,6 +31,8 @@ class Progress:
     steps: int = 0
     seconds_left: float | None = None
     denoiser_calls: int = 0
+    q: float | None = None
+    shell_ratio: float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from server.studio.climb import Step
 from server.studio.events import OnEvent, Progress
-from server.studio.optimisation import Step
 
 # Shares of a job's progress bar, from measured durations with the prior that ships.
 LOADED, OPTIMISED = 0.03, 0.90
@@ -45,7 +45,9 @@ class Narrator:
         seconds_left = step.seconds * (1 / share - 1) / OPTIMISED
         before, after = self._shares
         fraction, calls = before + (after - before) * share, self._calls + step.denoiser_calls
-        self._on_event(Progress(self._phase, fraction, step.number, step.planned, seconds_left, calls))
+        self._on_event(
+            Progress(self._phase, fraction, step.number, step.planned, seconds_left, calls, step.q, step.shell_ratio)
+        )
         # Slow steps: by step number alone; fast ones: not more often than the clock allows.
         due = step.number % max(1, step.planned // PREVIEWS) == 0
         if due and time.monotonic() - self._last_preview >= PREVIEW_INTERVAL_S:

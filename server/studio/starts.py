@@ -11,7 +11,8 @@ from torch import Tensor
 
 from server.generators.picture import Picture
 from server.recipe import MAX_SEED, Recipe
-from server.studio.optimisation import SPREAD, WARM_UP_STEPS, Outcome
+from server.studio.climb import SPREAD, WARM_UP_STEPS
+from server.studio.optimisation import Outcome
 from server.studio.verdict import LEAST_SIDE, Fault, Verdict, judge
 
 # A run as short as this is over before it has left its first grey: another would be, too.

@@ -17,6 +17,7 @@ import torch
 
 from server.errors import BadRequest
 from server.files import write_text
+from server.priors.embedded.card import TRAINING
 from server.training.model_card import model_card
 from server.training.networks import Networks, build_networks, build_scheduler
 from server.training.plan import Size
@@ -59,6 +60,7 @@ def export(run: Path, folder: Path, hardware: str = "an unnamed machine", gates:
     build_scheduler().save_pretrained(partial / "scheduler")
     write_text(partial / "model_index.json", json.dumps(INDEX, indent=2) + "\n")
     state = read_checkpoint(run / CHECKPOINT, torch.device("cpu"))
+    write_text(partial / TRAINING, json.dumps(state["plan"], indent=2) + "\n")
     found = json.loads(gates.read_text(encoding="utf-8")) if gates else None
     card = model_card(state["plan"], state["step"], run / LOG, hardware, found)
     write_text(partial / "README.md", card)

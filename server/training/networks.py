@@ -13,6 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from server.priors.embedded.light_field import LightField
 from server.priors.embedded.patch_code import PatchCode
 from server.priors.embedded.wording import LENGTH, build_tokenizer
+from server.priors.parametrisation import NoiseTable
 from server.training.plan import Size
 
 LATENT_CHANNELS = 12
@@ -97,6 +98,11 @@ def build_scheduler() -> Any:
         set_alpha_to_one=False,
         timestep_spacing="trailing",
     )
+
+
+def noise_levels() -> NoiseTable:
+    """Those of the timesteps of `build_scheduler`."""
+    return NoiseTable.from_alphas_cumprod(build_scheduler().alphas_cumprod)
 
 
 def predict_velocity(networks: Networks, noisy: Tensor, timestep: Tensor, tokens: Tensor, seen: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from server.files import replaced
 from server.training.captions_table import PARTS, PHRASINGS, CaptionTable
-from server.world import bank, gbuffers, patterns, shading, shapes
+from server.world import bank, distances, gbuffers, patterns, shading, shapes
 from server.world.camera_law import CameraLaw
 from server.world.captions import KINDS, PATTERNS
 from server.world.views import Views, draw_backgrounds
@@ -155,7 +155,7 @@ def cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def _version() -> str:
-    return fingerprint(shapes, gbuffers, shading, patterns, bank.spread_views, bank.law_views)
+    return fingerprint(distances, shapes, gbuffers, shading, patterns, bank.spread_views, bank.law_views)
 
 
 def fingerprint(*code: Any) -> str:

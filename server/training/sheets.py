@@ -7,10 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from server.guidance.sampling import sample as draw
 from server.png import write_png
 from server.priors.embedded.wording import tokens_of
+from server.priors.parametrisation import as_denoiser
 from server.training.heldout import HELD_OUT_COLOUR
-from server.training.networks import Networks, build_scheduler, predict_velocity
+from server.training.networks import Networks, noise_levels, predict_velocity
 from server.world.captions import KINDS
 from server.world.views import Views
 
@@ -66,20 +68,24 @@ def sample(
     seed: int = 0,
 ) -> Tensor:
     """DDIM samples [B, 3, S, S] in [0, 1], one a prompt, by classifier-free guidance over the text alone."""
-    scheduler = build_scheduler()
-    scheduler.set_timesteps(steps)
+    levels = noise_levels()
     tokens = tokens_of(networks.tokenizer, prompts).to(device)
     silence = tokens_of(networks.tokenizer, [""]).to(device).expand_as(tokens)
     shape = (len(prompts), networks.unet.config.out_channels, *[networks.unet.config.sample_size] * 2)
-    latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
     both = torch.cat([tokens, silence])
-    seen = torch.zeros_like(torch.cat([latents, latents]))
+    seen = torch.zeros(2 * shape[0], *shape[1:], device=device)
     if views is not None:
         seen = torch.cat([networks.light_field(tokens, views), networks.light_field(silence, views)])
-    for timestep in scheduler.timesteps:
-        times = timestep.to(device).expand(len(both))
-        spoken, silent = predict_velocity(networks, torch.cat([latents, latents]), times, both, seen).chunk(2)
-        latents = scheduler.step(silent + scale * (spoken - silent), timestep, latents).prev_sample
+
+    def guided_velocity(scaled: Tensor, time: Tensor) -> Tensor:
+        answers = predict_velocity(networks, torch.cat([scaled, scaled]), torch.cat([time, time]), both, seen)
+        spoken, silent = answers.chunk(2)
+        return silent + scale * (spoken - silent)
+
+    times = torch.linspace(levels.steps - 1, 0, steps + 1)[:-1]
+    sigmas = levels.sigma_of(times).tolist()
+    denoiser = as_denoiser(guided_velocity, "v", levels)
+    latents = draw(denoiser, shape, sigmas, torch.Generator().manual_seed(seed), "ddim", device=device)
     return _decode(networks, latents)
 
 

@@ -20,9 +20,10 @@ from torch.nn import functional
 
 from server.errors import BadRequest
 from server.priors.embedded.wording import tokens_of, vocabulary
+from server.priors.parametrisation import network_input, output_from_clean, per_element
 from server.training import sheets
 from server.training.captions_table import object_table, surface_table
-from server.training.networks import build_networks, build_scheduler, predict_velocity
+from server.training.networks import build_networks, noise_levels, predict_velocity
 from server.training.pictures import PictureBank, Watch, unwatched
 from server.training.plan import Plan
 from server.training.state import (
@@ -58,7 +59,7 @@ class Trainer:
         self.objects = object_table(self.networks.tokenizer).to(device)
         self.surfaces = surface_table(self.networks.tokenizer).to(device)
         self.silence = tokens_of(self.networks.tokenizer, [""]).to(device)
-        self.alphas = build_scheduler().alphas_cumprod.to(device)
+        self.levels = noise_levels()
         self.stage = "light"
         self.step = 0
         self._begin_stage("light")
@@ -171,13 +172,13 @@ class Trainer:
             seen[:split] = answer.float() * camera
         place = torch.rand(count, device=self.device, generator=generator)
         order = torch.randperm(count, device=self.device, generator=generator)
-        timestep = ((order + place) / count * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
-        kept = self.alphas[timestep][:, None, None, None]
-        noise = torch.randn(clean.shape, device=self.device, generator=generator)
-        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
-        wanted = kept.sqrt() * noise - (1 - kept).sqrt() * clean
+        timestep = ((order + place) / count * self.levels.steps).long().clamp(max=self.levels.steps - 1)
+        sigma = per_element(self.levels.sigma_of(timestep.float()), clean)
+        noisy = clean + sigma * torch.randn(clean.shape, device=self.device, generator=generator)
+        wanted = output_from_clean(clean, noisy, sigma, "v")
         with self._mixed_precision():
-            velocity = predict_velocity(self.networks, noisy, timestep, tokens, seen)
+            scaled = network_input(noisy, sigma, "v")
+            velocity = predict_velocity(self.networks, scaled, timestep, tokens, seen)
         each = (velocity.float() - wanted).square().mean((1, 2, 3))
         return {"loss": each.mean(), "objects": each[:split].mean(), "surfaces": each[split:].mean()}
 
@@ -242,6 +243,8 @@ class Trainer:
             "light_batch": plan.light_batch,
             "batch": plan.batch,
             "light_steps": plan.light_steps,
+            "views": plan.views,
+            "windows": plan.windows,
             "size": asdict(plan.size),
             "vocabulary": vocabulary(),
         }

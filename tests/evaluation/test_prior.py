@@ -10,12 +10,14 @@ import torch
 
 from server.evaluation import camera_use as camera
 from server.evaluation.prior import accuracies, judged, questions
+from server.priors.embedded.card import trained_views
 from server.priors.embedded.wording import build_tokenizer
-from server.priors.exact import ExactPrior
+from server.priors.exact import BANK, ExactPrior
 from server.training.captions_table import object_table
 from server.training.heldout import is_held_out
 from server.training.judge import IGNORED, NAMES, Judge, answer_of, train_judge
 from server.training.pictures import PictureBank
+from server.world.bank import spread_views
 from server.world.captions import COLOURS, KINDS, PATTERNS, Caption
 from server.world.views import Views
 
@@ -88,7 +90,7 @@ def only_the_duck(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("only_the_duck")
 def test_the_exact_denoiser_uses_the_camera_fully() -> None:
-    (row,) = camera.camera_use(ExactPrior(), count=3)
+    (row,) = camera.camera_use(ExactPrior(), trained_views=0, count=3)
     assert row["gain"] == pytest.approx(1.0, abs=0.15)
     assert row["right_over_exact"] <= 1.0
     assert row["wrong_over_right"] > 2
@@ -96,7 +98,16 @@ def test_the_exact_denoiser_uses_the_camera_fully() -> None:
 
 @pytest.mark.usefixtures("only_the_duck")
 def test_a_prior_that_ignores_the_camera_gains_nothing_from_it() -> None:
-    (row,) = camera.camera_use(Blindfolded(), count=3)
+    (row,) = camera.camera_use(Blindfolded(), trained_views=0, count=3)
     assert row["gain"] == pytest.approx(0.0, abs=1e-5)
     assert row["wrong_over_right"] == pytest.approx(1.0, abs=1e-5)
     assert row["right_over_exact"] > 2
+
+
+def test_the_views_it_is_asked_about_lie_beyond_those_that_its_weights_were_trained_on() -> None:
+    bank = spread_views(ExactPrior.card.cameras, BANK)
+    for trained in (0, 1000, 1400):
+        asked = camera._test_pictures("cube", 5, 32, 0, trained).views
+        first = [int((bank.azimuth == azimuth).nonzero()[0]) for azimuth in asked.azimuth]
+        assert min(first) >= trained
+    assert trained_views() == 1000

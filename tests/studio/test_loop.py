@@ -12,7 +12,8 @@ import torch
 from server.errors import Cancelled
 from server.generators.subject import Exposure, NoiseLaws
 from server.recipe import Recipe, read_recipe
-from server.studio.optimisation import Outcome, Step, optimise, step_generator
+from server.studio.climb import Step, step_generator
+from server.studio.optimisation import Outcome, optimise
 from tests.studio.swatch import MODE, OneColour, Swatch
 
 
@@ -63,6 +64,14 @@ def test_the_bandwidth_only_shrinks() -> None:
     bandwidths = [step.bandwidth for step in steps]
     assert bandwidths == sorted(bandwidths, reverse=True)
     assert bandwidths[0] == pytest.approx(OneColour.card.bandwidth_start)
+
+
+def test_every_step_says_how_far_from_a_mode_it_is_and_how_much_noise_the_network_saw() -> None:
+    _, steps = run(Swatch(), recipe())
+    distances = [step.q for step in steps]
+    assert all(q is not None and q >= 0 for q in distances)
+    assert distances[-1] < 0.1 * distances[0]
+    assert all(step.shell_ratio is not None for step in steps)
 
 
 def test_calls_are_counted_per_image() -> None:

@@ -10,6 +10,7 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from server.errors import BadRequest
+from server.priors.embedded.card import trained_views
 from server.priors.embedded.light_field import LightField
 from server.priors.embedded.patch_code import PatchCode
 from server.priors.embedded.wording import build_tokenizer, tokens_of, vocabulary, word_tokens
@@ -177,8 +178,9 @@ def test_a_resumed_run_goes_on_like_an_uninterrupted_one(tmp_path: Path, cache: 
 def test_a_run_with_another_plan_is_refused(tmp_path: Path, cache: Path) -> None:
     trainer = Trainer(PLAN, tmp_path, cache, CPU)
     trainer.save()
-    with pytest.raises(BadRequest, match="another --out"):
-        Trainer(replace(PLAN, seed=1), tmp_path, cache, CPU)
+    for other in ({"seed": 1}, {"views": 5}):
+        with pytest.raises(BadRequest, match="another --out"):
+            Trainer(replace(PLAN, **other), tmp_path, cache, CPU)
 
 
 def test_training_learns_and_keeps_a_record(tmp_path: Path, cache: Path) -> None:
@@ -198,6 +200,7 @@ def test_an_export_opens_component_by_component_and_computes_the_same(tmp_path: 
     trainer.run(checkpoint_seconds=1e9, sheet_every=10**9)
     folder = tmp_path / "weights"
     export(tmp_path / "run", folder)
+    assert trained_views(folder) == PLAN.views
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer")
     text = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder")
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")

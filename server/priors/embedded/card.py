@@ -11,6 +11,8 @@ from server.priors.pretrained.header import read_header
 from server.world.captions import COLOURS, KINDS, PATTERNS
 
 WEIGHTS = Path(__file__).parent / "weights"
+# Beside the weights: what they were trained with.
+TRAINING = "training.json"
 
 # What people call it, in menus and in messages.
 EMBEDDED_TITLE = "Embedded (built in)"
@@ -49,6 +51,18 @@ def check_weights(folder: Path) -> None:
             read_header(file)
     except (OSError, ValueError, BadRequest) as error:
         raise broken_weights(str(error)) from None
+
+
+def trained_views(folder: Path = WEIGHTS) -> int:
+    """How many of the bank's views, the first ones, the weights in `folder` were trained on.
+
+    Raises:
+        BadRequest: "prior-broken" when the weights do not tell.
+    """
+    try:
+        return int(json.loads((folder / TRAINING).read_text(encoding="utf-8"))["views"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise broken_weights(f"{TRAINING}: {error}") from None
 
 
 def broken_weights(what: str) -> BadRequest:

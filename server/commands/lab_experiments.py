@@ -1,0 +1,239 @@
+"""What `python -m server lab` runs: an experiment, its files, and its table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from server.commands.shared import check_folder, check_targets
+from server.errors import BadRequest
+from server.files import save_results
+from server.lab.report import SYMMETRY, TABLE1, TABLE2, Column, as_text, show
+
+MAIN_DENSITIES = ("fractal", "spiral", "pinwheel")
+Result = dict[str, Any]
+
+
+class _Bar:
+    """A progress bar of known length on stderr."""
+
+    def __init__(self, total: int, description: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total, desc=description, file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def step(self, description: str = "") -> None:
+        if description:
+            self._bar.set_postfix_str(description, refresh=False)
+        self._bar.update()
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse at once what would fail later.
+
+    Raises:
+        BadRequest
+    """
+    from server.lab.densities import density
+
+    for name in getattr(args, "densities", None) or [getattr(args, "density", "fractal")]:
+        density(name)
+    if hasattr(args, "out"):
+        check_folder(args.out)
+
+
+def _save(args: argparse.Namespace, name: str, result: Result) -> None:
+    save_results({args.out / f"{name}.json": f"{json.dumps(result, indent=1)}\n".encode()})
+
+
+def _answer(args: argparse.Namespace, result: Result, columns: Sequence[Column]) -> Result | None:
+    """The result for --json, otherwise its table on stdout."""
+    if args.json:
+        return result
+    print(as_text(result["rows"], columns))
+    return None
+
+
+def run_field(args: argparse.Namespace) -> Result | None:
+    from server.lab.field import field
+
+    _check(args)
+    result = field(args.density, args.estimator, args.bandwidth, args.at, args.seed, args.interval)
+    if args.json and len(result["rows"]) == 1:
+        return dict(result["rows"][0])
+    keys = ("at", "log_density", "log_density_smoothed", "denoised", "mean_shift", "mean_shift_exact")
+    columns = [(key.replace("_", " "), show(key, 6)) for key in keys]
+    return _answer(args, result, [*columns, ("calls", show("denoiser_calls"))])
+
+
+def run_table1(args: argparse.Namespace) -> Result | None:
+    from server.lab.figures import draw_efficiency
+    from server.lab.table1 import METHODS, table1
+
+    _check(args)
+    with _Bar(len(args.densities) * len(METHODS) * args.seeds, "table 1") as bar:
+        result = table1(args.densities, args.bandwidth, args.seed, args.seeds, on_row=bar.step)
+    _save(args, "table1", result)
+    draw_efficiency(result["rows"], args.out / "table1.png")
+    return _answer(args, result, TABLE1)
+
+
+def run_table2(args: argparse.Namespace) -> Result | None:
+    from server.lab.figures import draw_quality
+    from server.lab.table2 import METHODS, denoiser_of, steps_of, table2
+
+    _check(args)
+    methods = args.method or list(METHODS)
+    for method in methods:
+        if method not in METHODS:
+            raise BadRequest("method-unknown", f"There is no method {method!r}.", f"Choose from: {', '.join(METHODS)}.")
+    for name in args.densities:
+        for kind in args.denoiser:
+            denoiser_of(name, kind, args.weights)
+    total = (
+        len(args.densities)
+        * len(args.denoiser)
+        * args.seeds
+        * sum(1 if method == "ddim" else steps_of(method) for method in methods)
+    )
+    with _Bar(total, "table 2") as bar:
+        result = table2(args.densities, args.denoiser, methods, args.seed, args.seeds, bar.step, args.weights)
+    _save(args, "table2", result)
+    draw_quality(result["rows"], args.out / "table2.png")
+    return _answer(args, result, TABLE2)
+
+
+def run_landscape(args: argparse.Namespace) -> Result | None:
+    from server.lab.figures import draw_landscapes
+    from server.lab.landscape import SHOWN, landscapes
+
+    _check(args)
+    with _Bar(sum(draws for _, _, draws in SHOWN), "landscape") as bar:
+        result, found = landscapes(args.density, args.seed, bar.step)
+    _save(args, "landscape", result)
+    draw_landscapes(args.density, result["rows"], found, args.out / "landscape.png")
+    keys = ("density", "method", "bandwidth", "maximum", "log_density_there", "residual", "reconstruction_error")
+    return _answer(args, result, [(key.replace("_", " "), show(key)) for key in keys])
+
+
+def run_samples(args: argparse.Namespace) -> Result | None:
+    from server.lab.figures import draw_samples
+    from server.lab.samples import METHODS, samples
+    from server.lab.table2 import steps_of
+
+    _check(args)
+    runs = len(args.densities) + ("fractal" in args.densities)
+    with _Bar(runs * sum(1 if m == "ddim" else steps_of(m) for m in METHODS), "samples") as bar:
+        result = samples(args.densities, seed=args.seed, on_step=bar.step)
+        guided = (
+            samples(["fractal"], scale=4.0, seed=args.seed, on_step=bar.step) if "fractal" in args.densities else None
+        )
+    together = {"rows": result["rows"] + (guided["rows"] if guided else [])}
+    _save(args, "samples", together)
+    draw_samples(result["rows"], args.out / "samples.png", "400 points, ideal denoiser")
+    if guided:
+        draw_samples(guided["rows"], args.out / "samples_guided.png", "The fractal's first class, guidance scale 4")
+    keys = ("density", "method", "scale", "nll", "precision", "recall")
+    return _answer(args, together, [(key, show(key, 2)) for key in keys])
+
+
+def run_variance(args: argparse.Namespace) -> Result | None:
+    from server.lab.figures import draw_variance
+    from server.lab.variance import BANDWIDTHS, METHODS, variance
+
+    _check(args)
+    with _Bar(len(BANDWIDTHS) * len(METHODS), "variance") as bar:
+        result = variance(args.density, seed=args.seed, on_row=bar.step)
+    _save(args, "variance", result)
+    draw_variance(args.density, result["rows"], args.out / "variance.png", args.seed)
+    keys = ("density", "method", "bandwidth", "noise_to_signal", "shell_ratio", "calls")
+    return _answer(args, result, [(key.replace("_", " "), show(key)) for key in keys])
+
+
+def run_symmetry(args: argparse.Namespace) -> Result | None:
+    from server.lab.symmetry import CONDITIONS, symmetry
+    from server.lab.symmetry_figure import draw_symmetry
+    from server.lab.textures import TEXTURES
+
+    _check(args)
+    with _Bar(len(TEXTURES) * len(CONDITIONS) * args.seeds, "symmetry") as bar:
+        result = symmetry(seed=args.seed, seeds=args.seeds, on_run=bar.step)
+    _save(args, "symmetry", result)
+    draw_symmetry(result["rows"], args.out / "symmetry.png")
+    return _answer(args, result, SYMMETRY)
+
+
+def run_train(args: argparse.Namespace) -> Result | None:
+    import torch
+
+    from server.lab.densities import density
+    from server.lab.learned import save_weights, score_errors, train
+
+    _check(args)
+    path = args.weights or args.out / f"{args.density}.safetensors"
+    check_targets(path)
+    mixture = density(args.density)
+    generator = torch.Generator().manual_seed(args.seed)
+    started = time.monotonic()
+    with _Bar(args.iterations, f"train {args.density}") as bar:
+        network = train(mixture, generator, args.iterations, on_step=lambda step, loss: bar.step(f"loss {loss:.4f}"))
+    seconds = time.monotonic() - started
+    save_weights(network, path)
+    rows = []
+    for sigma in (0.01, 0.05, 0.2, 1.0):
+        clean = mixture.sample(2000, generator)
+        noisy = clean + sigma * torch.randn(clean.shape, generator=generator, dtype=clean.dtype)
+        rows.append(
+            {"density": args.density, "sigma": sigma, "noise_error": score_errors(network, mixture, noisy, sigma)}
+        )
+    result = {"rows": rows, "weights": str(path), "iterations": args.iterations, "seconds": seconds}
+    if not args.json:
+        print(f"wrote {path} after {seconds:.0f} s")
+    return _answer(
+        args,
+        result,
+        [("density", show("density")), ("sigma", show("sigma", 2)), ("RMS error of the noise", show("noise_error"))],
+    )
+
+
+def run_all(args: argparse.Namespace) -> Result | None:
+    _check(args)
+    parts: list[tuple[str, Callable[[argparse.Namespace], Result | None], dict[str, Any]]] = [
+        ("table1", run_table1, {"densities": list(MAIN_DENSITIES), "bandwidth": 0.2}),
+        ("landscape", run_landscape, {"density": "fractal"}),
+        ("variance", run_variance, {"density": "fractal"}),
+        ("samples", run_samples, {"densities": list(MAIN_DENSITIES)}),
+        ("symmetry", run_symmetry, {}),
+        (
+            "table2",
+            run_table2,
+            {
+                "densities": list(MAIN_DENSITIES),
+                "denoiser": ["ideal", "samples", "learned"],
+                "method": None,
+                "weights": None,
+            },
+        ),
+    ]
+    results: Result = {}
+    started = time.monotonic()
+    for name, run, settings in parts:
+        if not args.json:
+            print(f"\n{name}")
+        results[name] = run(argparse.Namespace(**{**vars(args), **settings}))
+    if not args.json:
+        print(f"\nwrote {args.out}/ in {math.ceil((time.monotonic() - started) / 60)} minutes")
+        return None
+    results["seconds"] = time.monotonic() - started
+    return results

@@ -1,0 +1,131 @@
+"""One job as its maker sees it: what is asked for, whom to tell, and what is kept of it on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from server.errors import BadRequest, disk_problem
+from server.generators.subject import Subject
+from server.priors.denoiser import Prior
+from server.recipe import Recipe, why_too_much
+from server.studio import starts
+from server.studio.climb import Step, StopRequest
+from server.studio.events import Log, OnEvent
+from server.studio.optimisation import Outcome, optimise
+from server.studio.snapshot import Snapshot, Unfinished
+
+# What a crash may cost, at most, beside the steps between two snapshots.
+SAVE_INTERVAL_S = 5.0
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What is to be made, for the makers of meshes and of textures.
+
+    Attributes:
+        number: of the start that the run is in, from 1.
+        said: warnings so far; both starts may meet the same, and each is said once.
+    """
+
+    recipe: Recipe
+    prior: Prior
+    folder: Path
+    on_event: OnEvent
+    should_stop: StopRequest
+    device: str
+    unfinished: Path | None
+    most_starts: int
+    number: int = 1
+    said: set[str] = field(default_factory=set)
+
+    def again(self) -> Assignment:
+        """The same from another seed."""
+        recipe = self.recipe.model_copy(update={"seed": starts.second_seed(self.recipe.seed)})
+        return replace(self, recipe=recipe, number=self.number + 1)
+
+    @property
+    def kept(self) -> Unfinished | None:
+        if self.unfinished is None:
+            return None
+        return Unfinished(self.unfinished, self.recipe, self.prior.card, self.number)
+
+    def forget(self) -> None:
+        """Nobody will go on from here."""
+        if self.kept is not None:
+            self.kept.discard()
+
+    def optimise(
+        self,
+        subject: Subject,
+        on_step: Callable[[Step], None],
+        start: Snapshot | None,
+        carried: Mapping[str, torch.Tensor] = MappingProxyType({}),
+    ) -> Outcome:
+        """Optimise, and keep the state of the run.
+
+        Args:
+            start: see `kept_start`.
+            carried: goes into every snapshot.
+        """
+        kept = self.kept
+        if start is not None:
+            steps = f"step {start.step} of {self.recipe.steps}"
+            self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
+        saved = time.monotonic()
+
+        def save(snapshot: Snapshot) -> None:
+            nonlocal saved
+            if kept is None or time.monotonic() - saved < SAVE_INTERVAL_S:
+                return
+            try:
+                kept.save(replace(snapshot, tensors={**snapshot.tensors, **carried}))
+            except OSError as error:
+                reason = disk_problem(error).message
+                self.warn(f"{reason} The run goes on, but what it has reached cannot be kept for another.")
+            saved = time.monotonic()
+
+        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, self.warn, save, start)
+
+    def kept_start(self, subject: Subject) -> Snapshot | None:
+        """Where an earlier run with this recipe was, unless what was kept of it cannot be used."""
+        start = None if self.kept is None else self.kept.load(self.warn)
+        misfit = "" if start is None else start.misfit(subject, self.recipe.steps)
+        if misfit:
+            self.refuse_kept(misfit)
+            return None
+        return start
+
+    def refuse_kept(self, why: str) -> None:
+        self.forget()
+        self.warn(f"What was kept of an earlier run cannot be used ({why}); this one starts anew.")
+
+    def warn(self, message: str) -> None:
+        if message not in self.said:
+            self.said.add(message)
+            self.on_event(Log("warning", message))
+
+
+def render_side(recipe: Recipe, usual: int) -> int:
+    """Pixels a side of every view. Raises BadRequest when all views of a step would be too much for memory."""
+    side = recipe.render_size or usual
+    why = why_too_much(recipe.views_per_step, side)
+    if why:
+        raise BadRequest("recipe-invalid", f"The recipe {why}.", "Ask for fewer views, or for a smaller render size.")
+    return side
+
+
+def account(outcome: Outcome) -> dict[str, Any]:
+    """The part of a report that tells of the optimisation."""
+    return {
+        "steps": outcome.steps,
+        "denoiser_calls": outcome.denoiser_calls,
+        "stopped_by": outcome.stopped_by,
+        "skipped_steps": outcome.skipped_steps,
+    }

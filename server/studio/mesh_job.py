@@ -1,0 +1,67 @@
+"""From a recipe to the files of a mesh."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from server.generators.radiance_field.hash_grid import choose_backend
+from server.generators.radiance_field.plan import plan_for
+from server.generators.radiance_field.resolution import SMALL
+from server.generators.radiance_field.subject import RadianceSubject
+from server.meshing.fields import from_torch
+from server.meshing.preview import preview_mesh
+from server.studio import checkpoint
+from server.studio.assignment import Assignment, account, render_side
+from server.studio.checkpoint import save_field
+from server.studio.climb import step_generator
+from server.studio.events import Event, Log, PreviewMesh, Progress
+from server.studio.finishing import finish_field
+from server.studio.narration import LOADED, OPTIMISED, Narrator
+
+
+def make_mesh(asked: Assignment) -> dict[str, Any]:
+    """Optimise a radiance field and mesh it. Returns the report."""
+    recipe, card, device, on_event = asked.recipe, asked.prior.card, asked.device, asked.on_event
+    # A processor would spend minutes a step on the last pixels.
+    size = render_side(recipe, min(card.image_size, SMALL) if device == "cpu" else card.image_size)
+    backend = choose_backend(device)
+    if backend.name == "torch":
+        on_event(Log("warning", backend.why))
+    plan = plan_for(card.fixed_light, device)
+    generator = step_generator(recipe.seed, 0)
+    subject = RadianceSubject(card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
+
+    density, colour = from_torch(subject.field.density, device), from_torch(subject.field.colour, device)
+
+    def preview() -> None:
+        mesh = preview_mesh(density, colour, occupied=subject.occupancy.cells.cpu().numpy())
+        if mesh is not None:
+            on_event(PreviewMesh(mesh))
+
+    narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
+    outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
+    asked.should_stop()
+    subject.field.settle()
+    occupied = subject.occupancy.cells.cpu().numpy()
+
+    def with_account(event: Event) -> None:
+        if isinstance(event, Progress):
+            event = replace(event, step=outcome.steps, steps=recipe.steps, denoiser_calls=outcome.denoiser_calls)
+        on_event(event)
+
+    # Before meshing, which may fail where another budget or level would not.
+    save_field(asked.folder / checkpoint.NAME, subject.field, subject.occupancy, recipe)
+    report = finish_field(
+        subject.field,
+        occupied,
+        recipe.mesh,
+        asked.folder,
+        with_account,
+        asked.should_stop,
+        (OPTIMISED, 0.99),
+        device,
+        recipe,
+    )
+    report["artifacts"].append(checkpoint.NAME)
+    return {**report, **account(outcome)}

@@ -1,0 +1,106 @@
+"""From a recipe to the file of a texture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from server.errors import JobFailed
+from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, extent_of, seam_ratio
+from server.png import write_png
+from server.studio import starts
+from server.studio.assignment import Assignment, account, render_side
+from server.studio.choosing import settings_of
+from server.studio.climb import step_generator
+from server.studio.events import Log, PreviewImage, Progress
+from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
+from server.studio.snapshot import Snapshot
+from server.studio.starts import Start
+
+
+def make_texture(asked: Assignment) -> dict[str, Any]:
+    """Optimise a picture, a second time where the first shows no pattern. Returns the report."""
+    recipe, texture = asked.recipe, asked.recipe.texture
+    made = _starts(asked)
+    best = max(made, key=lambda start: start.verdict.worth)
+    picture, outcome = best.picture, best.outcome
+    counts = starts.account(made, best)
+    done = OPTIMISED if len(made) == 1 else STARTED_TWICE
+    asked.on_event(Progress("Saving", done, outcome.steps, recipe.steps, None, counts["denoiser_calls"]))
+    pixels = _to_bytes(cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic))
+    write_png(asked.folder / "texture.png", pixels, recipe.model_dump_json())
+    seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
+    size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
+    noise = settings_of(recipe, asked.prior.card).course.noise
+    warning = starts.warning_of(made, best, noise)
+    if warning:
+        asked.warn(warning)
+    return {**size_report, "noise": noise, **account(outcome), **counts, "artifacts": ["texture.png"]}
+
+
+def _starts(asked: Assignment) -> list[Start]:
+    """The texture of the first start, and that of a second when the first shows no pattern."""
+    again = asked.again()
+    other = _new_picture(again)
+    # Once the second was under way, its snapshot tells of the first.
+    first, from_here = None, again.kept_start(other)
+    if from_here is not None:
+        picture = _new_picture(asked).picture
+        try:
+            first = starts.unpack(from_here.tensors, picture, asked.recipe.seed, asked.prior.card.image_size)
+        except ValueError as error:
+            again.refuse_kept(str(error))
+            from_here = None
+    if first is None:
+        subject = _new_picture(asked)
+        first = _paint(asked, subject, "Painting", (LOADED, OPTIMISED), asked.kept_start(subject))
+    fault = first.verdict.fault
+    if fault is None or asked.most_starts < 2 or not starts.may_follow(first, asked.recipe):
+        return [first]
+    if asked.should_stop() == "finish":
+        return [first]
+    asked.on_event(Log("info", starts.starting_again(fault)))
+    try:
+        return [first, _paint(again, other, "Painting again", (OPTIMISED, STARTED_TWICE), from_here, first)]
+    except JobFailed as failure:
+        asked.warn(f"The second start failed: {failure}")
+        return [first]
+
+
+def _new_picture(asked: Assignment) -> PictureSubject:
+    recipe, card, texture = asked.recipe, asked.prior.card, asked.recipe.texture
+    extent = extent_of(texture.width, texture.height)
+    size = render_side(recipe, min(card.image_size, 512))
+    generator = step_generator(recipe.seed, 0)
+    picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
+    return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed)
+
+
+def _paint(
+    asked: Assignment,
+    subject: PictureSubject,
+    phase: str,
+    shares: tuple[float, float],
+    start: Snapshot | None,
+    first: Start | None = None,
+) -> Start:
+    texture, picture = asked.recipe.texture, subject.picture
+
+    def preview() -> None:
+        scale = min(1.0, 256 / max(texture.width, texture.height))
+        pixels = picture.paint(max(1, round(texture.width * scale)), max(1, round(texture.height * scale)), samples=1)
+        asked.on_event(PreviewImage(_to_bytes(pixels)))
+
+    calls, carried = (0, {}) if first is None else (first.outcome.denoiser_calls, starts.pack(first))
+    narrator = Narrator(phase, asked.on_event, preview, shares, calls)
+    outcome = asked.optimise(subject, narrator, start, carried)
+    return Start(asked.recipe.seed, picture, outcome, starts.look_at(picture, asked.prior.card.image_size))
+
+
+def _to_bytes(image: torch.Tensor) -> NDArray[np.uint8]:
+    """[3, H, W] in [0, 1] -> uint8 [H, W, 3]."""
+    pixels: NDArray[np.uint8] = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(pixels)
