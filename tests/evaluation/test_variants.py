@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from server.commands.main import main
 from server.errors import BadRequest
 from server.evaluation import compared
 from server.evaluation.compared import load_compared
@@ -47,6 +48,23 @@ def test_an_unknown_method_is_refused_before_anything_is_made() -> None:
     with pytest.raises(BadRequest) as caught:
         evaluate_shapes(["a red cube"], methods=[Variant("sds"), Variant("dream")], prior="exact", settings=QUICK)
     assert caught.value.code == "method-unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--bandwidths", "1.2"], "FIRST:LAST"),
+        (["--bandwidths", "1.2:much"], "much"),
+        (["--perp-neg", "maybe"], "maybe"),
+        (["--noise", "pink"], "pink"),
+        (["--out", "rows.txt"], "rows.txt"),
+    ],
+)
+def test_a_comparison_that_cannot_be_understood_is_refused(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "shapes", *arguments]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_every_variant_is_a_row_with_its_own_budget_and_kept_rows_are_not_made_again(tmp_path: Path) -> None:
