@@ -2,6 +2,8 @@
 # make extension  builds the extension's zip into out/, with Python alone
 # make demo       a prompt becomes a mesh, another a texture, in real Blender; writes out/demo.*
 # make paper      the paper's experiments: tables, figures and their JSON in out/paper/
+# make gpu        where there is a graphics card: its tests, times and memory, into docs/gpu.md and docs/gpu.json
+# make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
@@ -33,7 +35,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper test lint test-portable test-portable-short $(PROCESSORS)
+.PHONY: setup extension demo paper gpu gpu-packages test lint test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -58,6 +60,17 @@ demo: setup
 
 paper: $(SERVER)
 	OMP_NUM_THREADS=1 .venv/bin/python -m server lab all --out out/paper
+
+# With .venv where that is; else with any Python that has torch, and the folder from gpu-packages.
+GPU_PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,PYTHONPATH=out/gpu-packages $(PYTHON))
+gpu:
+	$(GPU_PYTHON) -m server bench gpu
+
+# For the same version of Python and the same kind of system as here.
+gpu-packages:
+	mkdir -p out
+	grep -hv '^torch==' server/requirements.lock tests/requirements.lock > out/gpu.lock
+	$(PYTHON) $(PIP_INSTALL) --no-deps --target out/gpu-packages -r out/gpu.lock
 
 # The public glTF validator, from npm, by the Node.js that came with the tests' packages. Without it the tests that need
 # it are skipped and say so; where CI is set, it has to be there.

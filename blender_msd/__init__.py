@@ -19,7 +19,8 @@ def register() -> None:
 
 def unregister() -> None:
     from . import bridge, ui
+    from .ui.preferences import leaves_jobs
 
     # The job and the server go first: nothing may reach a class that is being removed.
-    bridge.unregister()
+    bridge.unregister(leaves_jobs())
     ui.unregister()

@@ -1,4 +1,4 @@
-"""The enabled add-on's one link to the server, and what Blender calls it for: its timer, and the opening of a file."""
+"""The enabled add-on's one link to the server, and what Blender calls it for: its timer, files, and undo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import EXTENSION
+from . import EXTENSION, stage
 from .core.errors import mistake
 from .link import Link
 
@@ -28,24 +28,53 @@ def register() -> None:
     # Created with the first file in it: a disk that is full or read-only must not keep the add-on from being enabled.
     user_dir = Path(bpy.utils.extension_path_user(EXTENSION, path="", create=False))
     _link = Link(Path(__file__).parent.parent, user_dir, _wake_timer)
-    bpy.app.handlers.load_pre.append(_before_load)
+    for handlers, handler in _handlers():
+        handlers.append(handler)
 
 
-def unregister() -> None:
+def unregister(leave_jobs: bool) -> None:
+    """End the link.
+
+    Args:
+        leave_jobs: whether a running job goes on in its server.
+    """
     global _link
-    bpy.app.handlers.load_pre.remove(_before_load)
+    for handlers, handler in _handlers():
+        handlers.remove(handler)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     if _link is not None:
-        _link.shut_down()
+        _link.shut_down(leave_jobs)
         _link = None
+
+
+def _handlers() -> list[tuple[list[Any], Any]]:
+    of = bpy.app.handlers
+    return [
+        (of.load_pre, _before_load),
+        (of.save_pre, _before_save),
+        (of.undo_post, _after_undo),
+        (of.redo_post, _after_undo),
+    ]
 
 
 @persistent
 def _before_load(*_: Any) -> None:
     # The scene that the result was made for is about to vanish.
     if _link is not None:
-        _link.cancel("Stopped, because another file was opened.")
+        _link.lose_scene()
+
+
+@persistent
+def _before_save(*_: Any) -> None:
+    stage.uncover()
+
+
+@persistent
+def _after_undo(*_: Any) -> None:
+    # A step from while a picture formed has it on its object still.
+    if _link is not None and (_link.job is None or not _link.job.busy):
+        stage.uncover()
 
 
 def _wake_timer() -> None:

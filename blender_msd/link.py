@@ -15,17 +15,15 @@ from typing import Any
 
 from . import stage
 from .core import job as jobs
-from .core.client import Client
 from .core.connection import Setup, choose_connection
-from .core.errors import Interrupted, Problem, mistake
+from .core.errors import Problem
 from .core.interrupt import Interrupt
 from .core.job_view import JobView
-from .core.offer import Offer, follow_offer
-from .core.server_process import LocalServer
-from .core.threads import network_thread
+from .core.left_job import leave_job, take_left_job
 from .scene.editors import redraw_sidebars
 from .scene.images import Target
 from .scene.placement import Place
+from .server_link import ServerLink
 
 BUDGET = 0.010
 
@@ -33,33 +31,29 @@ BUDGET = 0.010
 JOIN_LIMIT = 12.0
 
 
-class Link:
+class Link(ServerLink):
     """One Blender's link to the server: at most one job at a time.
 
     Args:
         home: folder that holds the package `server`.
         user_dir: the extension's own writable folder.
         wake: called on the main thread whenever there will be something to pump.
+
+    Attributes:
+        job: the newest job, with where its result goes and what came of it.
     """
 
     def __init__(self, home: Path, user_dir: Path, wake: Callable[[], None]) -> None:
-        self.job: JobView | None = None
-        self.problem: Problem | None = None
-        self.server_state = "off"  # "off", "starting", "slow", "ready"
-        self.offer = Offer()
-        self.local = LocalServer(home, user_dir / "server")
+        super().__init__(home, user_dir, wake)
+        self.job: JobView | None = take_left_job(user_dir)
         self._results = user_dir / "results"
-        self._wake = wake
         # A generation of None belongs to no job and is always taken.
-        self._queue: queue.SimpleQueue[tuple[int | None, jobs.Message]] = queue.SimpleQueue()
         self._generation = 0
         self._stop = Interrupt()
-        self._stop_start = Interrupt()
-        self._stop_offer = Interrupt()
-        self._client: Client | None = None
         self._worker: threading.Thread | None = None
-        self._threads: list[threading.Thread] = []
+        self._recipe: dict[str, Any] = {}
         self._where: Place | Target | None = None
+        self._finished: jobs.Finished | None = None
 
     # Main thread: what the operators ask for.
 
@@ -69,26 +63,65 @@ class Link:
         Raises:
             Problem: "job-running", "server-not-set-up", "online-access-off", "address-unreadable".
         """
-        self._begin(recipe, setup)
-        self._where = place
-        stage.clear_objects()
+        self._begin(_view_of(recipe, place), recipe, place, setup)
 
     def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup) -> None:
         """Start a texture job; never blocks. Raises as `make_mesh`."""
-        self._begin(recipe, setup)
-        self._where = target
+        self._begin(_view_of(recipe, target), recipe, target, setup)
 
-    def cancel(self, reason: str = "") -> None:
+    def go_on(self, setup: Setup, where: Place | Target, seed: int | None = None) -> None:
+        """Submit the last recipe again, which goes on from where it was; or with another seed. Raises as the above."""
+        recipe = self._recipe if seed is None else self._recipe | {"seed": seed}
+        self._begin(_view_of(recipe, where), recipe, where, setup)
+
+    def reconnect(self, setup: Setup) -> None:
+        """Follow the last job anew, from its beginning; start the server when there was none. Raises as `make_mesh`."""
+        if self.job is None or not self.job.job_id:
+            self.start_server(setup)
+            return
+        self._let_go()
+        job = JobView(self.job.kind, self.job.prompt, self.job.seed, job_id=self.job.job_id)
+        self._begin(job, self._recipe, self._where, setup)
+
+    def place_here(self, where: Place | Target, setup: Setup) -> None:
+        """Put the last result, or a copy of it, into the scene that is open; fetch it first when need be."""
+        if self.job is None:
+            return
+        self._where = where
+        if self._finished is not None:
+            self._in_scene(self.job, self._finished)
+        else:
+            self.reconnect(setup)
+
+    @property
+    def has_result(self) -> bool:
+        """Whether there is something to place."""
+        return self._finished is not None or (self.job is not None and self.job.waits_for_a_place)
+
+    @property
+    def has_recipe(self) -> bool:
+        """Whether there is a job that could be begun once more."""
+        return bool(self._recipe)
+
+    @property
+    def where(self) -> Place | Target | None:
+        """Where the last result goes; None when its scene is gone."""
+        return self._where
+
+    def lose_scene(self) -> None:
+        """Another file is being opened: the job goes on, and its result waits until it is asked for."""
+        self._where = None
+        if self.job is not None and self.job.state == "done":
+            self.job.result = ""
+
+    def cancel(self) -> None:
         """Stop the job at once; its thread tells the server. Does nothing when no job runs."""
         if self.job is None or not self.job.busy:
             return
         self._generation += 1
         self._stop.set()
         self.job.end("cancelled")
-        if self.server_state == "starting":
-            self.server_state = "off"
-        if reason:
-            self.job.notes.append(reason)
+        self.server.give_up_start()
         stage.clear()
         redraw_sidebars()
 
@@ -97,52 +130,20 @@ class Link:
         if self.job is None or self._client is None or not self.job.job_id:
             return
         client, job_id = self._client, self.job.job_id
-
-        def ask() -> None:
-            client.finish(job_id)
-
         self.job.state = "finishing"
-        self._help(ask)
-
-    def start_server(self, setup: Setup) -> None:
-        """Start the server, or find it running, without blocking. Raises as `make_mesh`."""
-        connection = choose_connection(setup, self.local)
-        self._stop_start = Interrupt() if self._stop_start.is_set() else self._stop_start
-        stop, stop_offer = self._stop_start, self._only_follower()
-        self.problem, self.server_state = None, "starting"
-
-        def ask() -> None:
-            client = connection.connect(stop)
-            self._queue.put((None, jobs.Connected(client)))
-            self._ask_for_offer(client, stop_offer)
-
-        self._help(ask)
-
-    def refresh_offer(self, refresh: bool = True) -> None:
-        """Ask the server, if one is known, for all it can do, without blocking; `refresh` lets it look again."""
-        if self._client is not None:
-            client, stop = self._client, self._only_follower()
-            self._help(lambda: self._ask_for_offer(client, stop, refresh))
+        self._ask(lambda: client.finish(job_id))
 
     def stop_server(self) -> None:
         """Cancel the job and stop the server that was started here, without blocking."""
         self.cancel()
-        self._stop_start.set()
-        self._stop_offer.set()
-        self.server_state = "off"
-        self._help(self.local.stop)
-
-    def refuse(self, problem: Problem) -> None:
-        """Show a problem in the panels."""
-        self.problem = problem
-        redraw_sidebars()
+        super().stop_server()
 
     def give_up(self, problem: Problem) -> None:
         """End the job with a problem, touching nothing in the scene, which may be what is wrong."""
         self._stop.set()
         if self.job is not None and self.job.busy:
             self._fail(self.job, problem)
-        self.refuse(problem)
+        self.refuse(problem, self.problem_of)
 
     # Main thread: what the timer, the tests and background mode drive.
 
@@ -158,7 +159,7 @@ class Link:
             count += 1
             if generation in (self._generation, None):
                 self._receive(message)
-        if self._tick_job() or count:
+        if self._tick() or count:
             redraw_sidebars()
         return count
 
@@ -174,104 +175,110 @@ class Link:
     @property
     def busy(self) -> bool:
         """Whether the timer is still needed."""
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        return bool((self.job and self.job.busy) or self._threads or not self._queue.empty())
+        job = self.job
+        return bool((job and (job.busy or not job.settled)) or self._crew.busy or not self._queue.empty())
 
-    def shut_down(self) -> None:
-        """Cancel, stop the server that was started here and join every thread."""
+    def shut_down(self, leave_jobs: bool) -> None:
+        """Join every thread and stop the server that was started here.
+
+        Args:
+            leave_jobs: a running job goes on in its server, which ends behind it; else it is cancelled.
+        """
+        job = self.job
+        leaves = leave_jobs and job is not None and job.busy and bool(job.job_id)
         try:
-            self.cancel()
+            if job is not None and (leaves or job.waits_for_a_place):
+                leave_job(self.user_dir, job)
+            if leaves:
+                stage.clear()
+            else:
+                self.cancel()
         finally:
-            # Whatever the scene is like while Blender quits, no process and no thread may be left.
+            # Whatever the scene is like while Blender quits, no thread may be left, and no process without work.
             self._generation += 1
-            self._stop.set()
+            self._stop.set(leave=leaves)
             self._stop_start.set()
             self._stop_offer.set()
-            for thread in self._threads:
-                thread.join(JOIN_LIMIT)
-            self.local.stop()
+            self._crew.join(JOIN_LIMIT)
+            if leaves:
+                self.local.leave()
+            else:
+                self.local.stop()
 
     # How it is done.
 
-    def _begin(self, recipe: dict[str, Any], setup: Setup) -> None:
+    def _begin(self, job: JobView, recipe: dict[str, Any], where: Place | Target | None, setup: Setup) -> None:
         if self.job is not None and self.job.busy:
             raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
         connection = choose_connection(setup, self.local)
         self._generation += 1
         stop = self._stop = Interrupt()
-        self._client = None
-        self.problem = None
-        self.job = JobView(recipe["kind"], recipe["prompt"], recipe["seed"])
-        self.server_state = "ready" if self.server_state == "ready" else "starting"
-        generation = self._generation
+        generation, known_id = self._generation, job.job_id
+        self._client, self.problem, self.problem_of = None, None, job.kind
+        self.job, self._recipe, self._where, self._finished = job, recipe, where, None
+        self.server.start()
+        stage.begin(job)
 
         def put(message: jobs.Message) -> None:
             self._queue.put((generation, message))
 
         def work() -> None:
-            jobs.run_job(recipe, self._results, connection, stop, put)
+            jobs.run_job(recipe, self._results, connection, stop, put, known_id)
 
-        self._worker = network_thread(work, "msd-job")
-        self._start(self._worker)
-
-    def _only_follower(self) -> Interrupt:
-        self._stop_offer.set()  # whoever still asks
-        self._stop_offer = Interrupt()
-        return self._stop_offer
-
-    def _ask_for_offer(self, client: Client, stop: Interrupt, refresh: bool = False) -> None:
-        for offer in follow_offer(client, stop, refresh):
-            self._queue.put((None, jobs.Offered(offer)))
-
-    def _help(self, work: Callable[[], None]) -> None:
-        """Do a request beside the job, on a thread of its own."""
-
-        def run() -> None:
-            try:
-                work()
-            except Interrupted:
-                pass
-            except Problem as problem:
-                self._queue.put((None, jobs.RequestFailed(problem)))
-            except Exception as error:
-                self._queue.put((None, jobs.RequestFailed(mistake(error))))
-
-        self._start(network_thread(run, "msd-request"))
-
-    def _start(self, thread: threading.Thread) -> None:
-        self._threads.append(thread)
-        thread.start()
+        self._worker = self._crew.start(work, "msd-job")
         self._wake()
 
-    def _tick_job(self) -> bool:
-        """Keep the running job's clock; whether there is something new to draw."""
+    def _let_go(self) -> None:
+        """Follow the running job no longer, which goes on in its server."""
+        if self.job is not None and self.job.busy:
+            self._generation += 1
+            self._stop.set(leave=True)
+            self.job.end("failed")
+
+    def _tick(self) -> bool:
+        """Keep the clocks; whether there is something new to draw."""
         job = self.job
+        if self.server.process == "starting":
+            self.server.last_line = self.local.last_line
         if job is None or not job.busy or self._worker is None:
-            return False
+            return self.server.process == "starting" or (job is not None and job.arrives())
         if not self._worker.is_alive() and self._queue.empty():
             self._fail(job, Problem("add-on-error", "The job's thread ended without a word.", "Copy the report."))
             return True
-        return job.tick()
+        return job.tick() or job.arrives()
 
     def _receive(self, message: jobs.Message) -> None:
-        if self.server_state == "slow" and not isinstance(message, jobs.RequestFailed | jobs.Failed | jobs.Noted):
-            self.server_state, self.problem = "ready", None
+        silent = jobs.RequestFailed | jobs.Failed | jobs.Noted | jobs.Retrying
+        if self.server.process == "slow" and not isinstance(message, silent):
+            self.problem = None
+            self.server.connect()
         if isinstance(message, jobs.Connected):
-            self.server_state = "ready"
+            self.server.connect()
             self._client = message.client
         elif isinstance(message, jobs.Offered):
             self.offer = message.offer
+        elif isinstance(message, jobs.Retrying):
+            self.server.retries = message.attempts
         elif isinstance(message, jobs.RequestFailed):
-            self._judge_server(message.problem)
+            self.problem = message.problem
+            self.problem_of = self.job.kind if self.job is not None and self.job.busy else ""
+            self.server.judge(message.problem, of_job=False)
         elif self.job is not None and self.job.busy:
             self._receive_from_job(self.job, message)
 
     def _receive_from_job(self, job: JobView, message: jobs.Message) -> None:
         if isinstance(message, jobs.Failed):
             self._fail(job, message.problem)
+            stage.uncover()
             return
         if isinstance(message, jobs.Submitted) and not (self.offer.models and self.offer.is_complete):
             self.refresh_offer(refresh=False)
+        if isinstance(message, jobs.Finished):
+            self._finished = message
+            self._recipe = self._recipe or message.recipe
+        self._in_scene(job, message)
+
+    def _in_scene(self, job: JobView, message: jobs.Message) -> None:
         try:
             stage.show(job, message, self._where)
         except Exception as error:
@@ -282,11 +289,10 @@ class Link:
     def _fail(self, job: JobView, problem: Problem) -> None:
         # The last preview stays: after an hour of work it is better than nothing. The next job replaces it.
         job.end("failed")
-        self._judge_server(problem, ended=problem.code in ("server-lost", "server-stopped"))
+        self.problem, self.problem_of = problem, job.kind
+        self.server.judge(problem, of_job=True)
 
-    def _judge_server(self, problem: Problem, ended: bool = False) -> None:
-        self.problem = problem
-        if problem.code == "server-slow":
-            self.server_state = "slow"
-        elif ended or self.server_state in ("starting", "slow"):
-            self.server_state = "off"
+
+def _view_of(recipe: dict[str, Any], where: Place | Target) -> JobView:
+    aim = where.name if isinstance(where, Target) else ""
+    return JobView(recipe["kind"], recipe["prompt"], recipe["seed"], aim=aim)

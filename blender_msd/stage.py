@@ -9,17 +9,25 @@ from .core import job as jobs
 from .core.arrays import Mesh
 from .core.job_view import JobView
 from .core.names import undo_name
-from .scene import images, placement
+from .scene import forming, images, placement
 from .scene.images import Target
 from .scene.placement import Place
 from .scene.present import present
+
+
+def begin(job: JobView) -> None:
+    """A job has begun: what the last one of its kind left behind goes."""
+    if job.kind == "mesh":
+        clear_objects()
+    else:
+        images.remove_preview()
 
 
 def show(job: JobView, message: jobs.Message, where: Place | Target | None) -> None:
     """Show one message of a running job.
 
     Args:
-        where: a place for a mesh, a target for a picture.
+        where: a place for a mesh, a target for a picture; None when its scene is gone.
     """
     match message:
         case jobs.Submitted(job_id):
@@ -27,18 +35,18 @@ def show(job: JobView, message: jobs.Message, where: Place | Target | None) -> N
         case jobs.StateChanged(state) if state in ("queued", "running", "paused", "finishing"):
             job.state = state
         case jobs.Progressed():
-            for name in ("phase", "fraction", "step", "steps", "seconds_left", "denoiser_calls"):
-                setattr(job, name, getattr(message, name))
+            job.denoiser_calls = message.denoiser_calls
+            job.progress(message.phase, message.fraction, message.step, message.steps, message.seconds_left)
         case jobs.Noted(text):
             job.notes.append(text)
         case jobs.LiveMesh(mesh) if isinstance(where, Place):
             placement.show_preview(mesh, job.prompt, where)
             job.live_meshes += 1
-        case jobs.LiveImage(pixels):
-            images.show_preview(pixels)
+        case jobs.LiveImage(pixels) if isinstance(where, Target):
+            images.show_preview(pixels, where)
             job.live_images += 1
         case jobs.Finished():
-            _place_result(job, message, where)
+            _finish(job, message, where)
         case jobs.CancelledElsewhere():
             job.end("cancelled")
             clear()
@@ -55,7 +63,23 @@ def clear_objects() -> None:
     placement.remove_preview(present(bpy.context.scene))
 
 
-def _place_result(job: JobView, finished: jobs.Finished, where: Place | Target | None) -> None:
+def uncover() -> None:
+    """Let no surface wear a preview, which is not saved; the next live picture puts it on again."""
+    forming.take_off()
+
+
+def _finish(job: JobView, finished: jobs.Finished, where: Place | Target | None) -> None:
+    job.report, job.folder = finished.report, str(finished.folder)
+    job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
+    job.waits_for_a_place = where is None
+    if where is not None:
+        job.result = _place(job, finished, where)
+    job.end("done")
+    if where is not None:
+        bpy.ops.ed.undo_push(message=undo_name("Generate: ", job.prompt))
+
+
+def _place(job: JobView, finished: jobs.Finished, where: Place | Target) -> str:
     made: bpy.types.ID
     if isinstance(finished.result, Mesh):
         assert isinstance(where, Place)
@@ -63,7 +87,4 @@ def _place_result(job: JobView, finished: jobs.Finished, where: Place | Target |
     else:
         assert isinstance(where, Target)
         made, _ = images.place(finished.result, finished.recipe, job.job_id, VERSION, where)
-    job.result, job.report, job.folder = made.name, finished.report, str(finished.folder)
-    job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
-    job.end("done")
-    bpy.ops.ed.undo_push(message=undo_name("Generate: ", job.prompt))
+    return made.name

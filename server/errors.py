@@ -24,8 +24,14 @@ class Problem(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def headline(self) -> str:
+        """The code, as people read it: "Prompt unreadable"."""
+        return self.code.replace("-", " ").capitalize()
+
     def as_json(self) -> dict[str, str]:
-        return {"code": self.code, "message": self.message, "hint": self.hint}
+        """The one form in which errors leave a process: in answers over HTTP, in events, and after --json."""
+        return {"code": self.code, "headline": self.headline, "detail": self.message, "next": self.hint}
 
 
 class BadRequest(Problem):

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from server.errors import BadRequest
+from server.priors.pretrained.lora_files import read_lora
 from server.ranges import in_words, shown
 
 Kind = Literal["mesh", "texture"]
@@ -27,6 +28,7 @@ NoiseName = Literal["fresh", "attached", "view"]
 ScheduleName = Literal["constant", "linear", "cosine", "geometric"]
 
 MAX_SEED = 2**31 - 1
+MOST_LORAS = 8
 MAX_SECONDS = 30 * 24 * 3600.0
 # Narrower kernels tell nothing: single precision loses what they weigh, and their squares vanish.
 LEAST_BANDWIDTH = 0.001
@@ -67,6 +69,19 @@ def why_too_much(views: int, side: int) -> str:
 
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_printable)]
+
+
+def _lora_files(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
+        raise ValueError("must be a list of texts, each FILE:WEIGHT")
+    if len(value) > MOST_LORAS:
+        raise ValueError(f"must name at most {MOST_LORAS} files")
+    for text in value:
+        read_lora(_printable(text))
+    return list(value)
+
+
+Loras = Annotated[list[str], BeforeValidator(_lora_files)]
 
 
 class _Part(BaseModel):
@@ -129,12 +144,21 @@ class TextureRecipe(_Part):
     tile_y: bool = True
 
 
+def _preset_fills_steps(schema: dict[str, Any]) -> None:
+    schema["required"] = [name for name in schema["required"] if name != "steps"]
+
+
 class Recipe(_Part):
+    model_config = ConfigDict(json_schema_extra=_preset_fills_steps)
+
     kind: Kind
-    prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(min_length=1, max_length=1000)
+    prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(
+        min_length=1, max_length=1000, examples=["a red mug with a blue handle"], json_schema_extra={"pattern": r"\S"}
+    )
     negative_prompt: Text = Field(default="", max_length=1000)
     seed: Whole = Field(default=0, ge=0, le=MAX_SEED)
     prior: Text = Field(default="embedded", min_length=1, max_length=4096)
+    loras: Loras = Field(default=[], description="LoRA files and their weights, FILE:WEIGHT, added to the prior")
     preset: Preset = "standard"
     steps: Whole = Field(ge=1, le=100_000)
     views_per_step: Whole = Field(default=1, ge=1, le=64, description="views, or crops, rendered in every step")

@@ -52,4 +52,4 @@ def test_what_the_plan_of_the_house_names_in_a_file_is_defined_there() -> None:
     assert len(found) >= 5
     for name, link in found:
         source = (page.parent / link).read_text(encoding="utf-8")
-        assert re.search(rf"^\s*(class|def) {name}\b", source, re.MULTILINE), (name, link)
+        assert re.search(rf"^(\s*(class|def) {name}\b|{name}\b.*=)", source, re.MULTILINE), (name, link)

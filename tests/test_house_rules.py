@@ -25,12 +25,24 @@ ALLOWED = {
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
     "evaluation": {"training", "studio", "meshing", "generators", "guidance", "priors", "world"},
-    "bench": {"studio", "meshing", "generators", "priors", "world"},
+    "bench": {"training", "studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
     "commands": {"api", "bench", "evaluation", "generators", "jobs", "lab", "priors", "studio", "training", "world"},
 }
 # Values and tools that every room may use.
-ROOMLESS = {"__init__", "__main__", "arguments", "console", "errors", "files", "paths", "png", "ranges", "recipe"}
+ROOMLESS = {
+    "__init__",
+    "__main__",
+    "accelerators",
+    "arguments",
+    "console",
+    "errors",
+    "files",
+    "paths",
+    "png",
+    "ranges",
+    "recipe",
+}
 
 
 def imports_of(path: Path) -> set[str]:

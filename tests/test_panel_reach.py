@@ -35,6 +35,7 @@ COMMON: dict[str, Any] = {
     "seed": 3,
     "preset": "fine",
     "prior": "exact",
+    "loras": ["style.safetensors:0.5"],
     "steps": 7,
     "noise": "attached",
     "scale": 3.0,

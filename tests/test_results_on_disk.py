@@ -165,7 +165,7 @@ def test_a_result_that_finds_its_place_taken_at_the_end_is_kept_and_named(
     code, said, _ = run(capsys, *command, "--out", str(out))
     assert (code, said["error"]["code"]) == (1, "out-not-writable")
     (kept,) = (tmp_path / "temporary").iterdir()
-    assert str(kept) in said["error"]["hint"]
+    assert str(kept) in said["error"]["next"]
     assert all(path.stat().st_size for path in kept.iterdir())
     assert (kept / out.name).is_file()
     if ending == "obj":

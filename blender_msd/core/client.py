@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from .arrays import MAX_DOWNLOAD
-from .errors import Problem
+from .errors import Problem, read_problem
 from .interrupt import Interrupt
 
 API = 1
@@ -114,6 +114,14 @@ class Client:
         """Queue a job and return its id; the same `key` never makes two jobs. `stop` wakes who waits for it."""
         answer = self._ask("POST", "/v1/jobs", recipe, {"Idempotency-Key": key}, SUBMISSION, stop)
         return str(answer["id"])
+
+    def attach(self, pid: int) -> None:
+        """Keep the server for the program with this process id, whoever started it."""
+        self._ask("PUT", f"/v1/leases/{pid}")
+
+    def detach(self, pid: int) -> bool:
+        """Let go of it; whether other programs use it."""
+        return bool(self._ask("DELETE", f"/v1/leases/{pid}").get("leases"))
 
     def job(self, job_id: str) -> dict[str, Any]:
         return self._ask("GET", f"/v1/jobs/{quote(job_id)}")
@@ -252,4 +260,4 @@ def _problem(status: int, text: bytes) -> Problem:
     error = _as_object(text).get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         return Problem("not-our-server", f"The answer was error {status}.", "Change the address or the port.")
-    return Problem(error["code"], str(error.get("message", "")), str(error.get("hint", "")))
+    return read_problem(error)

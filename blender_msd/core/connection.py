@@ -22,6 +22,7 @@ class Setup:
         url, token: a server that runs already; an empty url means that Blender starts its own.
         online_access: whether Blender's preferences allow the use of the internet.
         model_folder: where a server that Blender starts looks for models.
+        allow_hub: whether such a server may fetch models from the hub, online access given.
     """
 
     python: Path | None
@@ -29,6 +30,7 @@ class Setup:
     token: str
     online_access: bool
     model_folder: Path | None = None
+    allow_hub: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ def choose_connection(setup: Setup, local: LocalServer) -> Connection:
     if setup.python is None:
         hint = "Choose the Python of the server's environment in the preferences."
         raise Problem("server-not-set-up", "The add-on does not know yet how to start the server.", hint)
-    python, folder = setup.python, setup.model_folder
-    return Connection(lambda stop: local.connect(python, stop, folder), local.check_alive)
+    python, folder, hub = setup.python, setup.model_folder, setup.allow_hub and setup.online_access
+    return Connection(lambda stop: local.connect(python, stop, folder, hub), local.check_alive)
 
 
 def _running_server(setup: Setup) -> Connection:

@@ -57,6 +57,7 @@ def follow(
     stop: Interrupt,
     check_alive: Callable[[], None],
     tell: Callable[[str], None] = lambda text: None,
+    retrying: Callable[[int], None] = lambda attempts: None,
 ) -> Iterator[Event]:
     """Every event of the job, each once, until its last one.
 
@@ -65,13 +66,14 @@ def follow(
     Args:
         check_alive: called after every lost connection; raises when the server is known to be dead.
         tell: told when the server has been silent for long.
+        retrying: as `Patience` takes it.
 
     Raises:
         Interrupted: `stop` was set.
         Problem: as `Patience.wait`.
     """
     last_id = ""
-    patience = Patience(stop, check_alive, PATIENCE, tell=tell)
+    patience = Patience(stop, check_alive, PATIENCE, tell=tell, retrying=retrying)
     while True:
         trouble: Unreachable | None = None
         try:

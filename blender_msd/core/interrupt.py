@@ -10,15 +10,21 @@ from .errors import Interrupted
 
 
 class Interrupt:
-    """Set once, from any thread; a blocked read on the watched socket returns at once."""
+    """Set once, from any thread; a blocked read on the watched socket returns at once.
+
+    Attributes:
+        leaves: whether what was begun on a server shall go on there.
+    """
 
     def __init__(self) -> None:
+        self.leaves = False
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
 
-    def set(self) -> None:
+    def set(self, leave: bool = False) -> None:
         with self._lock:
+            self.leaves = leave
             self._event.set()
             if self._socket is not None:
                 _shut_down(self._socket)

@@ -14,7 +14,7 @@ from typing import Any
 from .arrays import Maps, Mesh, Pixels, Png, read_mesh, read_pixels, read_png
 from .client import Client, Slow
 from .connection import Connection
-from .errors import Interrupted, Problem, mistake
+from .errors import Interrupted, Problem, mistake, read_problem
 from .events import Event, follow
 from .interrupt import Interrupt
 from .offer import Offer, read_offer
@@ -23,6 +23,8 @@ from .results import ResultFolder
 
 # The texture of a mesh, in the order of `Maps`.
 MAPS = ("albedo.png", "normal.png")
+# The job may go on where nobody sees it, and can be followed again later.
+OUT_OF_REACH = ("server-lost", "server-slow")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class Offered:
     """What the server can do, as it says now."""
 
     offer: Offer
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """The server is out of reach and was tried again so often; 0 once it is reached again."""
+
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ class RequestFailed:
 Message = (
     Connected
     | Offered
+    | Retrying
     | Submitted
     | StateChanged
     | Progressed
@@ -134,15 +144,20 @@ def run_job(
     connection: Connection,
     stop: Interrupt,
     put: Callable[[Message], None],
+    known_id: str = "",
 ) -> None:
     """Do one job; the last message is `Finished`, `Failed` or `CancelledElsewhere`, or none when `stop` was set.
 
-    A job that nobody waits for any more is cancelled on the server.
+    A job that nobody waits for any more is cancelled on the server, unless `stop` leaves it there.
 
     Args:
         results: the folder that gets a folder for the result.
+        known_id: of a job that the server has already, which is followed from its beginning; else one is submitted.
     """
     client, job_id = None, ""
+
+    def retrying(attempts: int) -> None:
+        put(Retrying(attempts))
 
     def tell(text: str) -> None:
         put(Noted(text))
@@ -152,10 +167,10 @@ def run_job(
         put(Connected(client))
         with contextlib.suppress(Slow):  # the job needs no list of models
             put(Offered(read_offer(client.capabilities())))
-        patience = Patience(stop, connection.check_alive, tell=tell)
-        job_id = patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
+        patience = Patience(stop, connection.check_alive, tell=tell, retrying=retrying)
+        job_id = known_id or patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
         put(Submitted(job_id))
-        for event in follow(client, job_id, stop, connection.check_alive, tell):
+        for event in follow(client, job_id, stop, connection.check_alive, tell, retrying):
             message = _translate(client, job_id, event)
             if isinstance(message, (Failed, CancelledElsewhere)):
                 job_id = ""
@@ -169,11 +184,13 @@ def run_job(
     except Interrupted:
         pass
     except Problem as problem:
+        if problem.code in OUT_OF_REACH:
+            job_id = ""
         put(Failed(problem))
     except Exception as error:
         put(Failed(mistake(error)))
     finally:
-        if client is not None and job_id:
+        if client is not None and job_id and not stop.leaves:
             with contextlib.suppress(Problem):
                 client.cancel(job_id)
 
@@ -185,7 +202,7 @@ def _translate(client: Client, job_id: str, event: Event) -> Message | None:
     if event.name == "state":
         return CancelledElsewhere() if data.get("state") == "cancelled" else StateChanged(str(data.get("state")))
     if event.name == "failed":
-        return Failed(Problem(str(data.get("code")), str(data.get("message", "")), str(data.get("hint", ""))))
+        return Failed(read_problem(data))
     if event.name == "log":
         return Noted(str(data.get("message", ""))) if data.get("level") == "warning" else None
     if event.name in ("preview_mesh", "preview_image"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from .client import Client, Slow
 from .errors import Interrupted, Problem
 from .interrupt import Interrupt
+from .language import Language, read_language
 
 # For so many seconds a server is asked again that has not told everything: its disks may be slow. And how often.
 PATIENCE = 600.0
@@ -31,8 +31,7 @@ class Model:
         takes_camera, view_prompts: whether it is told the view exactly, or by words in the prompt.
         needs: a sentence on the hardware.
         why_not: why it cannot be used; empty when it can.
-        understood: every spelling it understands, in lower case; None when it reads any text.
-        refuses: whether a prompt with other words is refused; else those words are left out.
+        language: the words it understands; None when it reads any text.
         known_things: per kind, in words, what can be asked for.
     """
 
@@ -47,24 +46,29 @@ class Model:
     needs: str
     needs_cuda: bool
     why_not: str
-    understood: frozenset[str] | None
-    refuses: bool
+    language: Language | None
     known_things: Mapping[str, str]
 
     def unknown_words(self, prompt: str) -> list[str]:
         """The words of a prompt that it does not understand, each once; the server finds the same ones."""
-        if self.understood is None:
-            return []
-        words = re.findall(r"[^\W_]+", prompt.lower())
-        return [word for word in dict.fromkeys(words) if word not in self.understood]
+        return [] if self.language is None else self.language.unknown_words(prompt)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a prompt with unknown words is refused; else those words are left out."""
+        return self.language is not None and self.language.refuses
+
+    def refusal(self, prompt: str, kind: str) -> Problem | None:
+        """Why the server will refuse this prompt, in its words; None when it will not, as far as is known here."""
+        return None if self.language is None else self.language.refusal(prompt, kind, self.title)
 
     def cannot_make(self, kind: str) -> str:
         """Why it cannot make a "mesh" or a "texture", in a sentence; empty when it can."""
         if self.why_not:
-            return f"This model cannot be used. {self.why_not}"
+            return f"{self.title} cannot be used. {self.why_not}"
         if kind not in self.makes:
             made = " and ".join(_THINGS[other] for other in self.makes if other in _THINGS) or "neither"
-            return f"This model makes {made}, no {_THINGS[kind]}."
+            return f"{self.title} makes {made}, no {_THINGS[kind]}."
         return ""
 
 
@@ -75,12 +79,16 @@ class Offer:
     default: name of the model that is used when none is chosen.
     has_cuda: whether the server has an NVIDIA graphics card; None while it does not know yet.
     refreshing: whether the server is still looking for models.
+    device: the name of the first device that computes; empty while it is not known.
+    free_gb: its free memory, when the server says it.
     """
 
     models: tuple[Model, ...] = field(default=())
     default: str = ""
     has_cuda: bool | None = None
     refreshing: bool = False
+    device: str = ""
+    free_gb: float | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -105,6 +113,7 @@ def read_offer(capabilities: Mapping[str, Any]) -> Offer:
         str(recipe.get("prior", {}).get("default", "")),
         _has_cuda(capabilities.get("devices", [])),
         capabilities.get("priors_refreshing") is True,
+        *_first_device(capabilities.get("devices", [])),
     )
 
 
@@ -150,14 +159,20 @@ def _read_model(said: Mapping[str, Any]) -> Model:
         needs=str(said.get("needs", "")),
         needs_cuda=bool(said.get("needs_cuda")),
         why_not="" if said.get("usable", True) else str(said.get("why_not") or "The server does not say why."),
-        understood=frozenset(language["understood"]) if "understood" in language else None,
-        refuses=language.get("unknown_words") == "refused",
+        language=read_language(language),
         known_things=dict(language.get("known_things", {})),
     )
 
 
+def _first_device(devices: list[dict[str, Any]]) -> tuple[str, float | None]:
+    """Name and free memory of the first device that is up."""
+    first = next((device for device in devices if "device" in device), {})
+    free = first.get("free_gb")
+    return str(first.get("name") or first.get("device", "")), float(free) if isinstance(free, int | float) else None
+
+
 def _has_cuda(devices: list[dict[str, Any]]) -> bool | None:
-    if any(str(device.get("device", "")).startswith("cuda") for device in devices):
+    if any(str(device.get("device", "cpu")) != "cpu" for device in devices):
         return True
     waits = any("device" not in device and device.get("state") != "down" for device in devices)
     return None if waits or not devices else False

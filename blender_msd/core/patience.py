@@ -46,6 +46,7 @@ class Patience:
         absent: seconds after which a server is lost to which nobody can connect.
         silent: seconds after which one is given up that can be connected to, but gives no sign of life.
         tell: told once per silence, after `PATIENCE` seconds of it.
+        retrying: told how often it was tried again so far, and 0 once that helped.
     """
 
     def __init__(
@@ -55,7 +56,10 @@ class Patience:
         absent: float = PATIENCE,
         silent: float = SILENT,
         tell: Callable[[str], None] = lambda text: None,
+        retrying: Callable[[int], None] = lambda attempts: None,
     ) -> None:
+        self._attempts = 0
+        self._retrying = retrying
         self._stop = stop
         self._check_alive = check_alive
         self._absent = absent
@@ -65,6 +69,9 @@ class Patience:
 
     def renew(self) -> None:
         """There was a sign of life."""
+        if self._attempts:
+            self._attempts = 0
+            self._retrying(0)
         self._sign = self._listened = time.monotonic()
         self._told = False
 
@@ -78,6 +85,8 @@ class Patience:
             Interrupted: `stop` was set.
             Problem: "server-lost", "server-slow", or what `check_alive` raises.
         """
+        self._attempts += 1
+        self._retrying(self._attempts)
         self._stop.wait(PAUSE)
         self._check_alive()
         now = time.monotonic()
@@ -104,6 +113,9 @@ class Patience:
         self.renew()
         while True:
             try:
-                return question()
+                answer = question()
             except Unreachable as trouble:
                 self.wait(trouble)
+            else:
+                self.renew()
+                return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ class Common:
 
     Attributes:
         prior: empty leaves the choice to the server.
+        loras: files that change a diffusion model, as FILE:WEIGHT.
         steps: of optimisation; 0 leaves them to the preset.
         spare_prompt: what `negative_prompt` shares with the prompt is not avoided.
         noise: "fresh", "attached" or, of an object, "view"; empty leaves it to the prior.
@@ -31,6 +33,7 @@ class Common:
     seed: int = 0
     preset: str = "standard"
     prior: str = ""
+    loras: Sequence[str] = ()
     steps: int = 0
     noise: str = ""
     scale: float = 0.0
@@ -92,6 +95,7 @@ def _recipe(kind: str, prompt: str, common: Common) -> dict[str, Any]:
     return {"kind": kind, "prompt": prompt, "seed": common.seed, "preset": common.preset} | _chosen(
         negative_prompt=negative_prompt or None,
         prior=common.prior or None,
+        loras=list(common.loras) or None,
         steps=common.steps or None,
         guidance=guidance or None,
     )

@@ -9,9 +9,13 @@ import bpy
 from .present import present
 
 
+def windows() -> Iterator[bpy.types.Window]:
+    yield from present(bpy.context.window_manager).windows
+
+
 def areas(*kinds: str) -> Iterator[bpy.types.Area]:
     """Every area of these kinds ("VIEW_3D", "IMAGE_EDITOR" and so on), in every window."""
-    for window in present(bpy.context.window_manager).windows:
+    for window in windows():
         for area in window.screen.areas:
             if area.type in kinds:
                 yield area

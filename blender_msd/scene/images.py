@@ -9,7 +9,7 @@ import bpy
 
 from ..core.arrays import Pixels, Png
 from ..core.names import block_name
-from . import editors, materials, meshes, provenance
+from . import editors, forming, materials, meshes, provenance
 
 PREVIEW_NAME = "MSD preview"
 
@@ -21,14 +21,16 @@ class Target:
     Attributes:
         object_uid: `session_uid` of the object that gets the material in its active slot; None makes only the image.
         repeat: how many times the picture fits along each axis.
+        name: of the object, for people.
     """
 
     object_uid: int | None
     repeat: float
+    name: str = ""
 
 
-def show_preview(pixels: Pixels) -> bpy.types.Image:
-    """Put a live picture into the preview image; it is neither packed nor saved."""
+def show_preview(pixels: Pixels, target: Target) -> bpy.types.Image:
+    """Put a live picture into the preview image, and that onto the surface it is for; neither is packed or saved."""
     image = provenance.find_preview(bpy.data.images)
     if image is None:
         image = bpy.data.images.new(PREVIEW_NAME, pixels.width, pixels.height, alpha=True)
@@ -38,10 +40,14 @@ def show_preview(pixels: Pixels) -> bpy.types.Image:
     image.pixels.foreach_set(pixels.values)  # type: ignore[attr-defined]  # an array, which the stubs call a number
     image.update()
     _show_in_editors(image, instead_of=None)
+    obj = None if target.object_uid is None else find_surface(target.object_uid)
+    if obj is not None:
+        forming.wear(obj, image, _has_uv(obj), target.repeat)
     return image
 
 
 def remove_preview() -> None:
+    forming.take_off()
     while image := provenance.find_preview(bpy.data.images):
         bpy.data.images.remove(image)
 
@@ -113,5 +119,20 @@ def _show_in_editors(image: bpy.types.Image, instead_of: bpy.types.Image | None)
         space = area.spaces.active
         assert isinstance(space, bpy.types.SpaceImageEditor)
         if not space.use_image_pin and space.image in (None, instead_of):
+            before = space.image
             space.image = image
+            if before is not None and before != image and image.size[0]:
+                _zoom(area, before.size[0] / image.size[0])
         area.tag_redraw()
+
+
+def _zoom(area: bpy.types.Area, factor: float) -> None:
+    """Let an Image Editor show its picture at the size that the last one had, which had other pixels."""
+    space = area.spaces.active
+    assert isinstance(space, bpy.types.SpaceImageEditor)
+    region = next((region for region in area.regions if region.type == "WINDOW"), None)
+    if region is None or factor == 1.0:
+        return
+    window = next(window for window in editors.windows() if area in window.screen.areas[:])
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.image.view_zoom_ratio(ratio=space.zoom[0] * factor)

@@ -34,6 +34,7 @@ def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) 
     encoding: Any = normal.colorspace_settings  # whose names come with Blender's colour configuration
     encoding.name = "Non-Color"
     colours.image, bumps.image = albedo, normal
+    tree.nodes.active = colours  # which solid shading shows
     for node, left, down in ((colours, 550, 0), (relief, 220, 300), (bumps, 550, 300), (coordinates, 750, 150)):
         node.location = (shader.location.x - left, shader.location.y - down)
     for texture in (colours, bumps):
@@ -56,6 +57,7 @@ def image_material(name: str, image: bpy.types.Image, has_uv: bool, repeat: floa
     mapping = _new(tree, bpy.types.ShaderNodeMapping)
     texture = _new(tree, bpy.types.ShaderNodeTexImage)
     texture.image = image
+    tree.nodes.active = texture  # which solid shading shows
     _set_input(mapping, "Scale", (repeat, repeat, repeat))
     if not has_uv:
         texture.projection = "BOX"

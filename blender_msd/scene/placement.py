@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+import numpy as np
 
 from ..core.arrays import Mesh
+from ..core.errors import Problem
 from ..core.names import block_name
-from . import images, materials, meshes, provenance
+from . import editors, images, materials, meshes, provenance, view
 from .present import present
 
 COLLECTION = "Generated"
@@ -30,6 +32,24 @@ class Place:
     location: tuple[float, float, float]
     size: float
     scene: str
+
+
+def check_scene(scene: bpy.types.Scene) -> None:
+    """Make sure that something can be put into a scene.
+
+    Raises:
+        Problem: "scene-linked".
+    """
+    if scene.library is not None:
+        file = scene.library.filepath
+        message = f"The scene {scene.name} is linked from {file} and can only be changed there."
+        raise Problem("scene-linked", message, "Choose a scene of this file.")
+
+
+def units(scene: bpy.types.Scene, metres: float) -> float:
+    """A length in scene units, whatever one of those is said to be."""
+    settings = scene.unit_settings
+    return metres if settings.system == "NONE" else metres / settings.scale_length
 
 
 def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
@@ -56,6 +76,7 @@ def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
         collection.hide_render = True
         collection.is_runtime_data = True
         collection.objects.link(obj)
+        _bring_into_view(obj, place)
     else:
         old, obj.data = obj.data, mesh
         assert isinstance(old, bpy.types.Mesh)
@@ -105,6 +126,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
         obj.location = place.location
     else:
         obj.matrix_world = transform
+    _bring_into_view(obj, place)
     if scene == bpy.context.scene and bpy.context.mode == "OBJECT":
         _select_only(obj)
     return obj
@@ -122,9 +144,11 @@ def _select_only(obj: bpy.types.Object) -> None:
 
 
 def _give_to_user(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
-    for collection in obj.users_collection:
-        collection.objects.unlink(obj)
+    # Linked first: an object without a collection would be thrown out of the mode that it is edited in.
+    left = obj.users_collection
     _collection(scene, COLLECTION).objects.link(obj)
+    for collection in left:
+        collection.objects.unlink(obj)
     for block in (obj, obj.data, *(images.materials_of(obj) or ())):
         if block is None:  # an empty, or an empty slot
             continue
@@ -149,12 +173,31 @@ def _preview_material() -> bpy.types.Material:
     return material
 
 
+def _layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
+    """The view layer that a window shows of a scene; else the scene's first."""
+    shown = next((window.view_layer for window in editors.windows() if window.scene == scene), None)
+    return shown or scene.view_layers[0]
+
+
 def _scene(place: Place) -> bpy.types.Scene:
     return bpy.data.scenes.get(place.scene) or present(bpy.context.scene)
 
 
+def _bring_into_view(obj: bpy.types.Object, place: Place) -> None:
+    scene = _scene(place)
+    present(bpy.context.view_layer).update()
+    x, y, z = (sum(axis) / 8 for axis in zip(*obj.bound_box, strict=True))
+    matrix = np.array(obj.matrix_world)
+    centre = matrix[:3, :3] @ (x, y, z) + matrix[:3, 3]
+    view.frame_unless_seen(scene, (centre[0], centre[1], centre[2]), place.size)
+
+
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
-    found = next((child for child in scene.collection.children if child.name.split(".")[0] == name), None)
+    """The scene's collection of that name; a new one when it is a library's, or is not shown."""
+    layers = _layer_of(scene).layer_collection.children
+    shown = [child.collection for child in layers if child.is_visible and not child.exclude]
+    named = [child for child in scene.collection.children if child.name.split(".")[0] == name]
+    found = next((child for child in named if child.library is None and child in shown), None)
     if found is None:
         found = bpy.data.collections.new(name)
         scene.collection.children.link(found)

@@ -27,5 +27,10 @@ def mark_preview(block: bpy.types.ID) -> None:
     block.is_runtime_data = True
 
 
+def is_preview(block: bpy.types.ID) -> bool:
+    properties: Any = block
+    return PREVIEW in properties
+
+
 def find_preview(blocks: bpy.types.bpy_prop_collection[Block]) -> Block | None:
     return next((block for block in blocks if block.get(PREVIEW) is not None), None)

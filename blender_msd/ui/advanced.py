@@ -23,10 +23,11 @@ class AdvancedPanel(TabPanel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "negative_prompt")
-        draw_unknown_words(layout, settings, "negative_prompt")
+        draw_unknown_words(layout, settings, "negative_prompt", self.settings)
         spare = layout.row()
         spare.enabled = bool(texts.text(settings, "negative_prompt").strip())
         spare.prop(settings, "spare_prompt")
+        layout.prop(settings, "loras")
         layout.prop(settings, "noise")
         names = ["scale", "bandwidth_start", "bandwidth_end", "steps"]
         if self.settings == "mesh":
@@ -38,3 +39,4 @@ class AdvancedPanel(TabPanel):
             layout.prop(settings, "texture_size")
         if not all(getattr(settings, name) for name in names):
             layout.label(text="0: left to model and quality", icon="INFO")
+        layout.operator("msd.open_preferences", icon="PREFERENCES")

@@ -21,4 +21,5 @@ class TabPanel(Drawn):
 
     bl_region_type: RegionTypeItems = "UI"
     bl_category = "MSD"
+    bl_order = 1
     bl_options: set[Literal["DEFAULT_CLOSED", "HIDE_HEADER", "INSTANCED", "HEADER_LAYOUT_EXPAND"]] = set()

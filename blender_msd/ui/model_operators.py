@@ -73,7 +73,7 @@ class MSD_OT_browse_model(bpy.types.Operator, ModelFile):
             if not chosen:
                 raise Problem("path-unreadable", "No file was chosen.", "Choose a file, or a folder.")
         except Problem as problem:
-            return refuse(self, problem)
+            return refuse(self, problem, self.kind)
         settings.prior = chosen
         settings.type_prior = True
         return {"FINISHED"}

@@ -9,14 +9,18 @@ import bpy
 from .. import bridge
 from ..core.errors import Problem
 from ..core.offer import Model
-from . import texts
+from . import aims, texts
 from .drawn import Drawn, TabPanel
 from .settings import Settings, settings_for
 from .values import Values
-from .writing import draw_text
+from .writing import ICON, draw_text
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
+
+
+# Of the words that a model does not know; what it knows is behind a button.
+LINES_OF_WORDS = 2
 
 
 def chosen_model(settings: Settings) -> Model | None:
@@ -30,10 +34,14 @@ def why_off(settings: Settings, kind: str) -> str:
         return "Type what to make first"
     try:
         Values(settings).check(kind)
+        aims.check(Values(settings), kind)
     except Problem as problem:
         return str(problem)
     model = chosen_model(settings)
-    return "" if model is None else model.cannot_make(kind)
+    if model is None:
+        return ""
+    refusal = model.refusal(texts.text(settings, "prompt"), kind)
+    return model.cannot_make(kind) or ("" if refusal is None else refusal.message)
 
 
 def draw_choice(layout: bpy.types.UILayout, settings: Settings, kind: str) -> None:
@@ -52,22 +60,22 @@ def draw_choice(layout: bpy.types.UILayout, settings: Settings, kind: str) -> No
         draw_text(layout, "Looking for models ...", "SORTTIME")
     if typed:
         row = layout.row(align=True)
-        row.prop(settings, "prior", text="", placeholder="Folder, file or hub:owner/name")
+        row.prop(settings, "prior", text="", placeholder="In the folder of models, or hub:owner/name")
         row.operator("msd.browse_model", text="", icon="FILE_FOLDER").kind = kind
     elif model is not None and offer.is_too_slow(model):
         draw_text(layout.box(), f"The server has no NVIDIA graphics card. {model.needs}", "ERROR")
 
 
-def draw_unknown_words(layout: bpy.types.UILayout, settings: Settings, name: str) -> None:
-    """A box that names the words of the text `settings.name` that the chosen model does not know."""
+def draw_unknown_words(layout: bpy.types.UILayout, settings: Settings, name: str, kind: str) -> None:
+    """One line that names the words of the text `settings.name` that the chosen model does not know."""
     model = chosen_model(settings)
     unknown = [] if model is None else model.unknown_words(texts.text(settings, name))
     if model is None or not unknown:
         return
-    box = layout.box()
-    what = "This model refuses words that it does not know" if model.refuses else "Not known, will be left out"
-    draw_text(box, f"{what}: {', '.join(unknown)}", "ERROR")
-    draw_text(box, "What it knows is in About the Model", "BLANK1")
+    what = f"{model.title} refuses words that it does not know" if model.refuses else "Not known, will be left out"
+    row = layout.row(align=True)
+    draw_text(row, f"{what}: {', '.join(unknown)}", "ERROR", most=LINES_OF_WORDS, indent=ICON)
+    row.operator("msd.known_words", text="", icon="QUESTION").kind = kind
 
 
 def _asked_for(settings: Settings) -> str:

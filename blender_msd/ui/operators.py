@@ -1,29 +1,26 @@
-"""Operators. Those that start work never block in a window; in background mode they wait and return the result."""
+"""Operators about jobs. Those that start work never block in a window; in background mode they wait for its end."""
 
 from __future__ import annotations
 
-import platform
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+import random
+from typing import TYPE_CHECKING
 
 import bpy
 
-from .. import EXTENSION, VERSION, bridge
-from ..core import checks
+from .. import bridge
 from ..core.errors import Problem, explain
+from ..core.limits import SEED
 from ..core.names import printable
-from ..scene import images
+from ..scene.images import Target
 from ..scene.placement import Place
-from ..scene.present import present
+from . import aims
 from .preferences import setup
 from .properties import MeshSettings, TextureSettings
-from .settings import scene_settings
+from .settings import scene_settings, settings_for
 from .values import Values
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
-
-LOG_LINES = 50
 
 
 def _nothing_runs(cls: type[bpy.types.Operator]) -> bool:
@@ -42,25 +39,42 @@ def _a_job_runs(cls: type[bpy.types.Operator]) -> bool:
     return True
 
 
-def refuse(operator: bpy.types.Operator, problem: Problem) -> set[OperatorReturnItems]:
-    """What an operator does that cannot do what it was asked for."""
-    bridge.current().refuse(problem)
+def _something_to_go_on_with(cls: type[bpy.types.Operator]) -> bool:
+    if not bridge.current().has_recipe:
+        cls.poll_message_set("No job was begun yet")
+        return False
+    return _nothing_runs(cls)
+
+
+def refuse(operator: bpy.types.Operator, problem: Problem, kind: str = "") -> set[OperatorReturnItems]:
+    """What an operator does that cannot do what it was asked for.
+
+    Args:
+        kind: of what was wanted, "mesh" or "texture".
+    """
+    bridge.current().refuse(problem, kind)
     operator.report({"ERROR"}, printable(f"{explain(problem).headline}. {problem}"))
     return {"CANCELLED"}
 
 
-def _outcome(operator: bpy.types.Operator) -> set[OperatorReturnItems]:
+def _outcome(operator: bpy.types.Operator, kind: str) -> set[OperatorReturnItems]:
     """In a window: the job has begun. In background mode: wait for its end."""
     if not bpy.app.background:
         return {"FINISHED"}
     link = bridge.current()
     link.wait()
     if link.problem is not None:
-        return refuse(operator, link.problem)
+        return refuse(operator, link.problem, kind)
     if link.job is None or link.job.state != "done":
         operator.report({"WARNING"}, "The job was cancelled")
         return {"CANCELLED"}
     return {"FINISHED"}
+
+
+def _aim_of_last_job(context: bpy.types.Context, kind: str) -> Place | Target:
+    """Where the result of the last job goes: where it was to go, or where the panel says when that scene is gone."""
+    where = bridge.current().where
+    return where or aims.aim(context, Values(settings_for(context.scene, kind)), kind)
 
 
 class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
@@ -73,19 +87,15 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
         return _nothing_runs(cls)
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        scene = present(context.scene)
-        settings = scene_settings(scene).mesh
+        settings = scene_settings(context.scene).mesh
         values = Values(settings, self)
         try:
             recipe = values.recipe("mesh")
-            cursor = scene.cursor.location.to_tuple() if values["place"] == "CURSOR" else (0.0, 0.0, 0.0)
-            checks.place("The 3D cursor", cursor)
-            place = Place(cursor, values["size"], scene.name)
-            bridge.current().make_mesh(recipe, place, setup())
+            bridge.current().make_mesh(recipe, aims.place(context, values), setup())
             settings.seed = recipe["seed"]
         except Problem as problem:
-            return refuse(self, problem)
-        return _outcome(self)
+            return refuse(self, problem, "mesh")
+        return _outcome(self, "mesh")
 
 
 class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
@@ -102,26 +112,95 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         values = Values(settings, self)
         try:
             recipe = values.recipe("texture")
-            bridge.current().make_texture(recipe, self._target(context, values), setup())
+            bridge.current().make_texture(recipe, aims.target(context, values), setup())
             settings.seed = recipe["seed"]
         except Problem as problem:
-            return refuse(self, problem)
-        return _outcome(self)
+            return refuse(self, problem, "texture")
+        return _outcome(self, "texture")
 
-    def _target(self, context: bpy.types.Context, values: Values) -> images.Target:
-        if values["apply"] == "IMAGE":
-            return images.Target(None, values["repeat"])
-        target = context.object
-        if target is None or not images.takes_material(target):
-            hint = "Select an object with a surface, or choose Image Only."
-            raise Problem("nothing-to-cover", "The active object takes no material.", hint)
-        return images.Target(target.session_uid, values["repeat"])
+
+class MSD_OT_go_on(bpy.types.Operator):
+    bl_idname = "msd.go_on"
+    bl_label = "Go On"
+    bl_description = "Submit the last job again, with the same seed: it goes on from where it was"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _something_to_go_on_with(cls)
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        return _again(self, context, None)
+
+
+class MSD_OT_another_seed(bpy.types.Operator):
+    bl_idname = "msd.another_seed"
+    bl_label = "Another Seed"
+    bl_description = "Make what the last job was to make once more, from another seed"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _something_to_go_on_with(cls)
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        return _again(self, context, random.randint(int(SEED.least), int(SEED.most)))
+
+
+def _again(operator: bpy.types.Operator, context: bpy.types.Context, seed: int | None) -> set[OperatorReturnItems]:
+    link = bridge.current()
+    kind = "" if link.job is None else link.job.kind
+    try:
+        # Beside the last result, when another one is made.
+        values = Values(settings_for(context.scene, kind))
+        where = _aim_of_last_job(context, kind) if seed is None or kind == "texture" else aims.place(context, values)
+        link.go_on(setup(), where, seed)
+        if seed is not None:
+            settings_for(context.scene, kind).seed = seed
+    except Problem as problem:
+        return refuse(operator, problem, kind)
+    return _outcome(operator, kind)
+
+
+class MSD_OT_reconnect(bpy.types.Operator):
+    bl_idname = "msd.reconnect"
+    bl_label = "Reconnect"
+    bl_description = "Follow the last job again, which may have gone on in the server"
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        link = bridge.current()
+        kind = "" if link.job is None else link.job.kind
+        try:
+            link.reconnect(setup())
+        except Problem as problem:
+            return refuse(self, problem, kind)
+        return _outcome(self, kind) if link.job is not None and link.job.busy else {"FINISHED"}
+
+
+class MSD_OT_place_here(bpy.types.Operator):
+    bl_idname = "msd.place_here"
+    bl_label = "Place Here"
+    bl_description = "Put the last result into this scene"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not bridge.current().has_result:
+            cls.poll_message_set("There is no result yet")
+            return False
+        return _nothing_runs(cls)
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        link = bridge.current()
+        kind = "" if link.job is None else link.job.kind
+        try:
+            link.place_here(aims.aim(context, Values(settings_for(context.scene, kind)), kind), setup())
+        except Problem as problem:
+            return refuse(self, problem, kind)
+        return _outcome(self, kind)
 
 
 class MSD_OT_cancel(bpy.types.Operator):
     bl_idname = "msd.cancel"
     bl_label = "Cancel"
-    bl_description = "Stop the job and throw its result away"
+    bl_description = "Stop the job. It can go on later from where it was"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -142,7 +221,7 @@ class MSD_OT_finish(bpy.types.Operator):
         if not _a_job_runs(cls):
             return False
         job = bridge.current().job
-        if job is None or job.state != "running":
+        if job is None or not job.optimises:
             cls.poll_message_set("The job has not begun, or is finishing already")
             return False
         return True
@@ -152,86 +231,13 @@ class MSD_OT_finish(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class MSD_OT_start_server(bpy.types.Operator):
-    bl_idname = "msd.start_server"
-    bl_label = "Start"
-    bl_description = "Start the server now. It also starts by itself when it is needed"
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        try:
-            bridge.current().start_server(setup())
-        except Problem as problem:
-            return refuse(self, problem)
-        return {"FINISHED"}
-
-
-class MSD_OT_stop_server(bpy.types.Operator):
-    bl_idname = "msd.stop_server"
-    bl_label = "Stop"
-    bl_description = "Stop the server and free its memory. A running job is cancelled"
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        bridge.current().stop_server()
-        return {"FINISHED"}
-
-
-class MSD_OT_open_preferences(bpy.types.Operator):
-    bl_idname = "msd.open_preferences"
-    bl_label = "Open Preferences"
-    bl_description = "Show this add-on's preferences"
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        bpy.ops.preferences.addon_show(module=EXTENSION)
-        return {"FINISHED"}
-
-
-class MSD_OT_copy_report(bpy.types.Operator):
-    bl_idname = "msd.copy_report"
-    bl_label = "Copy Report"
-    bl_description = "Copy versions, the error and the end of the server's log, without prompts, to the clipboard"
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        present(context.window_manager).clipboard = report_text()
-        self.report({"INFO"}, "Copied")
-        return {"FINISHED"}
-
-
-class MSD_OT_show_colours(bpy.types.Operator):
-    bl_idname = "msd.show_colours"
-    bl_label = "Show Colours"
-    bl_description = "Let this viewport's solid shading show the objects' own colours"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data is not None and context.space_data.type == "VIEW_3D"
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        cast("bpy.types.SpaceView3D", context.space_data).shading.color_type = "VERTEX"
-        return {"FINISHED"}
-
-
-def report_text() -> str:
-    """What a developer needs to know, without the user's home folder and without prompts."""
-    link = bridge.current()
-    lines = [f"Mean-Shift Distillation {VERSION}, Blender {bpy.app.version_string}, {platform.platform()}"]
-    if link.problem is not None:
-        lines.append(f"Error {link.problem.code}: {link.problem}")
-    if link.job is not None:
-        job = link.job
-        lines.append(f"Job: {job.kind}, {job.state}, {job.phase}, step {job.step} of {job.steps}, {job.seconds:.0f} s")
-    lines.append("The server's log:")
-    text = printable("\n".join([*lines, *link.local.log_lines(LOG_LINES)])).replace(str(Path.home()), "~")
-    return text if link.job is None else text.replace(link.job.prompt, "(prompt)")
-
-
 CLASSES = (
     MSD_OT_generate_mesh,
     MSD_OT_fill_texture,
+    MSD_OT_go_on,
+    MSD_OT_another_seed,
+    MSD_OT_reconnect,
+    MSD_OT_place_here,
     MSD_OT_cancel,
     MSD_OT_finish,
-    MSD_OT_start_server,
-    MSD_OT_stop_server,
-    MSD_OT_open_preferences,
-    MSD_OT_copy_report,
-    MSD_OT_show_colours,
 )

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from .. import bridge
-from ..core.errors import Problem, explain
-from ..core.job_view import JobView
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
 from .models import AboutModel, draw_choice, draw_unknown_words
 from .progress import draw_go
 from .settings import Settings, scene_settings
-from .writing import draw_text
+from .strip import StripPanel
 
 if TYPE_CHECKING:
-    from bpy.stub_internal.rna_enums import IconItems, SpaceTypeItems
-
-_SERVER_LABELS: dict[str, tuple[str, IconItems]] = {
-    "off": ("Off, starts when you generate", "RADIOBUT_OFF"),
-    "starting": ("Starting ...", "SORTTIME"),
-    "slow": ("Does not answer yet", "SORTTIME"),
-    "ready": ("Ready", "RADIOBUT_ON"),
-}
+    from bpy.stub_internal.rna_enums import SpaceTypeItems
 
 
 class _InView3D:
@@ -44,23 +34,6 @@ class _InShaderEditor:
         return bool(editor.tree_type == "ShaderNodeTree")
 
 
-class _StatusPanel(TabPanel):
-    bl_label = "Server"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        link = bridge.current()
-        text, icon = _SERVER_LABELS[link.server_state]
-        row = self.layout.row(align=True)
-        row.label(text=text, icon=icon)
-        if link.server_state == "off":
-            row.operator("msd.start_server", text="", icon="PLAY")
-        else:
-            row.operator("msd.stop_server", text="", icon="X")
-        row.operator("msd.open_preferences", text="", icon="PREFERENCES")
-        if link.problem is not None:
-            _draw_problem(self.layout.box(), link.problem)
-
-
 class _ObjectPanel(TabPanel):
     bl_label = "Object"
 
@@ -73,9 +46,7 @@ class _ObjectPanel(TabPanel):
         column.use_property_decorate = False
         column.prop(settings, "size")
         column.prop(settings, "place")
-        draw_go(layout, settings, "msd.generate_mesh", "mesh")
-        if _is_colourless(context.space_data, bridge.current().job):
-            layout.operator("msd.show_colours", icon="SHADING_SOLID")
+        draw_go(layout, context, settings, "msd.generate_mesh", "mesh")
 
 
 class _TexturePanel(TabPanel):
@@ -99,12 +70,12 @@ class _TexturePanel(TabPanel):
         repeat = column.row()
         repeat.enabled = settings.apply == "MATERIAL"
         repeat.prop(settings, "repeat")
-        draw_go(layout, settings, "msd.fill_texture", "texture")
+        draw_go(layout, context, settings, "msd.fill_texture", "texture")
 
 
 def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: str, kind: str) -> None:
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
-    draw_unknown_words(layout, settings, "prompt")
+    draw_unknown_words(layout, settings, "prompt", kind)
     draw_choice(layout, settings, kind)
     layout.row().prop(settings, "preset", expand=True)
     row = layout.row(align=True)
@@ -114,28 +85,7 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     row.prop(settings, "random_seed", text="", icon="FILE_REFRESH", toggle=True)
 
 
-def _draw_problem(box: bpy.types.UILayout, problem: Problem) -> None:
-    explanation = explain(problem)
-    box.alert = True
-    box.label(text=explanation.headline, icon="ERROR")
-    box.alert = False
-    for line in explanation.lines:
-        draw_text(box, line)
-    row = box.row(align=True)
-    if explanation.operator:
-        row.operator(explanation.operator, text=explanation.label)
-    row.operator("msd.copy_report", icon="COPYDOWN")
-
-
-def _is_colourless(space: bpy.types.Space | None, job: JobView | None) -> bool:
-    """Whether there is a coloured object that this viewport shows in grey."""
-    if job is None or not job.live_meshes or space is None or space.type != "VIEW_3D":
-        return False
-    shading = cast("bpy.types.SpaceView3D", space).shading
-    return shading.type == "SOLID" and shading.color_type == "MATERIAL"
-
-
-class MSD_PT_view3d_status(_InView3D, _StatusPanel, bpy.types.Panel):
+class MSD_PT_view3d_status(_InView3D, StripPanel, bpy.types.Panel):
     pass
 
 
@@ -167,7 +117,7 @@ class MSD_PT_view3d_texture_advanced(_InView3D, AdvancedPanel, bpy.types.Panel):
     settings = "texture"
 
 
-class MSD_PT_image_status(_InImageEditor, _StatusPanel, bpy.types.Panel):
+class MSD_PT_image_status(_InImageEditor, StripPanel, bpy.types.Panel):
     pass
 
 
@@ -185,7 +135,7 @@ class MSD_PT_image_texture_advanced(_InImageEditor, AdvancedPanel, bpy.types.Pan
     settings = "texture"
 
 
-class MSD_PT_shader_status(_InShaderEditor, _StatusPanel, bpy.types.Panel):
+class MSD_PT_shader_status(_InShaderEditor, StripPanel, bpy.types.Panel):
     pass
 
 

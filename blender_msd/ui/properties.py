@@ -50,6 +50,11 @@ class CommonSettings:
         description="Diffusion model: a name that the server knows, the path of a diffusers folder or of a "
         ".safetensors file, or hub:owner/name. Empty: the server's own choice",
     )
+    loras: StringProperty(
+        name="LoRA",
+        description="Files that change a diffusion model of your own, as FILE:WEIGHT, several with semicolons "
+        "between them. Without a weight it is 1. Empty: none",
+    )
     spare_prompt: BoolProperty(
         name="Spare the Prompt",
         description="What Avoid shares with the prompt is not avoided. Takes half as long again",
@@ -120,20 +125,20 @@ class MeshSettings(CommonSettings):
         ),
     )
     size: FloatProperty(
-        name="Size",
-        description="Longest side of the object",
+        name="Size in Metres",
+        description="Longest side of the object, whatever the scene's unit scale",
         default=1.0,
         soft_min=0.001,
         soft_max=1000.0,
-        unit="LENGTH",
     )
     place: EnumProperty(
         name="Place",
         items=(
-            ("CURSOR", "3D Cursor", "The base stands on the 3D cursor"),
+            ("BESIDE", "Free Spot", "The base stands on the 3D cursor, or beside what stands there already"),
+            ("CURSOR", "3D Cursor", "The base stands on the 3D cursor, whatever stands there already"),
             ("ORIGIN", "World Origin", "The base stands on the world's origin"),
         ),
-        default="CURSOR",
+        default="BESIDE",
     )
 
 
@@ -178,24 +183,43 @@ class TextureSettings(CommonSettings):
     )
 
 
-class _ForOneKind:
+class KindChoice:
+    """For objects or for textures."""
+
     kind: EnumProperty(
         items=(("mesh", "Object", "The model for objects"), ("texture", "Texture", "The model for textures")),
         options={"SKIP_SAVE"},
     )
 
 
-class ModelChoice(_ForOneKind):
+class ModelChoice(KindChoice):
     """A model for objects or for textures; an empty name means that it will be typed."""
 
     name: StringProperty(name="Name", options={"SKIP_SAVE"})
 
 
-class ModelFile(_ForOneKind):
+class ModelFile(KindChoice):
     """What Blender's file browser asks for."""
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
+
+
+class Adjustment:
+    """What can be changed about settings that are at fault."""
+
+    what: EnumProperty(
+        items=(
+            ("OWN_MODEL", "Own Model", "Use the model that the server would choose"),
+            ("IMAGE_ONLY", "Image Only", "Make a picture without a material"),
+            ("VERTEX_COLOURS", "Vertex Colours", "Keep the colours at the vertices, without pictures"),
+            ("SCALE_ONE", "Scale 1", "Do not guide the model"),
+            ("SKETCH", "Sketch", "Make a quick look, which takes the least memory"),
+            ("SHORTEN", "Shorten", "Cut the prompt where the limit is"),
+            ("DEFAULTS", "Defaults", "Put every value that cannot be used back to its default"),
+        ),
+        options={"SKIP_SAVE"},
+    )
 
 
 class _PanelState:

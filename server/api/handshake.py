@@ -65,10 +65,11 @@ def _lock_byte(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def write_server_file(data_dir: Path, host: str, port: int, token: str) -> None:
+def write_server_file(data_dir: Path, scheme: str, host: str, port: int, token: str) -> None:
     """Write `server.json`, readable by its owner only, seen either whole or not at all."""
     said = {
         "pid": os.getpid(),
+        "scheme": scheme,
         "host": host,
         "port": port,
         "token": token,

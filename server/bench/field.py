@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from server.accelerators import forget_peak, peak_of
 from server.bench.timing import Stopwatch, best_times
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import Backend, HashGridShape, choose_backend, make_hash_grid
@@ -23,6 +24,11 @@ from server.studio.optimisation import Outcome, optimise
 
 # What a batch of a training step comes to, once an object has formed.
 POINTS = 10_000
+
+
+def in_mib(peak: int | None) -> dict[str, int]:
+    """A field of a result, where the device counts its memory."""
+    return {} if peak is None else {"peak_mib": peak // 2**20}
 
 
 def backends(device: str) -> dict[str, Backend]:
@@ -105,8 +111,7 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
         watch.enter(None)
         on_step()
 
-    if device != "cpu":
-        torch.cuda.reset_peak_memory_stats()
+    forget_peak(device)
     optimising = register_optimizer_step_pre_hook(lambda *_: watch.enter("optimiser"))
     try:
         watched, asked = _Watched(subject, watch), _Asked(prior, watch)
@@ -114,9 +119,8 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     finally:
         optimising.remove()
     parts = {name: round(seconds / outcome.steps, 5) for name, seconds in watch.seconds.items()}
-    memory = {} if device == "cpu" else {"peak_mib": torch.cuda.max_memory_allocated() // 2**20}
     total = round(sum(watch.seconds.values()) / outcome.steps, 5)
-    return {**parts, "total": total, "steps": outcome.steps, **memory}
+    return {**parts, "total": total, "steps": outcome.steps, **in_mib(peak_of(device))}
 
 
 def warn(message: str) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any, get_args
 
-from server.arguments import field
+from server.accelerators import NAMES
+from server.arguments import device, field
 from server.commands.shared import add_device, add_json, add_prior
+from server.errors import BadRequest
+from server.paths import path_argument
 from server.recipe import EstimatorName, MeshRecipe, Recipe
 
 
@@ -55,12 +59,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_question(prior)
     prior.set_defaults(run=_prior)
 
+    gpu = subjects.add_parser("gpu", help="all that is to be known of an accelerator, in under ten minutes")
+    gpu.add_argument("--device", type=device, default="auto", help=f"{NAMES} (default: auto)")
+    gpu.add_argument("--out", type=path_argument, default=Path("docs/gpu.md"), help="page whose table is written")
+    add_json(gpu)
+    gpu.set_defaults(run=_gpu)
+
 
 def _add_question(parser: argparse.ArgumentParser) -> None:
     add_prior(parser)
     parser.add_argument("--prompt", type=field(Recipe, "prompt"), default="a yellow duck")
     add_device(parser)
     add_json(parser)
+
+
+def _gpu(args: argparse.Namespace) -> dict[str, Any] | None:
+    import sys
+
+    from server.bench.gpu import BEGIN, END, as_table, measure, write_page
+
+    if args.device == "cpu":
+        raise BadRequest("device-unavailable", "There is no accelerator here.", "Run this where there is one.")
+    if not args.out.is_file() or not all(mark in args.out.read_text(encoding="utf-8") for mark in (BEGIN, END)):
+        raise BadRequest("file-unusable", f"{args.out} has no place for a table.", "Name the page docs/gpu.md.")
+    found = measure(args.device, on_part=lambda part: print(part, file=sys.stderr))
+    found["machine"]["json"] = str(write_page(found, args.out))
+    if args.json:
+        return found
+    print(as_table(found))
+    return None
 
 
 def _mesh(args: argparse.Namespace) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field
-from server.commands.shared import ProgressBar, add_common, add_low_vram, check_targets, say
+from server.commands.shared import ProgressBar, add_common, add_lora, add_low_vram, check_targets, say
 from server.files import beside
 from server.paths import path_argument
 from server.recipe import GuidanceRecipe, Recipe
@@ -23,6 +23,7 @@ def add_making(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
     parser.add_argument("--out", type=path_argument, default=Path(out))
     add_low_vram(parser)
+    add_lora(parser)
     parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
     parser.add_argument(
         "--perpendicular-negative",
@@ -74,6 +75,7 @@ def recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> d
         "negative_prompt": args.negative_prompt,
         "seed": args.seed,
         "prior": args.prior,
+        "loras": args.lora,
         "preset": args.preset,
         **_given(asked),
     }
@@ -85,18 +87,19 @@ def make(
     """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder."""
     import tempfile
 
-    from server.priors.catalogue import check_prompt, load_prior
+    from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.recipe import read_recipe
 
     recipe = read_recipe(recipe_data)
     warnings = say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
+    check_loras(recipe.prior, recipe.loras)
     check_targets(*files)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         from server.studio.production import produce
         from server.studio.threads import use_half_of_the_cores
 
         use_half_of_the_cores()
-        prior = load_prior(recipe.prior, args.device, args.low_vram)
+        prior = load_prior(recipe.prior, args.device, args.low_vram, recipe.loras)
         unfinished = beside(args.out, ".unfinished")
         report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
         shutil.rmtree(unfinished, ignore_errors=True)

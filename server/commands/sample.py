@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field, real, whole
-from server.commands.shared import add_common, add_low_vram, check_suffix, check_targets, say
+from server.commands.shared import add_common, add_lora, add_low_vram, check_suffix, check_targets, say
 from server.files import save_results
 from server.paths import path_argument
 from server.recipe import GuidanceRecipe, Recipe
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
     )
     add_low_vram(parser)
+    add_lora(parser)
     parser.set_defaults(run=_sample)
 
 
@@ -32,15 +33,16 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 
     from tqdm import tqdm
 
-    from server.priors.catalogue import check_prompt, load_prior
+    from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.studio.sampling import draw_samples
 
     check_suffix(args.out, (".png",))
     warnings = say(check_prompt(args.prior, args.prompt, None))
+    check_loras(args.prior, args.lora)
     check_targets(args.out)
     with tqdm(total=args.steps, desc="Sampling") as bar, tempfile.TemporaryDirectory() as folder:
         drawn = Path(folder) / "sample.png"
-        prior = load_prior(args.prior, args.device, args.low_vram)
+        prior = load_prior(args.prior, args.device, args.low_vram, args.lora)
         calls = draw_samples(
             prior,
             args.prompt,

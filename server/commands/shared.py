@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from server.arguments import field
+from server.accelerators import NAMES
+from server.arguments import device, field, lora
 from server.errors import BadRequest, disk_problem
 from server.files import NOT_WRITABLE, write_bytes
 from server.paths import path_argument
@@ -26,7 +27,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    parser.add_argument("--device", default="cpu", type=device, help=f"{NAMES} (default: cpu)")
 
 
 def add_prior(
@@ -55,6 +56,17 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="look for models here too: a model, or a folder of models; may be given several times",
+    )
+
+
+def add_lora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lora",
+        type=lora,
+        action="append",
+        default=[],
+        metavar="FILE:WEIGHT",
+        help="add a LoRA to a diffusion model of your own; may be given several times",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from server.priors.denoiser import Prior
 from server.priors.exact import BANK, ExactPrior
 from server.priors.parametrisation import NoiseTable
-from server.world.bank import pick_views, render_layers, spread_views
+from server.world.bank import render_layers, spread_views
 from server.world.captions import KINDS, Caption
 from server.world.shading import palette, shade
 from server.world.views import Views, draw_backgrounds
@@ -78,20 +78,19 @@ def _test_pictures(kind: str, count: int, size: int, seed: int, trained_views: i
     bank = spread_views(law, BANK)
     fresh = torch.arange(BANK) >= trained_views
     low = bank.elevation < math.radians(HIGHEST_ELEVATION)
-    views = pick_views(bank, (fresh & low).nonzero().squeeze(1)[:count])
+    views = bank.pick((fresh & low).nonzero().squeeze(1)[:count])
     generator = torch.Generator().manual_seed(seed)
     background = draw_backgrounds(len(views), generator)
     ambient = 0.5 + 0.1 * torch.rand(len(views), generator=generator)
     caption = Caption("mesh", kind, KINDS[kind].colour)
     layers = render_layers(kind, views, size)
     images = shade(layers, palette(caption, layers.materials), background, ambient)
-    views = Views(views.azimuth, views.elevation, views.distance, views.fov, background)
+    views = replace(views, background=background)
     return Pictures(caption.text(), images, views)
 
 
 def _turned(views: Views, degrees: float) -> Views:
-    azimuth = views.azimuth + math.radians(degrees)
-    return Views(azimuth, views.elevation, views.distance, views.fov, views.background)
+    return replace(views, azimuth=views.azimuth + math.radians(degrees))
 
 
 def _compare(right: dict[str, float], wrong: dict[str, float]) -> dict[str, float]:
@@ -119,7 +118,7 @@ def _errors(prior: Prior, pictures: Pictures, views: Views, sigma: float, seed: 
     unit = in_latents.square().mean().sqrt()
     level = torch.full((len(images),), sigma)
     answer = prior.denoise(clean + sigma * in_latents / unit, level, [prior.condition(pictures.prompt, views)])[0]
-    hidden = Views(views.azimuth, views.elevation, views.distance, views.fov, None)
+    hidden = replace(views, background=None)
     noisy_pixels = exact.encode(images + sigma * noise / (2 * unit))
     best = exact.denoise(noisy_pixels, level / unit, [exact.condition(pictures.prompt, hidden)])[0]
     errors = {"prior": answer - clean, "exact": prior.encode(exact.decode(best)) - clean}

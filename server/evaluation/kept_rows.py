@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from server import __version__
 from server.errors import BadRequest
+from server.files import write_text
 from server.priors.card import PriorCard
 from server.recipe import Recipe
 
@@ -52,6 +52,4 @@ class KeptRows:
         self._rows[row["run"]] = row
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._path.with_name(self._path.name + ".part")
-            part.write_text(json.dumps({"rows": list(self._rows.values())}, indent=1), "utf-8")
-            os.replace(part, self._path)
+            write_text(self._path, json.dumps({"rows": list(self._rows.values())}, indent=1))

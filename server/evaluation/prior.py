@@ -6,7 +6,7 @@ python -m server evaluate prior
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ from server.training.heldout import HELD_OUT_PAIR, is_held_out
 from server.training.judge import HUES, IGNORED, NAMES, STEPS, Judge, answer_of, examine_judge, trained_judge
 from server.training.pictures import Watch, unwatched
 from server.training.sheets import save_grid
-from server.world.bank import law_views
 from server.world.camera_law import CameraLaw
+from server.world.cameras import law_views
 from server.world.captions import COLOURS, KINDS, PATTERNS, Caption
-from server.world.views import Views, draw_backgrounds
+from server.world.views import draw_backgrounds
 
 DDIM_STEPS = 20
 SIGMAS = (0.05, 14.0)
@@ -182,7 +182,8 @@ def _draw(prior: Prior, question: Question, generator: torch.Generator) -> Tenso
     count = question.count
     views = None
     if question.with_camera:
-        seen = law_views(LOW_CAMERAS, torch.rand(count, 4, generator=generator))
-        views = Views(seen.azimuth, seen.elevation, seen.distance, seen.fov, draw_backgrounds(count, generator))
+        turn, half, height, near = torch.rand(count, 4, generator=generator).unbind(1)
+        seen = law_views(LOW_CAMERAS, turn, half, height, height, near)
+        views = replace(seen, background=draw_backgrounds(count, generator))
     sigmas = karras_grid(*SIGMAS, DDIM_STEPS)
     return draw_pictures(prior, question.caption.text(), count, views, sigmas, generator)[0]

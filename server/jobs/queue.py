@@ -13,7 +13,8 @@ from server.errors import Problem
 from server.jobs.artifacts import job_folder
 from server.jobs.events import State
 from server.jobs.process import WorkerProcess
-from server.jobs.store import Conflict, Job, Store
+from server.jobs.refusals import Conflict
+from server.jobs.store import Job, Store
 
 # A cancelled job is normally left within one step. Loading a model cannot be interrupted, so its worker is replaced.
 CANCEL_GRACE_S = 5.0

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import Problem
-from server.jobs.events import ACTIVE, LIVE_FILES, LIVE_FILES_KEPT, OVER, State, StoredEvent
+from server.jobs.events import ACTIVE, EVENTS_KEPT, OVER, State, StoredEvent
+from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
 from server.recipe import Recipe
 
 _SCHEMA_VERSION = 2
@@ -48,18 +49,9 @@ CREATE TABLE events (
 """
 # What turns a record of an older version into one of the next.
 _UPGRADES = {1: "ALTER TABLE jobs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'"}
+# SQLite's largest whole number.
+MAX_NUMBER = 2**63 - 1
 _COLUMNS = "id, state, recipe, report, error, progress, warnings, created, started, finished, last_event"
-
-
-class NoSuchJob(Problem):
-    """HTTP 404."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__("job-unknown", f"There is no job {job_id[:40]!r}.", "It may have been deleted; list the jobs.")
-
-
-class Conflict(Problem):
-    """The job is not in a state that allows this (HTTP 409)."""
 
 
 @dataclass(frozen=True)
@@ -121,15 +113,21 @@ class Store:
             self._db.close()
 
     def submit(
-        self, recipe: Recipe, idempotency_key: str | None = None, warnings: Sequence[str] = ()
+        self,
+        recipe: Recipe,
+        idempotency_key: str | None = None,
+        warnings: Sequence[str] = (),
+        most_queued: int | None = None,
     ) -> tuple[Job, bool]:
         """Queue a recipe. Returns the job and whether it is new: the same key gives the same job again.
 
         Args:
             warnings: kept with the job, and each is an event of its own, so that whoever watches the job sees it.
+            most_queued: jobs that may wait; None: any number.
 
         Raises:
             Conflict: "idempotency-key-reused" when the key came with another recipe before.
+            QueueFull: "queue-full".
         """
         written = recipe.model_dump_json()
         with self._writing():
@@ -142,6 +140,10 @@ class Store:
                     raise Conflict("idempotency-key-reused", message, "Use a new key for a new job.")
                 if row is not None:
                     return self.get(row[0]), False
+            queued = self._db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
+            if most_queued is not None and queued >= most_queued:
+                hint = "Wait until some are done, or cancel some."
+                raise QueueFull("queue-full", f"{queued} jobs wait already.", hint)
             job_id = secrets.token_hex(6)
             values = (job_id, written, idempotency_key, json.dumps(list(warnings)), time.time())
             self._db.execute(
@@ -164,14 +166,26 @@ class Store:
             raise NoSuchJob(job_id)
         return _job(row)
 
-    def newest(self, limit: int) -> list[Job]:
+    def page(self, limit: int, before: int | None = None) -> tuple[list[Job], int | None]:
+        """The newest jobs, or the newest of those behind a page, and what to give as `before` for the page behind
+        these; None when there is none."""
         with self._lock:
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY number DESC LIMIT ?", [limit]).fetchall()
-        return [_job(row) for row in rows]
+            rows = self._db.execute(
+                f"SELECT number, {_COLUMNS} FROM jobs WHERE number < ? ORDER BY number DESC LIMIT ?",
+                [MAX_NUMBER if before is None else before, limit + 1],
+            ).fetchall()
+        jobs = [_job(row[1:]) for row in rows[:limit]]
+        return jobs, rows[limit - 1][0] if len(rows) > limit else None
 
     def any_queued(self) -> bool:
         with self._lock:
             return self._db.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1").fetchone() is not None
+
+    def any_under_way(self) -> bool:
+        """Whether a job waits or is worked on; a paused one waits for a person."""
+        states = "('queued', 'running', 'finishing')"
+        with self._lock:
+            return self._db.execute(f"SELECT 1 FROM jobs WHERE state IN {states} LIMIT 1").fetchone() is not None
 
     def claim(self) -> Job | None:
         """Take the oldest queued job: it is `running` from now on. None when no job is queued."""
@@ -228,12 +242,12 @@ class Store:
             event_id = self._write_event(job_id, name, data)
             if name == "progress":
                 self._db.execute("UPDATE jobs SET progress = ? WHERE id = ?", [json.dumps(data), job_id])
-            if name in LIVE_FILES:
-                # Their files are gone: replaying them would only send readers after files that do not exist.
+            if name in EVENTS_KEPT:
+                # The files of older previews are gone, and older progress is a row a step.
                 self._db.execute(
                     "DELETE FROM events WHERE job = ?1 AND name = ?2 AND id <= ?3 AND id NOT IN"
                     " (SELECT id FROM events WHERE job = ?1 AND name = ?2 ORDER BY id DESC LIMIT ?4)",
-                    (job_id, name, event_id, LIVE_FILES_KEPT),
+                    (job_id, name, event_id, EVENTS_KEPT[name]),
                 )
         self._on_news(job_id)
 

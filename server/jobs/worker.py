@@ -9,7 +9,7 @@ It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
     {"answer": "event", "job": id, "name": ..., "data": {...}}                  while a job runs
     {"answer": "done", "job": id, "report": {...}}
     {"answer": "cancelled", "job": id}
-    {"answer": "failed", "job": id, "error": {"code", "message", "hint"}, "fatal": bool}
+    {"answer": "failed", "job": id, "error": {"code", "headline", "detail", "next"}, "fatal": bool}
                                                                                 one of these three ends a job
 
 After a fatal failure the process cannot be trusted with another job, and its owner replaces it. The end of stdin is the
@@ -27,16 +27,18 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 
+from server import accelerators
+from server.accelerators import choose_device, is_device
 from server.console import prepare_console
-from server.errors import BadRequest, Cancelled, Problem, disk_problem
+from server.errors import Cancelled, Problem, disk_problem
 from server.jobs.artifacts import LiveFiles
-from server.jobs.devices import is_device
 from server.jobs.events import LIVE_FILES
 from server.recipe import read_recipe
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
@@ -165,14 +167,15 @@ class PriorShelf:
     def __init__(self, device: str, low_vram: bool = False) -> None:
         self.device = device
         self._low_vram = low_vram
-        self._kept: tuple[str, Prior] | None = None
+        self._kept: tuple[tuple[str, Sequence[str]], Prior] | None = None
 
-    def get(self, name: str) -> Prior:
-        if self._kept is None or self._kept[0] != name:
+    def get(self, name: str, loras: Sequence[str] = ()) -> Prior:
+        wanted = name, loras
+        if self._kept is None or self._kept[0] != wanted:
             from server.priors.catalogue import load_prior
 
             self._kept = None  # frees the old one's memory before the new one asks for its own
-            self._kept = (name, load_prior(name, self.device, self._low_vram))
+            self._kept = (wanted, load_prior(name, self.device, self._low_vram, loras))
         return self._kept[1]
 
 
@@ -188,7 +191,7 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         report = Reporter(job_id, folder, answers)
         control.should_stop()
         report(Progress("Loading", 0.0))
-        prior = priors.get(recipe.prior)
+        prior = priors.get(recipe.prior, recipe.loras)
         control.should_stop()
         unfinished = Path(order["unfinished"])
         result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished)
@@ -221,23 +224,6 @@ def _is_device_lost(error: Exception) -> bool:
     return isinstance(error, torch.AcceleratorError)
 
 
-def choose_device(wanted: str) -> str:
-    """ "auto" is CUDA where torch has it, else the CPU.
-
-    Raises:
-        BadRequest: "device-unavailable".
-    """
-    import torch
-
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    number = int(wanted.partition(":")[2] or 0) if wanted.startswith("cuda") else -1
-    if number >= torch.cuda.device_count():
-        hint = "Use --device cpu, or install a CUDA build of torch and a driver for it."
-        raise BadRequest("device-unavailable", f"torch cannot use {wanted} here.", hint)
-    return wanted
-
-
 def _plain(value: Any) -> Any:
     """JSON has no NaN, and numpy's numbers are not Python's."""
     if isinstance(value, dict):
@@ -268,14 +254,14 @@ def _die_with_parent() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m server.jobs.worker", usage=argparse.SUPPRESS)
-    parser.add_argument("device", type=_device, metavar="DEVICE", help="auto, cpu, cuda or cuda:NUMBER")
+    parser.add_argument("device", type=_device, metavar="DEVICE", help=accelerators.NAMES)
     parser.add_argument("--low-vram", action="store_true")
     return parser.parse_args()
 
 
 def _device(name: str) -> str:
     if not is_device(name):
-        raise argparse.ArgumentTypeError(f"there is no device {name!r}; it is auto, cpu, cuda or cuda:NUMBER")
+        raise argparse.ArgumentTypeError(f"there is no device {name!r}; it is {accelerators.NAMES}")
     return name
 
 
@@ -307,10 +293,9 @@ def _facts(device: str) -> dict[str, Any]:
 
     from server.studio.threads import use_half_of_the_cores
 
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
-    if ":" in device:
-        # tiny-cuda-nn allocates on the current device, whichever its input is on.
-        torch.cuda.set_device(device)
+    name = "CPU" if device == "cpu" else accelerators.name_of(device)
+    # tiny-cuda-nn allocates on the current device.
+    accelerators.use(device)
     threads = use_half_of_the_cores()
     return {"device": device, "name": name, "torch": torch.__version__, "threads": threads, "pid": os.getpid()}
 

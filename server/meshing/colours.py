@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from server.meshing.fields import Colour, Density, Floats, Triangles, in_chunks
+from server.meshing.tangents import smooth_normals
 
 # Depths below the surface, in field units, where a ray falling straight onto a vertex samples the field. The field
 # was trained on what such rays add up, not on its colour at any one depth. Negative is outside: vertices that
@@ -22,7 +23,7 @@ def vertex_colours(
     The volume rendering sum over `depths` along the inward normal (Max 1995), with the last sample opaque.
     One depth costs one colour query a vertex and no density query.
     """
-    return seen_colours(density, colour, vertices, -vertex_normals(vertices, triangles), depths)
+    return seen_colours(density, colour, vertices, -smooth_normals(vertices, triangles), depths)
 
 
 def seen_colours(
@@ -48,12 +49,3 @@ def seen_colours(
         seen[lit[counts]] += weight[counts, None] * in_chunks(colour, at[counts], columns=3)
         passed[lit] -= weight
     return np.clip(seen, 0, 1)
-
-
-def vertex_normals(vertices: Floats, triangles: Triangles) -> Floats:
-    """Unit normals float32 [V, 3], pointing outward, weighted by face area; zero at loose vertices."""
-    a, b, c = vertices[triangles].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a)
-    normals = np.stack([np.bincount(triangles.ravel(), np.repeat(face[:, i], 3), len(vertices)) for i in range(3)], -1)
-    length = np.linalg.norm(normals, axis=-1, keepdims=True)
-    return (normals / np.maximum(length, 1e-20)).astype(np.float32)

@@ -62,7 +62,7 @@ class ExactPrior:
                 f"{EXACT_TITLE} has no unconditional model, so it cannot be guided.",
                 "Set the guidance scale to 1 or leave it out.",
             )
-        caption = read_caption(prompt)
+        caption = read_caption(prompt, reader=EXACT_TITLE)
         if caption.makes == "texture":
             return ExactCondition((_surface(caption),))
         if views is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from server.priors.card import PriorCard
 from server.priors.exact_card import EXACT_CARD
-from server.world.captions import known_things, understood_words
+from server.world.captions import grammar, known_things, understood_words
 
 # Networks up to this size take seconds a step on a processor; Stable Diffusion, ten times larger, takes minutes.
 CPU_PARAMETERS = 100_000_000
@@ -92,11 +92,12 @@ Recall = Callable[[Path, Callable[[], ListedPrior]], ListedPrior]
 
 def _language(card: PriorCard | None) -> dict[str, Any] | None:
     """What a program needs to check a prompt as the prior does: its words are runs of letters and digits, in lower
-    case, and each must be among `understood`."""
+    case, and each must be among `understood`; what they may say together, `grammar` tells."""
     if card is None or card.words is None:
         return None
     return {
         "understood": understood_words(),
         "unknown_words": "refused" if card.name == EXACT_CARD.name else "left out",
+        "grammar": grammar(),
         "known_things": {kind: known_things(kind) for kind in card.makes},
     }

@@ -16,7 +16,8 @@ from torch import Tensor
 from server.priors.exact import ExactCondition, ExactPrior, bank_of, bank_views, object_mixture
 from server.priors.exact_card import EXACT_CARD
 from server.priors.posterior import ObjectMixture
-from server.priors.pretrained.view_prompts import SUFFIXES, view_weights
+from server.priors.pretrained.view_prompts import view_weights
+from server.priors.pretrained.wording import VIEW_WORDS
 from server.world.bank import in_view, render_layers, spread_views
 from server.world.captions import COLOURS, KINDS, VIEWS, Caption, read_caption
 from server.world.views import Views
@@ -55,7 +56,7 @@ class ExactWithoutCamera(ExactPrior):
             return ExactCondition((everywhere.weighted(_named(caption.view).log()),))
         if views is None:
             return ExactCondition((everywhere,))
-        named = torch.stack([_named(_word(suffix)) for suffix in SUFFIXES])
+        named = torch.stack([_named(_word(suffix)) for suffix in VIEW_WORDS])
         return ExactCondition((everywhere.weighted((view_weights(views).float().cpu() @ named).log()),))
 
 

@@ -19,11 +19,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from server.priors.pretrained.view_prompts import SUFFIXES, view_weights
+from server.priors.pretrained.view_prompts import view_weights
+from server.priors.pretrained.wording import VIEW_WORDS
 from server.training.captions_table import PARTS
 from server.training.pictures import Watch, cached, fingerprint, unwatched
-from server.world import bank, gbuffers, shapes
+from server.world import gbuffers, shapes
 from server.world.camera_law import CameraLaw
+from server.world.cameras import law_views
 from server.world.captions import COLOURS, KINDS, Caption
 from server.world.shading import palette
 from server.world.shapes import materials_of
@@ -31,7 +33,7 @@ from server.world.views import Views, draw_backgrounds
 
 # As PHOTOGRAPHS of the pretrained models, and from above, so that "overhead view" means something.
 CAMERAS = CameraLaw(fov=45.0, fov_spread=15.0, elevation=(-10.0, 80.0), low_elevation=(-10.0, 45.0))
-FRONT_BIAS = 0.6  # how often an azimuth is seen: 1 + FRONT_BIAS cos(azimuth)
+FRONT_BIAS = 0.6  # 1.6 from the front for every 0.4 from behind
 NAMED = 0.5  # share of the captions that name the side they show
 AMBIENT = (0.35, 0.7)
 TINT = 0.04
@@ -49,7 +51,7 @@ class Photographs:
     Attributes:
         pictures: [B, 3, S, S] in [0, 1].
         subject: [B] number in KINDS; colour: [B] number in COLOURS.
-        word: [B] 0 where the caption names no side, else 1 + the number in SUFFIXES.
+        word: [B] 0 where the caption names no side, else 1 + the number in VIEW_WORDS.
         views: their cameras; the background is not among them.
     """
 
@@ -61,18 +63,18 @@ class Photographs:
 
 
 def captions() -> list[str]:
-    """The texts of all photographs, [kinds, colours, 1 + len(SUFFIXES)] flattened."""
+    """The texts of all photographs, [kinds, colours, 1 + len(VIEW_WORDS)] flattened."""
     return [
         Caption("mesh", kind, colour).text() + ending
         for kind in KINDS
         for colour in COLOURS
-        for ending in ("", *SUFFIXES)
+        for ending in ("", *VIEW_WORDS)
     ]
 
 
 def caption_numbers(photographs: Photographs) -> Tensor:
     """Places in `captions()`, [B]."""
-    texts = 1 + len(SUFFIXES)
+    texts = 1 + len(VIEW_WORDS)
     return (photographs.subject * len(COLOURS) + photographs.colour) * texts + photographs.word
 
 
@@ -84,6 +86,7 @@ class PhotographBank:
     Args:
         cache: folder where the layers are kept.
         kinds: keys of KINDS.
+        front_bias: an azimuth is seen as often as 1 + front_bias cos(azimuth).
         watch: see pictures.py; the layers may have to be rendered first.
     """
 
@@ -94,12 +97,13 @@ class PhotographBank:
         views: int,
         start: int = 0,
         kinds: Sequence[str] = tuple(KINDS),
+        front_bias: float = FRONT_BIAS,
         watch: Watch = unwatched,
     ) -> None:
         self.size = size
         self.views = photographers(views, start)
         cache.mkdir(parents=True, exist_ok=True)
-        version = fingerprint(shapes, gbuffers, bank.spread_views, bank.law_views, photographers, render_photographs)
+        version = fingerprint(shapes, gbuffers, law_views, photographers, render_photographs)
         # uint8 [K, views, PARTS + 3, S, S]
         self.layers = torch.stack(
             [
@@ -108,7 +112,7 @@ class PhotographBank:
                 for render in [partial(render_photographs, kind, self.views, size)]
             ]
         )
-        self._often = 1 + FRONT_BIAS * torch.cos(self.views.azimuth)
+        self._often = 1 + front_bias * torch.cos(self.views.azimuth)
         self._words = view_weights(self.views)
         self._palettes = torch.zeros(len(kinds), len(COLOURS), PARTS, 3)
         for k, kind in enumerate(kinds):
@@ -137,16 +141,15 @@ class PhotographBank:
         tint = 1 + TINT * torch.randn(count, 3, 1, 1, generator=generator)
         lighted = flat * (ambient + (1 - ambient) * diffuse) * tint
         pictures = lighted + (1 - solid) * _surroundings(count, self.size, generator)
-        views = bank.pick_views(self.views, view)
+        views = self.views.pick(view)
         word = torch.where(named, 1 + side, 0)
         return Photographs(pictures.clamp(0, 1), self._subject[kind], colour, word, views)
 
 
 def photographers(count: int, start: int = 0) -> Views:
-    """Where the pictures are taken from: evenly from all of CAMERAS."""
-    views = bank.spread_views(CAMERAS, count, start)
-    fov, nearer = bank.draw_lenses(CAMERAS, count, torch.Generator().manual_seed(start))
-    return Views(views.azimuth, views.elevation, views.distance * nearer, fov)
+    """Where the pictures are taken from: evenly from all of CAMERAS, by the Sobol sequence from its `start`-th on."""
+    sequence = torch.quasirandom.SobolEngine(6, scramble=True, seed=0).fast_forward(start)
+    return law_views(CAMERAS, *sequence.draw(count).unbind(1))
 
 
 def render_photographs(kind: str, views: Views, size: int) -> np.ndarray:
@@ -155,7 +158,7 @@ def render_photographs(kind: str, views: Views, size: int) -> np.ndarray:
     found = np.zeros((len(views), PARTS + 3, size, size), np.uint8)
     materials = materials_of(kind)
     for chosen in torch.arange(len(views)).split(64):
-        seen = gbuffers.render_gbuffer(kind, bank.pick_views(views, chosen), size)
+        seen = gbuffers.render_gbuffer(kind, views.pick(chosen), size)
         share = torch.stack([(seen.material == m).float() for m in materials], 1)
         cover = functional.avg_pool2d(share, 2) * 255
         normal = functional.avg_pool2d(seen.normal.float().movedim(-1, 1), 2) + 128

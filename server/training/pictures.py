@@ -7,7 +7,7 @@ import ast
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from server.files import replaced
 from server.training.captions_table import PARTS, PHRASINGS, CaptionTable
 from server.world import bank, distances, gbuffers, patterns, shading, shapes
 from server.world.camera_law import CameraLaw
+from server.world.cameras import law_views
 from server.world.captions import KINDS, PATTERNS
 from server.world.views import Views, draw_backgrounds
 
@@ -81,7 +82,7 @@ class PictureBank:
         )
         self.layers = torch.from_numpy(objects)  # uint8 [kinds, views, 2, PARTS, S, S]
         self.windows = torch.from_numpy(surfaces)  # uint8 [patterns, windows, S, S]
-        if device.type == "cuda":
+        if device.type != "cpu":
             self.layers, self.windows = self.layers.to(device), self.windows.to(device)
         self.sides = torch.stack(
             [bank.in_view(self.views, side) for side in ("front", "side", "back", "overhead")]
@@ -108,8 +109,8 @@ class PictureBank:
         phrasing = torch.randint(PHRASINGS, (count,), device=device, generator=generator)
         tokens = table.tokens[row, phrasing, torch.where(named, self.sides[view] + 1, 0)]
         background = draw_backgrounds(count, generator)
-        picked = bank.pick_views(self.views, view)
-        views = Views(picked.azimuth, picked.elevation, picked.distance, picked.fov, background)
+        picked = self.views.pick(view)
+        views = replace(picked, background=background)
         ambient = AMBIENT[0] + (AMBIENT[1] - AMBIENT[0]) * torch.rand(count, device=device, generator=generator)
         home = self.layers.device
         layers = self.layers[table.subject[row].to(home), view.to(home)].to(device).float() / 255
@@ -155,7 +156,7 @@ def cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def _version() -> str:
-    return fingerprint(distances, shapes, gbuffers, shading, patterns, bank.spread_views, bank.law_views)
+    return fingerprint(distances, shapes, gbuffers, shading, patterns, bank.spread_views, law_views)
 
 
 def fingerprint(*code: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ def turntable(count: int, device: torch.device) -> Views:
     """The sheet's cameras, `count` times over, on a light grey background."""
     views = Views.orbit(AZIMUTHS * count)
     background = torch.full((len(views), 3), 0.75)
-    return Views(*(v.to(device) for v in (views.azimuth, views.elevation, views.distance, views.fov, background)))
+    return replace(views, background=background).to(device)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from server.priors.pretrained.view_prompts import SUFFIXES
+from server.priors.pretrained.wording import VIEW_WORDS
 from server.training.sheets import save_grid
 from server.training.stand_in_networks import SCALE, Networks, build_scheduler, predict_noise, tokens_of
 
@@ -15,7 +15,7 @@ SHOWN = (
     "a yellow duck", "a red car", "a brown chair", "a white house", "a white snowman", "a blue mug", "a blue cube",
     "a red mushroom",
 )  # fmt: skip
-COLUMNS = 1 + len(SUFFIXES)
+COLUMNS = 1 + len(VIEW_WORDS)
 
 
 @torch.no_grad()
@@ -29,7 +29,7 @@ def reconstruction_sheet(networks: Networks, pictures: Tensor, path: Path) -> No
 @torch.no_grad()
 def sample_sheet(networks: Networks, path: Path) -> None:
     """A sample of every prompt without a view and with each; a row a prompt."""
-    prompts = [prompt + view for prompt in SHOWN for view in ("", *SUFFIXES)]
+    prompts = [prompt + view for prompt in SHOWN for view in ("", *VIEW_WORDS)]
     save_grid(sample(networks, prompts), COLUMNS, path)
 
 

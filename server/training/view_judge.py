@@ -28,9 +28,10 @@ SIDES = ("front", "side", "back")
 KINDS_WITH_A_FRONT = ("snowman", "chair", "car", "house", "duck")
 SIZE = 64
 WIDTHS = (3, 32, 64, 96, 96)
-STEPS = 1500
+STEPS = 2500
 BATCH = 64
 VIEWS = 400
+LEAST_ZOOM, ZOOMS, SHIFTS = 0.65, 0.55, 0.12  # of the side of a picture that is seen, and of its half
 HIGHEST = 50.0  # degrees of elevation, above which sides look alike
 
 
@@ -67,7 +68,7 @@ def trained_view_judge(
         on_step: called once for each training step, also for those of a judge that is there already.
         watch: see pictures.py; the layers may have to be rendered first.
     """
-    version = fingerprint(ViewJudge, train_view_judge, PhotographBank)
+    version = fingerprint(ViewJudge, train_view_judge, _moved, PhotographBank)
     path = cache / f"view-judge-{steps}-{version}.safetensors"
     judge = ViewJudge()
     if path.exists():
@@ -75,7 +76,7 @@ def trained_view_judge(
         for _ in range(steps):
             on_step()
     else:
-        bank = PhotographBank(cache, SIZE, VIEWS, kinds=KINDS_WITH_A_FRONT, watch=watch)
+        bank = PhotographBank(cache, SIZE, VIEWS, kinds=KINDS_WITH_A_FRONT, front_bias=0.0, watch=watch)
         judge = train_view_judge(bank, steps, on_step)
         write_bytes(path, save(judge.state_dict()))
     return judge.eval().requires_grad_(False)
@@ -93,10 +94,11 @@ def train_view_judge(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     for _ in range(steps):
         drawn = bank.draw(BATCH, generator)
+        pictures = _moved(drawn.pictures, generator)
         # What a prior draws is seldom sharp.
         blurred = torch.rand(BATCH, 1, 1, 1, generator=generator) < 0.5
-        soft = functional.avg_pool2d(drawn.pictures, 3, stride=1, padding=1, count_include_pad=False)
-        logits = judge(torch.where(blurred, soft, drawn.pictures))[torch.arange(BATCH), numbers[drawn.subject]]
+        soft = functional.avg_pool2d(pictures, 3, stride=1, padding=1, count_include_pad=False)
+        logits = judge(torch.where(blurred, soft, pictures))[torch.arange(BATCH), numbers[drawn.subject]]
         level = torch.rad2deg(drawn.views.elevation) < HIGHEST
         loss = functional.cross_entropy(logits[level], side_of(drawn.views)[level])
         optimiser.zero_grad(set_to_none=True)
@@ -105,6 +107,16 @@ def train_view_judge(
         schedule.step()
         on_step()
     return judge
+
+
+def _moved(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Larger or smaller, and somewhere else: where a shape is says nothing about where it faces."""
+    count = len(pictures)
+    place = torch.zeros(count, 2, 3)
+    place[:, 0, 0] = place[:, 1, 1] = LEAST_ZOOM + ZOOMS * torch.rand(count, generator=generator)
+    place[:, :, 2] = SHIFTS * (2 * torch.rand(count, 2, generator=generator) - 1)
+    grid = functional.affine_grid(place, list(pictures.shape), align_corners=False)
+    return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 def side_of(views: Views) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from server.world.camera_law import CameraLaw
+from server.world.cameras import law_views
 from server.world.gbuffers import render_gbuffer
 from server.world.shading import Layers, to_layers
 from server.world.shapes import materials_of
@@ -19,32 +20,8 @@ def spread_views(law: CameraLaw, count: int, start: int = 0) -> Views:
     index = torch.arange(start + 1, start + count + 1, dtype=torch.float64)
     root = 1.1673039782614187  # positive root of x^5 = x + 1
     u = torch.stack([(0.5 + index * root ** -(k + 1)) % 1 for k in range(4)], 1).float()
-    return law_views(law, u)
-
-
-def law_views(law: CameraLaw, u: Tensor) -> Views:
-    """Views from numbers `u` [B, 4] in [0, 1): azimuth, which half of the elevation law, elevation, distance."""
-    low, high = (math.radians(a) for a in law.elevation)
-    by_angle = torch.asin(math.sin(low) + (math.sin(high) - math.sin(low)) * u[:, 2])
-    band_low, band_high = (math.radians(a) for a in law.low_elevation)
-    in_band = band_low + (band_high - band_low) * u[:, 2]
-    elevation = torch.where(u[:, 1] < 0.5, by_angle, in_band)
-    distance = law.distance[0] + (law.distance[1] - law.distance[0]) * u[:, 3]
-    fov = torch.full_like(elevation, math.radians(law.fov))
-    return Views(u[:, 0] * 2 * math.pi, elevation, distance, fov)
-
-
-def draw_lenses(law: CameraLaw, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Fields of view [count] in radians, uniform over those of `law`, and the factors [count] by which their cameras
-    come nearer so that an object fills as much of the picture."""
-    middle, spread = math.radians(law.fov), math.radians(law.fov_spread)
-    fov = middle + spread * (2 * torch.rand(count, generator=generator) - 1)
-    return fov, math.sin(middle / 2) / torch.sin(fov / 2)
-
-
-def pick_views(views: Views, wanted: Tensor) -> Views:
-    """Some of the views, without their backgrounds."""
-    return Views(*(field[wanted] for field in (views.azimuth, views.elevation, views.distance, views.fov)))
+    turn, half, height, distance = u.unbind(1)
+    return law_views(law, turn, half, height, height, distance)
 
 
 def render_layers(kind: str, views: Views, size: int) -> Layers:
@@ -69,7 +46,7 @@ class LazyBank:
         """The layers of the views with the numbers `wanted` [m]."""
         missing = wanted[~self._ready[wanted]].unique()
         if len(missing):
-            fresh = render_layers(self._kind, pick_views(self._views, missing), self._size)
+            fresh = render_layers(self._kind, self._views.pick(missing), self._size)
             self._layers.cover[missing] = fresh.cover
             self._layers.lit[missing] = fresh.lit
             self._ready[missing] = True

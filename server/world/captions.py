@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from server.errors import BadRequest
 from server.ranges import shown
@@ -162,13 +162,29 @@ def understood_words() -> list[str]:
     return sorted(form for form in forms if _canonical(form) in _KNOWN)
 
 
+def grammar() -> dict[str, Any]:
+    """This language as data, for a program that reads prompts elsewhere as `read_caption` does.
+
+    Returns:
+        `words`: every spelling that means something -> its usual one; `colours`, `objects` (-> the part that can have a
+        colour of its own, or None), `surfaces` (-> words for its ground), `views`, as the tables above.
+    """
+    return {
+        "words": {word: _canonical(word) for word in understood_words()},
+        "colours": list(COLOURS),
+        "objects": {name: kind.part for name, kind in KINDS.items()},
+        "surfaces": {name: list(pattern.ground) for name, pattern in PATTERNS.items()},
+        "views": list(VIEWS),
+    }
+
+
 def known_things(kind: str | None = None) -> str:
     """What can be asked for, in words: the objects for a "mesh", the surfaces for a "texture", else both."""
     things = [*(KINDS if kind != "texture" else ()), *(PATTERNS if kind != "mesh" else ())]
     return f"{', '.join(things)}; in {', '.join(COLOURS)}"
 
 
-def read_known_words(prompt: str, kind: str | None = None) -> Caption:
+def read_known_words(prompt: str, kind: str | None = None, reader: str = "This model") -> Caption:
     """`read_caption` of what is left of a prompt without its `unknown_words`: whoever calls must name those.
 
     Raises:
@@ -177,12 +193,12 @@ def read_known_words(prompt: str, kind: str | None = None) -> Caption:
     strange = unknown_words(prompt)
     known = [word for word in _words_of(prompt) if word not in strange]
     if strange and not any(_canonical(word) in KINDS or _canonical(word) in PATTERNS for word in known):
-        message = f"This model does not know {_listed(strange)}, and nothing else is named that it could make."
+        message = f"{reader} does not know {_listed(strange)}, and nothing else is named that it could make."
         raise _unreadable(message, kind)
     try:
-        return read_caption(" ".join(known), kind)
+        return read_caption(" ".join(known), kind, reader)
     except BadRequest as problem:
-        besides = f" Besides, this model does not know {_listed(strange)}." if strange else ""
+        besides = f" Besides, {reader} does not know {_listed(strange)}." if strange else ""
         raise BadRequest(problem.code, f"{problem.message}{besides}", problem.hint) from None
 
 

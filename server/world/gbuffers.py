@@ -106,13 +106,10 @@ def surface_normals(kind: str, points: Tensor, step: float = 2e-3) -> Tensor:
 
 def render_gbuffer(kind: str, views: Views, size: int = 64, chunk: int = 64) -> GBuffer:
     """G-buffers of `kind` for every view, two by two sub-pixels a pixel."""
-    parts = [_render_chunk(kind, _slice(views, start, start + chunk), size) for start in range(0, len(views), chunk)]
+    parts = [
+        _render_chunk(kind, views.pick(slice(start, start + chunk)), size) for start in range(0, len(views), chunk)
+    ]
     return GBuffer(torch.cat([p.normal for p in parts]), torch.cat([p.material for p in parts]))
-
-
-def _slice(views: Views, start: int, stop: int) -> Views:
-    fields = (views.azimuth, views.elevation, views.distance, views.fov)
-    return Views(*(field[start:stop] for field in fields))
 
 
 def _render_chunk(kind: str, views: Views, size: int) -> GBuffer:

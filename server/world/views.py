@@ -7,7 +7,9 @@ Image axes: row 0 is the top row, column 0 the left one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,14 +38,15 @@ class Views:
 
     def to(self, device: torch.device | str) -> Views:
         """The same views with their numbers on `device`."""
-        background = None if self.background is None else self.background.to(device)
-        return Views(
-            self.azimuth.to(device),
-            self.elevation.to(device),
-            self.distance.to(device),
-            self.fov.to(device),
-            background,
-        )
+        return self._each(lambda numbers: numbers.to(device))
+
+    def pick(self, wanted: Tensor | slice) -> Views:
+        """Some of the views, by their numbers or as a slice."""
+        return self._each(lambda numbers: numbers[wanted])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Views:
+        numbers: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Views(**{name: change(value) for name, value in numbers.items() if value is not None})
 
     def frames(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Camera positions and the unit right, up and forward axes, each [B, 3]."""

@@ -16,7 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
+from server.api.serving import FETCHING_S, stop_behind_jobs
 from server.jobs.store import Store
+from server.recipe import read_recipe
 
 ROOT = Path(__file__).parents[2]
 SERVE = "import sys; from pathlib import Path; from server.api.serving import serve; serve({arguments})"
@@ -89,7 +91,7 @@ def test_the_server_is_found_by_its_file_and_is_alone_in_its_folder(
     assert f"process id {said['pid']} already uses" in second.process.stderr.read()
     assert server.said() == said
     with server.client() as client:
-        assert client.get("/v1/jobs").json() == {"jobs": []}
+        assert client.get("/v1/jobs").json() == {"jobs": [], "next": None}
 
 
 def test_a_server_told_to_end_does_so_with_a_job_running_and_its_stream_open(
@@ -163,6 +165,27 @@ def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     assert parent.stderr.read() == b""  # the server shares this pipe: it ends when the server is gone
     parent.wait()
     assert not (tmp_path / "server.json").exists()
+
+
+def test_a_server_whose_parent_is_gone_does_its_jobs_before_it_ends(tmp_path: Path) -> None:
+    store = Store(tmp_path / "jobs.sqlite", lambda job_id: None)
+    said = {"kind": "mesh", "prompt": "a duck", "prior": "exact"}
+    first, second = (store.submit(read_recipe({**said, "seed": seed}))[0].id for seed in (1, 2))
+    store.claim()
+    happened: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        happened.append(f"slept {seconds:g} s")
+        if len(happened) == 1:
+            store.end(first, "done", report={})
+        elif len(happened) == 2:
+            store.end(second, "cancelled")
+
+    stop_behind_jobs(store, lambda: happened.append("stopped"), sleep)
+    assert happened == ["slept 1 s", "slept 1 s", f"slept {FETCHING_S:g} s", "stopped"]
+    stop_behind_jobs(store, lambda: happened.append("stopped"), sleep)
+    assert happened[4:] == ["stopped"]
+    store.close()
 
 
 def test_the_server_ends_when_its_parent_closes_the_pipe(tmp_path: Path, start: Callable[..., Process]) -> None:

@@ -75,4 +75,4 @@ def test_sizes_and_estimators_are_compared_on_the_command_line(
 @pytest.mark.parametrize("wrong", [["--steps", "0"], ["--sizes", "64", "0"]])
 def test_wrong_usage_is_refused_before_anything_is_timed(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "step", *wrong, "--json"]) == 2
-    assert "is not a whole number from 1" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "is not a whole number from 1" in json.loads(capsys.readouterr().out)["error"]["detail"]

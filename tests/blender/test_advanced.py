@@ -105,10 +105,10 @@ def test_a_chosen_noise_is_sent_from_the_panel_and_from_a_script(server, kind, n
 
 def test_an_older_server_that_does_not_know_a_choice_says_so_in_its_own_words(server, bridge):
     message = "A recipe has no field guidance.noise."
-    server.refusal = (422, {"code": "recipe-invalid", "message": message, "hint": ""})
+    server.refusal = (422, {"code": "recipe-invalid", "detail": message, "next": ""})
     with pytest.raises(RuntimeError, match="no field guidance"):
         make("mesh", noise="FRESH")
-    assert message in draw("MSD_PT_view3d_status").replace("\n", " ")
+    assert message in draw("MSD_PT_view3d_object").replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ def test_a_model_that_makes_only_textures_turns_the_object_button_off_and_says_w
     bpy.context.scene.msd.texture.prompt = "red bricks"
     drawn = draw("MSD_PT_view3d_object")
     assert "{msd.generate_mesh off}" in drawn
-    assert "This model makes textures, no" in drawn
+    assert "Surfaces makes textures, no" in drawn.replace("\n", " ")
+    bpy.context.scene.msd.texture.apply = "IMAGE"
     assert "{msd.fill_texture}" in draw("MSD_PT_view3d_texture")
 
 
@@ -132,7 +133,7 @@ def test_words_the_model_does_not_know_are_named_while_they_are_typed(offered, s
     offered.negative_prompt = "a spooky duck"
     assert "left out: spooky" in draw("MSD_PT_view3d_object_advanced").replace("\n", " ")
     offered.prior = "exact"
-    assert "refuses words" in draw("MSD_PT_view3d_object")
+    assert "refuses words" in draw("MSD_PT_view3d_object").replace("\n", " ")
     offered.prior = "surfaces"
     assert "shiny" not in draw("MSD_PT_view3d_object")
     assert len(server.seen) == requests

@@ -50,12 +50,23 @@ class Paper:
         return SimpleNamespace()
 
 
-def draw(name: str, shading: str = "MATERIAL") -> str:
+def draw(name: str, shading: str = "MATERIAL", at_once: bool = False) -> str:
+    """What a panel says; `at_once`: in the moment in which its buttons arrive, else a second later."""
     cls = getattr(inside("ui.panels"), name)
     paper = Paper()
+    job = inside("bridge").current().job
+    if job is not None and not at_once:
+        job.changed = 0.0
     space = SimpleNamespace(type="VIEW_3D", shading=SimpleNamespace(type="SOLID", color_type=shading))
     context = SimpleNamespace(scene=bpy.context.scene, space_data=space)
     cls.draw(SimpleNamespace(layout=paper, settings=getattr(cls, "settings", "")), context)
+    return "\n".join(paper.sheet)
+
+
+def details() -> str:
+    """What the button Details opens."""
+    paper = Paper()
+    inside("ui.remedy_operators").MSD_OT_details.draw(SimpleNamespace(layout=paper), bpy.context)
     return "\n".join(paper.sheet)
 
 
@@ -96,7 +107,7 @@ def test_a_finished_job_says_what_came_out(server):
     bpy.ops.msd.generate_mesh(prompt="a red cube", seed=4)
     drawn = draw("MSD_PT_view3d_object")
     assert "12 faces" in drawn
-    assert "{wm.path_open}" in drawn
+    assert "{msd.open_folder}" in drawn
 
 
 def test_a_finished_texture_says_its_size(server):
@@ -125,12 +136,12 @@ def test_a_texture_that_came_out_flat_is_not_simply_done(server):
 def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="a duck")
-    drawn = draw("MSD_PT_view3d_status").splitlines()
+    assert "{msd.open_preferences}" in draw("MSD_PT_view3d_status")
+    drawn = draw("MSD_PT_view3d_object").splitlines()
     assert "The server is not set up" in drawn
     assert "{msd.open_preferences}" in drawn
-    assert "{msd.copy_report}" in drawn
-    assert "Choose the Python" in " ".join(drawn)
-    assert max(len(line) for line in drawn) <= 40
+    assert "{msd.details}" in drawn
+    assert drawn.index("{msd.generate_mesh off}") < drawn.index("The server is not set up")
 
 
 def test_the_status_line_follows_the_server(server, bridge):

@@ -13,10 +13,10 @@ import pytest
 import raw_settings
 from conftest import ROOT, inside, pump_until
 from fake_server import cube_arrays, npz, png, run_until_told
-from test_panels import draw
+from test_panels import details, draw
 
 UNITS = {"chinese": "鸭", "emoji": "🦆", "combining": "e\u0301", "family": "👩‍👩‍👧‍👦", "latin": "x"}
-TEXTS = {"prompt", "negative_prompt", "prior", "server_python", "model_folder", "server_url", "server_token"}
+TEXTS = {"prompt", "negative_prompt", "prior", "loras", "server_python", "model_folder", "server_url", "server_token"}
 BROKEN = "一只鸭子".encode()[:-1]
 
 
@@ -77,6 +77,21 @@ def test_a_text_that_an_earlier_version_cut_inside_a_character_is_drawn_and_used
     assert server.job.recipe[name] == "一只鸭"
 
 
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("/a/clay.safetensors:0.7", ["/a/clay.safetensors:0.7"]),
+        (' "/a/my clay.safetensors" : -1 ; /b/x.safetensors;', ["/a/my clay.safetensors:-1", "/b/x.safetensors"]),
+        (r"C:\loras\x.safetensors", [r"C:\loras\x.safetensors"]),
+        ("  ", None),
+    ],
+)
+def test_loras_are_named_by_file_and_weight(server, typed, named):
+    bpy.context.scene.msd.mesh.loras = typed
+    assert bpy.ops.msd.generate_mesh(prompt="a duck") == {"FINISHED"}
+    assert server.job.recipe.get("loras") == named
+
+
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
 def test_every_name_made_from_a_long_prompt_is_whole_characters(server, bridge, start, unit):
     prompt = long_prompt(unit, 990)
@@ -130,7 +145,7 @@ def test_a_path_that_is_no_text_is_shown_reported_and_refused_as_a_model(server,
     preferences.server_python = f"{folder}/python"
     with pytest.raises(RuntimeError, match=r"\?/python does not exist"):
         bpy.ops.msd.generate_mesh(prompt="a duck")
-    assert "?/python" in draw("MSD_PT_view3d_status").replace("\n", "")
+    assert "?/python" in details().replace("\n", "")
     assert bpy.ops.msd.copy_report() == {"FINISHED"}
     with pytest.raises(RuntimeError, match="not valid text"):
         bpy.ops.msd.browse_model(kind="mesh", filepath=f"{folder}/x.safetensors")
@@ -138,9 +153,9 @@ def test_a_path_that_is_no_text_is_shown_reported_and_refused_as_a_model(server,
 
 def test_panel_lines_of_wide_characters_fit_as_well(bridge):
     bridge.refuse(inside("core.errors").Problem("prompt-unreadable", "鸭" * 100, "好" * 40))
-    lines = draw("MSD_PT_view3d_status").splitlines()
+    lines = details().splitlines()
     assert "".join(lines).count("鸭") == 100
-    assert max(line.count("鸭") + line.count("好") for line in lines) <= 18
+    assert max(line.count("鸭") + line.count("好") for line in lines) <= 38
 
 
 def test_text_properties_are_read_in_one_place_only():

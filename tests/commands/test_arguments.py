@@ -144,7 +144,7 @@ def test_with_json_a_refused_number_is_one_document_too(capsys: pytest.CaptureFi
     assert main(["sample", "a duck", "--scale", "nan", "--json"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["code"] == "usage-wrong"
-    assert "--scale" in error["message"]
+    assert "--scale" in error["detail"]
 
 
 def test_numbers_are_refused_without_loading_torch() -> None:

@@ -149,8 +149,8 @@ def test_a_crashed_worker_fails_its_job_in_plain_words_and_is_replaced(office: A
     os.kill(pid, signal.SIGSEGV)
     job = office.wait_for_state(job_id, "failed", "done")
     assert job.error["code"] == "worker-died"
-    assert "SIGSEGV" in job.error["message"]
-    assert "Segmentation fault" in job.error["message"]  # the telling line of its log
+    assert "SIGSEGV" in job.error["detail"]
+    assert "Segmentation fault" in job.error["detail"]  # the telling line of its log
     assert office.store.events_after(job_id, 0)[-1].name == "failed"
     following = office.submit(recipe("bricks"))
     assert office.wait_for_state(following, "done", "failed").state == "done"
@@ -182,14 +182,14 @@ def test_jobs_for_a_device_that_is_not_there_fail_with_the_reason(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     error = fail_on(Queue(store := Store(tmp_path / "jobs.sqlite", ignore), tmp_path, ["cuda"]), store, recipe())
     assert error["code"] == "worker-did-not-start"
-    assert "torch cannot use cuda here" in error["message"]
+    assert "torch cannot use cuda here" in error["detail"]
 
 
 def test_jobs_fail_with_the_reason_when_no_worker_can_be_started(tmp_path: Path, recipe: MakeRecipe) -> None:
     (tmp_path / "logs" / "worker-0.log").mkdir(parents=True)
     error = fail_on(Queue(store := Store(tmp_path / "jobs.sqlite", ignore), tmp_path, ["cpu"]), store, recipe())
     assert error["code"] == "worker-did-not-start"
-    assert "worker-0.log" in error["message"]
+    assert "worker-0.log" in error["detail"]
 
 
 def ignore(_: str) -> None:

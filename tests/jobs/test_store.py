@@ -45,7 +45,7 @@ def test_jobs_are_claimed_oldest_first_and_once(store: Store, recipe: MakeRecipe
 
 def test_jobs_are_listed_newest_first(store: Store, recipe: MakeRecipe) -> None:
     ids = [store.submit(recipe(seed=seed))[0].id for seed in range(4)]
-    assert [job.id for job in store.newest(3)] == ids[:0:-1]
+    assert [job.id for job in store.page(3)[0]] == ids[:0:-1]
 
 
 def test_the_same_idempotency_key_gives_the_same_job(store: Store, recipe: MakeRecipe) -> None:
@@ -60,7 +60,7 @@ def test_an_idempotency_key_is_refused_for_another_recipe(store: Store, recipe: 
     with pytest.raises(Conflict) as refused:
         store.submit(recipe(seed=2), "key")
     assert refused.value.code == "idempotency-key-reused"
-    assert len(store.newest(10)) == 1
+    assert len(store.page(10)[0]) == 1
 
 
 def test_the_end_of_a_job_is_its_last_event_whatever_comes_later(store: Store, recipe: MakeRecipe) -> None:

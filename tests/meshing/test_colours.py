@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from server.meshing.colours import vertex_colours, vertex_normals
+from server.meshing.colours import vertex_colours
 from server.meshing.surface import extract_surface
+from server.meshing.tangents import smooth_normals
 from tests.meshing.fields import LEVEL, ball, position_as_colour, solid
 
 
 def test_normals_point_outward() -> None:
     vertices, triangles = extract_surface(solid(ball(0.6)), 48, LEVEL)
-    assert (vertex_normals(vertices, triangles) * vertices / 0.6).sum(1).min() > 0.99
+    assert (smooth_normals(vertices, triangles) * vertices / 0.6).sum(1).min() > 0.99
 
 
 def test_colours_follow_the_field() -> None:

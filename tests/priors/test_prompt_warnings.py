@@ -72,16 +72,24 @@ def test_the_list_of_understood_words_agrees_with_the_language_on_every_spelling
 @pytest.mark.parametrize(
     ("prior", "prompt", "says"),
     [
-        ("embedded", "a dragon", "This model does not know 'dragon', and nothing else is named that it could make."),
-        ("embedded", "dragon", "This model does not know 'dragon', and nothing else is named that it could make."),
+        (
+            "embedded",
+            "a dragon",
+            "Embedded (built in) does not know 'dragon', and nothing else is named that it could make.",
+        ),
+        (
+            "embedded",
+            "dragon",
+            "Embedded (built in) does not know 'dragon', and nothing else is named that it could make.",
+        ),
         ("embedded", "yellow", "'yellow' names nothing that could be made."),
         (
             "embedded",
             "a shiny duck and a car",
-            "This model makes one thing at a time, not 'duck' and 'car' together. "
-            "Besides, this model does not know 'shiny'.",
+            "Embedded (built in) makes one thing at a time, not 'duck' and 'car' together. "
+            "Besides, Embedded (built in) does not know 'shiny'.",
         ),
-        ("exact", "a shiny big duck", "This model does not know 'shiny' and 'big'."),
+        ("exact", "a shiny big duck", "Exact (reference for tests) does not know 'shiny' and 'big'."),
         ("embedded", "", "The prompt is empty: it names nothing to make."),
         ("exact", " ", "The prompt is empty: it names nothing to make."),
         ("embedded", "red bricks", "'bricks' is a surface and can only be a texture, not a mesh."),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from server.priors.pretrained.view_prompts import SUFFIXES
+from server.priors.pretrained.wording import VIEW_WORDS
 from server.training.photographs import CAMERAS, NAMED, PhotographBank, caption_numbers, captions
 from server.world.captions import KINDS
 
@@ -33,10 +33,10 @@ def test_the_front_is_seen_more_often_than_the_back_and_words_follow_the_views(b
     assert float((towards > 0).float().mean()) > 0.6
     assert float((drawn.word > 0).float().mean()) == pytest.approx(NAMED, abs=0.03)
     for suffix, sign in ((", front view", 1), (", back view", -1)):
-        named = drawn.word == 1 + SUFFIXES.index(suffix)
+        named = drawn.word == 1 + VIEW_WORDS.index(suffix)
         assert bool(named.any())
         assert bool((sign * towards[named] > 0).all())
-    above = drawn.views.elevation[drawn.word == 1 + SUFFIXES.index(", overhead view")]
+    above = drawn.views.elevation[drawn.word == 1 + VIEW_WORDS.index(", overhead view")]
     assert float(above.min()) > math.radians(45)
 
 
@@ -53,7 +53,7 @@ def test_a_caption_names_what_is_seen(bank: PhotographBank) -> None:
     for number, subject, word in zip(caption_numbers(drawn), drawn.subject, drawn.word, strict=True):
         text = captions()[int(number)]
         assert list(KINDS)[int(subject)] in text
-        assert text.endswith(SUFFIXES[int(word) - 1] if word else list(KINDS)[int(subject)])
+        assert text.endswith(VIEW_WORDS[int(word) - 1] if word else list(KINDS)[int(subject)])
 
 
 def test_layers_are_kept_kind_by_kind_and_rendered_once(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from server.world import patterns
-from server.world.bank import LazyBank, in_view, pick_views, render_layers, spread_views
+from server.world.bank import LazyBank, in_view, render_layers, spread_views
 from server.world.camera_law import CameraLaw
 from server.world.captions import KINDS, PATTERNS, Caption
 from server.world.gbuffers import render_gbuffer, surface_normals, trace
@@ -149,7 +149,7 @@ def test_a_lazy_bank_gives_the_views_that_an_eager_one_would() -> None:
     bank = LazyBank("chair", views, 16)
     for wanted in (torch.tensor([7, 2]), torch.tensor([2, 11, 7])):
         picked = bank.pick(wanted)
-        eager = render_layers("chair", pick_views(views, wanted), 16)
+        eager = render_layers("chair", views.pick(wanted), 16)
         assert_close_to_rounding(picked.cover, eager.cover)
         assert_close_to_rounding(picked.lit, eager.lit)
 

@@ -153,7 +153,7 @@ class EmbeddedPrior:
     @torch.no_grad()
     def _read_prompt(self, prompt: str) -> tuple[Tensor, Tensor, Caption | None]:
         """Tokens [1, L], the text encoder's states [1, L, W], and the caption; None for an empty prompt."""
-        caption = read_known_words(prompt) if prompt.strip() else None
+        caption = read_known_words(prompt, reader=EMBEDDED_TITLE) if prompt.strip() else None
         tokens = tokens_of(self._tokenizer, [caption.text() if caption else ""]).to(self.device)
         return tokens, self._text_encoder(input_ids=tokens).last_hidden_state, caption
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from server.errors import BadRequest
 from server.priors.card import PriorCard
+from server.priors.pretrained.lora_files import Lora
 from server.world.camera_law import CameraLaw
 
 FamilyName = Literal["sd", "sdxl", "sd3"]
@@ -102,6 +103,7 @@ class PretrainedModel:
         variants: of a folder, per network the infix of its weight files ("fp16"); None for plain ones.
         prefixes: of a single file, per network how the names of its tensors begin.
         zero_empty_prompt: whether "no prompt" is a condition of zeros and not the encoded empty text.
+        loras: what is added to its networks.
     """
 
     path: Path
@@ -114,6 +116,7 @@ class PretrainedModel:
     variants: dict[str, str | None] = field(default_factory=dict)
     prefixes: dict[str, str] = field(default_factory=dict)
     zero_empty_prompt: bool = False
+    loras: tuple[Lora, ...] = ()
 
 
 # What people photograph objects from: seldom from high above, with lenses of many lengths.

@@ -17,6 +17,7 @@ from server.priors.pretrained.families import (
     broken,
     card_of,
 )
+from server.priors.pretrained.few_steps import suit_few_steps
 from server.priors.pretrained.fitting import check_fit
 from server.priors.pretrained.header import read_header
 from server.priors.pretrained.original_names import usual_vae_name, usual_vae_shape
@@ -56,10 +57,11 @@ def read_folder(path: Path, name: str, weights: bool = True) -> PretrainedModel:
     prediction = _prediction(path, family, scheduler)
     for part in networks:
         _check_network(path / part, part, family, configs[part], weights)
+    names = (Path(name).name, path.name, str(index.get("_name_or_path", "")))
     return PretrainedModel(
         path=path,
         family=family,
-        card=card_of(name, path.name, family, side, configs["vae"]),
+        card=suit_few_steps(card_of(name, path.name, family, side, configs["vae"]), scheduler, names),
         prediction=prediction,
         scheduler=scheduler,
         configs=configs,

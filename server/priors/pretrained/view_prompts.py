@@ -12,9 +12,9 @@ import re
 import torch
 from torch import Tensor
 
+from server.priors.pretrained.wording import VIEW_WORDS
 from server.world.views import Views
 
-SUFFIXES = (", front view", ", side view", ", back view", ", overhead view")
 # DreamFusion switches to "overhead" at 60 degrees; here that is the middle of the change.
 OVERHEAD_FROM, OVERHEAD_FULL = math.radians(45), math.radians(75)
 
@@ -32,12 +32,12 @@ def names_a_view(prompt: str) -> bool:
 
 
 def view_prompts(prompt: str) -> tuple[str, ...]:
-    """The prompt with each of SUFFIXES."""
-    return tuple(prompt.rstrip(" .,") + suffix for suffix in SUFFIXES)
+    """The prompt with each of VIEW_WORDS."""
+    return tuple(prompt.rstrip(" .,") + suffix for suffix in VIEW_WORDS)
 
 
 def view_weights(views: Views) -> Tensor:
-    """How much each of SUFFIXES counts in every view: [B, 4], >= 0, rows that sum to 1."""
+    """How much each of VIEW_WORDS counts in every view: [B, 4], >= 0, rows that sum to 1."""
     # 0 in front, 1 at either side, 2 behind.
     quarters = torch.atan2(views.azimuth.sin(), views.azimuth.cos()).abs() / (math.pi / 2)
     front, back = (1 - quarters).clamp(min=0), (quarters - 1).clamp(min=0)
