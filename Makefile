@@ -5,6 +5,7 @@
 # make gpu        where there is a graphics card: its tests, times and memory, into docs/gpu.md and docs/gpu.json
 # make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
+# make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -35,7 +36,8 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test lint test-portable test-portable-short $(PROCESSORS)
+.PHONY: setup extension demo paper gpu gpu-packages test test-setup test-setup-short lint test-portable \
+  test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -79,8 +81,19 @@ $(VALIDATOR): tests/package-lock.json $(SERVER)
 	  && touch $@ || test -z "$$CI"
 
 test: setup lint $(VALIDATOR)
-	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo
+	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/setup
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
+
+# Fetches the packages of a computer without a graphics card once; pip looks where it is set to look.
+test-setup: $(SERVER)
+	mkdir -p .cache
+	grep -v '^--' server/locks/linux-x86_64-cpu.txt > .cache/setup-packages.txt
+	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary :all: -r .cache/setup-packages.txt -d .cache/setup-packages
+	MSD_SETUP_WHEELS=$(CURDIR)/.cache/setup-packages .venv/bin/python -m pytest -s tests/setup
+
+test-setup-short: $(SERVER)
+	.venv/bin/python -m pytest -s tests/setup
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)

@@ -12,6 +12,7 @@ written as 3.0, which JSON does not tell from 3.
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -22,10 +23,12 @@ from server.ranges import in_words, shown
 
 Kind = Literal["mesh", "texture"]
 Preset = Literal["sketch", "standard", "fine"]
-Method = Literal["msd", "sds", "sdi"]
+Method = Literal["msd", "sds", "sdi", "flow"]
 EstimatorName = Literal["paper", "exact", "tweedie", "noised"]
+CentreName = Literal["clean", "random", "inversion"]
+KernelTime = Literal["half_var", "sigma", "lam2+sigma2", "vp"]
 NoiseName = Literal["fresh", "attached", "view"]
-ScheduleName = Literal["constant", "linear", "cosine", "geometric"]
+ScheduleName = Literal["constant", "linear", "cosine", "geometric", "timestep"]
 
 MAX_SEED = 2**31 - 1
 MOST_LORAS = 8
@@ -108,12 +111,30 @@ class GuidanceRecipe(_Part):
     scale: float | None = Field(default=None, ge=0.0, le=200.0)
     bandwidth_start: float | None = Field(default=None, ge=LEAST_BANDWIDTH, le=100.0)
     bandwidth_end: float | None = Field(default=None, ge=LEAST_BANDWIDTH, le=100.0)
-    bandwidth_schedule: ScheduleName = "geometric"
-    sampler_steps: Whole = Field(default=12, ge=2, le=200)
+    bandwidth_schedule: ScheduleName | None = None
+    centre: CentreName | None = Field(default=None, description="of the kernel of the estimator `paper`")
+    kernel_time: KernelTime | None = Field(default=None, description="how `paper` reads the time of its kernel")
+    interval_low: float | None = Field(
+        default=None, ge=0.0, le=100.0, description="lowest noise level where the kernel of `paper` acts, in bandwidths"
+    )
+    interval_high: float | None = Field(
+        default=None, ge=0.1, le=100.0, description="highest such level, where its chain begins"
+    )
+    inversion_scale: float | None = Field(
+        default=None, ge=-200.0, le=200.0, description="guidance scale of every inversion; 0 is without the prompt"
+    )
+    sampler_steps: Annotated[int | None, BeforeValidator(_whole)] = Field(
+        default=None, ge=2, le=200, description="noise levels of a sampler or an inversion; None: the prior's own"
+    )
     samples: Whole = Field(default=1, ge=1, le=64)
     perpendicular_negative: bool = Field(
         default=False,
         description="avoid only what the negative prompt does not share with the prompt; half as slow again",
+    )
+    perp_neg: bool | None = Field(
+        default=None,
+        description="keep the prompts of other views out of each view, where a prior is told views in words; doubles "
+        "the calls. None: the prior's own",
     )
     stop_threshold: float = Field(
         default=0.1, ge=0.0, le=10.0, description="mean shift only: scaled shift norm that ends the run; 0 never does"
@@ -123,6 +144,13 @@ class GuidanceRecipe(_Part):
     def _bandwidth_only_shrinks(self) -> GuidanceRecipe:
         if self.bandwidth_start and self.bandwidth_end and self.bandwidth_start < self.bandwidth_end:
             raise ValueError("must not have a bandwidth_start that is smaller than bandwidth_end")
+        return self
+
+    @model_validator(mode="after")
+    def _interval_is_not_empty(self) -> GuidanceRecipe:
+        low, high = self.interval_low, self.interval_high
+        if low is not None and high is not None and low >= high:
+            raise ValueError("must have an interval_low that is smaller than interval_high")
         return self
 
 
@@ -178,7 +206,8 @@ class Recipe(_Part):
         kind, preset = data.get("kind"), data.get("preset", "standard")
         if not isinstance(kind, str) or not isinstance(preset, str):
             return data
-        return _merged(PRESETS.get(kind, {}).get(preset, {}), data)
+        prior = data.get("prior", "embedded")
+        return _merged(preset_of(prior, kind, preset) if isinstance(prior, str) else {}, data)
 
     @model_validator(mode="after")
     def _a_step_fits_into_memory(self) -> Recipe:
@@ -187,19 +216,24 @@ class Recipe(_Part):
         return self
 
 
-# Steps and sizes per preset, measured with the prior that ships (see docs/measurements.md).
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+# What a preset means for the size of a result, whatever the prior.
+SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "mesh": {
-        "sketch": {"steps": 300, "mesh": {"resolution": 96, "faces": 10_000, "texture_size": 512}},
-        "standard": {"steps": 800, "mesh": {"resolution": 112, "faces": 20_000, "texture_size": 1024}},
-        "fine": {"steps": 2000, "mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
+        "sketch": {"mesh": {"resolution": 96, "faces": 10_000, "texture_size": 512}},
+        "standard": {"mesh": {"resolution": 112, "faces": 20_000, "texture_size": 1024}},
+        "fine": {"mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
     },
-    "texture": {
-        "sketch": {"steps": 50, "views_per_step": 3},
-        "standard": {"steps": 100, "views_per_step": 4},
-        "fine": {"steps": 250, "views_per_step": 4},
-    },
+    "texture": {"sketch": {}, "standard": {}, "fine": {}},
 }
+
+
+def preset_of(prior: str, kind: str, preset: str) -> dict[str, Any]:
+    """The fields of a recipe that a preset fills: sizes, and the steps and views that the named prior wants; none for a
+    kind or a preset that there is not."""
+    from server.priors.cards import usual_card
+
+    sizes = SIZES.get(kind, {}).get(preset)
+    return {} if sizes is None else asdict(usual_card(prior).effort(kind, preset)) | sizes
 
 
 def _merged(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

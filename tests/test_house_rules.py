@@ -24,7 +24,7 @@ ALLOWED = {
     "jobs": {"studio", "priors"},
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
-    "evaluation": {"training", "studio", "meshing", "generators", "guidance", "priors", "world"},
+    "evaluation": {"training", "studio", "meshing", "guidance", "priors", "world"},
     "bench": {"training", "studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
     "commands": {"api", "bench", "evaluation", "generators", "jobs", "lab", "priors", "studio", "training", "world"},

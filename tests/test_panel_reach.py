@@ -19,10 +19,8 @@ LEFT_OUT = {
     "views_per_step": "Quality sets them; more take as long as more steps",
     "render_size": "the model's own; larger ones may not fit into memory",
     "guidance.method": "the others are baselines, for researchers",
-    "guidance.estimator": "the model's own; the others take a dozen calls a step, or draw stripes for bricks",
     "guidance.fits": "keeps the pace of the chosen noise",
     "guidance.bandwidth_schedule": "for researchers",
-    "guidance.sampler_steps": "of estimators that the panel does not offer",
     "guidance.samples": "more take as long as more steps",
     "guidance.stop_threshold": "ends a run that has arrived",
     "mesh.resolution": "Quality sets it; time and memory grow with its cube",
@@ -41,6 +39,14 @@ COMMON: dict[str, Any] = {
     "scale": 3.0,
     "bandwidth_start": 2.0,
     "bandwidth_end": 0.5,
+    "estimator": "paper",
+    "centre": "inversion",
+    "kernel_time": "lam2+sigma2",
+    "interval_low": 0.2,
+    "interval_high": 3.0,
+    "inversion_scale": -6.5,
+    "sampler_steps": 20,
+    "perp_neg": False,
 }
 OF_ONE_KIND = {"mesh": "texture", "texture": "mesh"}
 

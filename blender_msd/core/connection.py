@@ -50,17 +50,15 @@ def choose_connection(setup: Setup, local: LocalServer) -> Connection:
     if setup.url:
         return _running_server(setup)
     if setup.python is None:
-        hint = "Choose the Python of the server's environment in the preferences."
-        raise Problem("server-not-set-up", "The add-on does not know yet how to start the server.", hint)
+        hint = "Press Set up, or choose the Python of an environment of your own in the preferences."
+        raise Problem("server-not-set-up", "The server's environment is not there yet.", hint)
     python, folder, hub = setup.python, setup.model_folder, setup.allow_hub and setup.online_access
     return Connection(lambda stop: local.connect(python, stop, folder, hub), local.check_alive)
 
 
 def _running_server(setup: Setup) -> Connection:
     client = Client(setup.url, setup.token)
-    if not client.is_loopback and not setup.online_access:
-        hint = "Allow Online Access in the preferences (System), or use a server on this computer."
-        raise Problem("online-access-off", "The server is on another computer.", hint)
+    client.require_online_access(setup.online_access)
 
     def connect(stop: Interrupt) -> Client:
         ask_while_slow(client.check, stop, START_LIMIT)

@@ -26,6 +26,11 @@ class Problem(Exception):
         self.hint = hint
         self.headline = headline
 
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Code, message and hint."""
+        return self.code, self.message, self.hint
+
 
 def read_problem(said: Mapping[str, Any]) -> Problem:
     """A problem as the server sends it: code, headline, detail, next."""

@@ -21,6 +21,11 @@ class Button:
 
 
 PREFERENCES = Button("msd.open_preferences", "Open Preferences")
+SET_UP = Button("msd.set_up", "Set Up")
+CONTINUE = Button("msd.set_up", "Continue")
+PAUSE = Button("msd.set_up_pause", "Pause", "PAUSE")
+UPDATE = Button("msd.set_up", "Update")
+REPAIR = Button("msd.set_up_repair", "Repair")
 SYSTEM = Button("msd.open_system_preferences", "Allow Online Access")
 START = Button("msd.start_server", "Start the Server")
 WAIT = Button("msd.start_server", "Go On Waiting")
@@ -48,7 +53,7 @@ UNKNOWN = "That did not work"
 # code -> (headline, button); each code of docs/errors.md that a person can meet in Blender.
 REMEDIES: dict[str, tuple[str, Button | None]] = {
     # Starting and reaching the server
-    "server-not-set-up": ("The server is not set up", PREFERENCES),
+    "server-not-set-up": ("The server is not set up", SET_UP),
     "server-python-missing": ("The server's Python was not found", PREFERENCES),
     "server-did-not-start": ("The server did not start", PREFERENCES),
     "server-slow": ("The server does not answer yet", WAIT),
@@ -74,6 +79,24 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "request-too-slow": ("The request came too slowly", AGAIN),
     "too-many-connections": ("The server is busy with others", AGAIN),
     "too-many-streams": ("The server is busy with others", RECONNECT),
+    # Setting up
+    "set-up-no-python": ("No fitting Python was found", PREFERENCES),
+    "set-up-no-packages": ("There are no packages for this", PREFERENCES),
+    "set-up-lock-unusable": ("The list of packages is damaged", REPORT),
+    "set-up-no-space": ("Not enough disk space", PREFERENCES),
+    "set-up-folder-unusable": ("The folder cannot be used", PREFERENCES),
+    "set-up-running": ("Set-up is running", PAUSE),
+    "set-up-stopped": ("Set-up stopped unexpectedly", CONTINUE),
+    "set-up-python-gone": ("The server's Python is gone", CONTINUE),
+    "set-up-model-broken": ("The model is damaged", CONTINUE),
+    "set-up-check-failed": ("The check found something wrong", REPAIR),
+    "set-up-test-failed": ("The test run failed", REPAIR),
+    "python-unfit": ("This Python cannot be used", PREFERENCES),
+    "driver-too-old": ("The graphics driver is too old", PREFERENCES),
+    "download-failed": ("The download broke off", CONTINUE),
+    "package-damaged": ("A package is damaged", CONTINUE),
+    "package-missing": ("A package is missing", PREFERENCES),
+    "install-failed": ("Installing failed", CONTINUE),
     # What was asked for
     "queue-full": ("Too many jobs wait already", AGAIN),
     "prompt-empty": ("The prompt is empty", None),
@@ -85,6 +108,7 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "preset-unknown": ("There is no such preset", DEFAULTS),
     "choice-unknown": ("A choice is not there any more", DEFAULTS),
     "value-out-of-range": ("A number is out of range", DEFAULTS),
+    "interval-empty": ("The kernel would act nowhere", DEFAULTS),
     "bandwidth-grows": ("The bandwidth may only shrink", DEFAULTS),
     "recipe-invalid": ("The server refused a setting", DEFAULTS),
     "request-invalid": ("The server refused the request", REPORT),

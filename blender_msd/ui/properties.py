@@ -7,13 +7,20 @@ after so many bytes, inside a character. `Values` checks both and says what is w
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from ..core.limits import BANDWIDTH, FACES, PICTURE_SIDE, PROMPT_CHARACTERS, SCALE, SEED, STEPS, TEXTURE_SIZES
+from ..core.limits import (
+    BANDWIDTH,
+    FACES,
+    PICTURE_SIDE,
+    PROMPT_CHARACTERS,
+    SCALE,
+    SEED,
+    STEPS,
+    TEXTURE_SIZES,
+)
+from .guidance_properties import OWN, GuidanceSettings
 
-# What a choice is called that leaves it to the model or to the quality.
-OWN = "OWN"
 
-
-class CommonSettings:
+class CommonSettings(GuidanceSettings):
     """What objects and textures share."""
 
     # Updated with every key, so that words the model does not know are named while they are typed.
@@ -203,6 +210,13 @@ class ModelFile(KindChoice):
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
+
+
+class PythonFile:
+    """What the file browser asks for, for one of the preferences."""
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    field: StringProperty(default="server_python", options={"SKIP_SAVE", "HIDDEN"})
 
 
 class Adjustment:

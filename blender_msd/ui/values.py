@@ -12,7 +12,7 @@ from ..core.checks import choice, number
 from ..core.limits import SEED, Range
 from ..core.recipes import mesh_recipe, texture_recipe
 from . import texts
-from .properties import OWN
+from .guidance_properties import KEPT, OWN
 
 # Texts that mean more than they say.
 READ: dict[str, Callable[[bpy.types.bpy_struct, str], Any]] = {"prior": texts.model, "loras": texts.loras}
@@ -55,11 +55,15 @@ class Values:
         """
         draw = self["random_seed"] and (self._is_given("random_seed") or not self._is_given("seed"))
         words = ("prompt", "negative_prompt", "spare_prompt", "prior", "loras")
-        numbers = ("steps", "scale", "bandwidth_start", "bandwidth_end")
+        of_rule = ("interval_low", "interval_high", "inversion_scale", "sampler_steps")
+        numbers = ("steps", "scale", "bandwidth_start", "bandwidth_end", *of_rule)
+        switch = self._unless_own("perp_neg")
         common = {name: self[name] for name in (*words, *numbers)}
         common |= {
             "preset": self["preset"].lower(),
             "noise": (self._unless_own("noise") or "").lower(),
+            **{name: KEPT[name][self[name]] for name in KEPT},
+            "perp_neg": None if switch is None else switch == "ON",
             "seed": random.randint(int(SEED.least), int(SEED.most)) if draw else self["seed"],
         }
         if kind == "mesh":

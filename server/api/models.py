@@ -57,6 +57,12 @@ class Language(_Said):
     known_things: dict[Kind, str]
 
 
+class Cost(_Said):
+    steps: Count
+    views_per_step: Count
+    denoiser_calls: Count
+
+
 class Prior(_Said):
     """A model; of one that cannot be read only the required fields are told."""
 
@@ -81,10 +87,21 @@ class Prior(_Said):
     view_prompts: bool = False
     guidance_scale: float = 1.0
     estimator: str = ""
+    centre: str = ""
+    kernel_time: str = ""
+    interval: list[float] = []
+    inversion_scale: float = 0.0
+    sampler_steps: Count = 0
+    perp_neg: bool = False
+    bandwidth_schedule: str = ""
     bandwidth_start: float = 0.0
     bandwidth_end: float = 0.0
     picture: list[Leg] = []
     cameras: CameraLaw = CameraLaw()
+    costs: dict[Kind, dict[Preset, Cost]] = Field(default={}, description="what each preset asks for by default")
+    seconds_per_call: dict[Kind, float] = Field(
+        default={}, description="of jobs that were done here with the model's own guidance"
+    )
 
 
 class PresetMesh(_Said):

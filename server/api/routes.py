@@ -23,11 +23,12 @@ from server.api.office import Office
 from server.api.problems import Refused
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
+from server.jobs.costs import MOST_JOBS, preset_costs, seconds_per_call
 from server.jobs.events import OVER
 from server.jobs.refusals import Conflict
 from server.jobs.store import MAX_NUMBER
 from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
-from server.recipe import PRESETS, Recipe, read_recipe
+from server.recipe import SIZES, Recipe, preset_of, read_recipe
 
 ABOUT = {"name": "blender-msd", "version": __version__, "api": API_VERSION}
 
@@ -111,15 +112,26 @@ def build_routes(office: Office) -> APIRouter:
         With `refresh` it looks for models again; what it finds is in later answers.
         """
         seen = office.priors.seen(refresh)
+        paces = seconds_per_call(store.page(MOST_JOBS)[0])
         said = {
             "devices": queue.devices(),
-            "priors": [prior.as_json() for prior in seen.priors],
+            "priors": [
+                {
+                    **prior.as_json(),
+                    "costs": {} if prior.card is None else preset_costs(prior.card),
+                    "seconds_per_call": paces.get(prior.name, {}),
+                }
+                for prior in seen.priors
+            ],
             "priors_taken": seen.taken,
             "priors_refreshing": seen.refreshing,
             "prior_folders": True,
             "allowed_folders": [str(folder) for folder in office.allowed.folders],
             "hub": office.allowed.hub,
-            "presets": PRESETS,
+            "presets": {
+                kind: {preset: preset_of("embedded", kind, preset) for preset in presets}
+                for kind, presets in SIZES.items()
+            },
             "recipe": Recipe.model_json_schema(),
         }
         return Answer(ABOUT | said)

@@ -14,12 +14,12 @@ from server.accelerators import forget_peak, peak_of
 from server.bench.timing import Stopwatch, best_times
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import Backend, HashGridShape, choose_backend, make_hash_grid
-from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
 from server.recipe import Recipe
 from server.studio.climb import Step, step_generator
+from server.studio.field_plan import field_plan
 from server.studio.optimisation import Outcome, optimise
 
 # What a batch of a training step comes to, once an object has formed.
@@ -97,7 +97,7 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     """
     watch = Stopwatch(device)
     size = recipe.render_size or min(prior.card.image_size, 64)
-    plan = plan_for(prior.card.fixed_light, device)
+    plan = field_plan(prior.card, device)
     generator = step_generator(recipe.seed, 0)
     subject = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
     grid = make_hash_grid(plan.shape, step_generator(recipe.seed, 0), device, 1e-3, backend)

@@ -13,12 +13,12 @@ from torch import Tensor
 from server.accelerators import forget_peak, peak_of, wait_for
 from server.bench.field import in_mib, warn
 from server.bench.timing import seconds_of
-from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.subject import OCCUPANCY_FROM_STEP, RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
 from server.recipe import Recipe
 from server.studio.climb import Step, step_generator
+from server.studio.field_plan import field_plan
 from server.studio.optimisation import SNAPSHOTS, optimise
 
 # Of the unit ball that objects are made in. Fields that fill more of it are not rendered at full size.
@@ -42,7 +42,7 @@ def bench_overhead(
     """
     watched = _Watched(prior)
     generator = step_generator(recipe.seed, 0)
-    plan = plan_for(prior.card.fixed_light, device)
+    plan = field_plan(prior.card, device)
     field = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
     field.occupancy.cells = _ball(field.occupancy.side).to(device)
     subject = _AtItsEnd(field)

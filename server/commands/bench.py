@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from server.accelerators import NAMES
 from server.arguments import device, field
-from server.commands.shared import add_device, add_json, add_prior
+from server.commands.shared import ProgressBar, add_device, add_json, add_prior
 from server.errors import BadRequest
 from server.paths import path_argument
 from server.recipe import EstimatorName, MeshRecipe, Recipe
@@ -58,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prior = subjects.add_parser("prior", help="evaluations a second of a prior's network, by batch size")
     _add_question(prior)
     prior.set_defaults(run=_prior)
+
+    presets = subjects.add_parser("presets", help="how long a job of each preset takes here, from short real jobs")
+    add_device(presets)
+    presets.add_argument("--out", type=path_argument, required=True, metavar="DIR", help="where their results go")
+    add_json(presets)
+    presets.set_defaults(run=_presets)
 
     gpu = subjects.add_parser("gpu", help="all that is to be known of an accelerator, in under ten minutes")
     gpu.add_argument("--device", type=device, default="auto", help=f"{NAMES} (default: auto)")
@@ -180,4 +186,19 @@ def _prior(args: argparse.Namespace) -> dict[str, Any] | None:
         return {"prior": args.prior, "device": args.device, "threads": threads, "evaluations_per_s": rates}
     for batch, rate in rates.items():
         print(f"batch {batch:>3s} {rate:8.1f} evaluations/s")
+    return None
+
+
+def _presets(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.bench.presets import measure_presets
+    from server.priors.catalogue import load_prior
+    from server.studio.threads import use_half_of_the_cores
+
+    use_half_of_the_cores()
+    with ProgressBar() as bar:
+        times = measure_presets(load_prior("embedded", args.device), args.device, args.out, bar)
+    if args.json:
+        return {"device": args.device, "times": times}
+    for kind, presets in times.items():
+        print(f"{kind}: " + "  ".join(f"{name} {seconds:.0f} s" for name, seconds in presets.items()))
     return None

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from server.arguments import Pair, field, whole
 from server.commands.evaluate_textures import add_textures
+from server.commands.guidance_options import add_guidance_options, guidance_asked
 from server.commands.shared import (
     add_device,
     add_json,
@@ -39,8 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: one per known object",
     )
     shapes.add_argument(
-        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
+        "--methods",
+        nargs="+",
+        default=["msd"],
+        metavar="METHOD",
+        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
     )
+    add_guidance_options(shapes)
     shapes.add_argument(
         "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
@@ -53,11 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: the prior's own",
     )
     shapes.add_argument(
-        "--perp-neg",
+        "--perp-negs",
         nargs="+",
         default=[None],
         choices=("on", "off"),
-        help="keep the prompts of other views out of each view (default: as the prior has it)",
+        help="rows with --perp-neg, or without, or both",
     )
     shapes.add_argument(
         "--calls",
@@ -103,7 +109,7 @@ def _shapes(args: argparse.Namespace) -> dict[str, Any]:
     for folder in filter(None, (args.cache, args.pictures)):
         check_folder(folder)
     kept = KeptRows(args.out)
-    perp_negs = [None if said is None else said == "on" for said in args.perp_neg]
+    perp_negs = [None if said is None else said == "on" for said in args.perp_negs]
     methods = variants(args.methods, args.noise, args.bandwidths, perp_negs, args.calls)
     seeds = range(args.seed, args.seed + args.seeds)
     with tqdm(total=STEPS, desc="Judge of views", mininterval=1.0, delay=1) as bar:
@@ -115,7 +121,7 @@ def _shapes(args: argparse.Namespace) -> dict[str, Any]:
             methods,
             args.prior,
             args.device,
-            {"preset": args.preset},
+            {"preset": args.preset, "guidance": guidance_asked(args)},
             pictures=args.pictures,
             on_row=lambda row: bar.update(),
             judge=judge,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from server.arguments import field, whole
+from server.commands.guidance_options import add_guidance_options, guidance_asked
 from server.commands.shared import (
     add_device,
     add_json,
@@ -43,8 +44,13 @@ def add_textures(subjects: Any) -> None:
         help="default: sketch standard",
     )
     textures.add_argument(
-        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
+        "--methods",
+        nargs="+",
+        default=["msd"],
+        metavar="METHOD",
+        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
     )
+    add_guidance_options(textures)
     textures.add_argument(
         "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
@@ -77,7 +83,8 @@ def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
             check_folder(folder)
     use_half_of_the_cores()
     seeds = range(args.seed, args.seed + args.seeds)
-    runs = plan_runs(args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
+    asked = (args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
+    runs = plan_runs(*asked, guidance_asked(args))
     kept = KeptRows(args.out)
     prior = load_prior(args.prior, args.device)
     with tqdm(total=STEPS, desc="Judge", mininterval=1.0, delay=1) as bar:

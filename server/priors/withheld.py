@@ -15,6 +15,7 @@ from torch import Tensor
 
 from server.priors.exact import ExactCondition, ExactPrior, bank_of, bank_views, object_mixture
 from server.priors.exact_card import EXACT_CARD
+from server.priors.photographic import photographic
 from server.priors.posterior import ObjectMixture
 from server.priors.pretrained.view_prompts import view_weights
 from server.priors.pretrained.wording import VIEW_WORDS
@@ -23,13 +24,14 @@ from server.world.captions import COLOURS, KINDS, VIEWS, Caption, read_caption
 from server.world.views import Views
 
 WITHHELD_CARD = replace(
-    EXACT_CARD,
+    photographic(EXACT_CARD),
     name="exact-without-camera",
     description="The exact prior, told the view in words instead of by a camera; for comparisons of methods.",
     makes=("mesh",),
     takes_camera=False,
     takes_background=False,
-    view_prompts=True,
+    # Its pictures have one lens.
+    cameras=EXACT_CARD.cameras,
 )
 # Of every kind, where no prompt says which: each in one of the colours.
 VIEWS_OF_ANYTHING = 96

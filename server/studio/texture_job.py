@@ -9,16 +9,17 @@ import torch
 from numpy.typing import NDArray
 
 from server.errors import JobFailed
-from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, extent_of, seam_ratio
+from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
 from server.png import write_png
 from server.studio import starts
 from server.studio.assignment import Assignment, account, render_side
-from server.studio.choosing import settings_of
 from server.studio.climb import step_generator
 from server.studio.events import Log, PreviewImage, Progress
 from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
+from server.studio.plan import plan_of, render_size_of
 from server.studio.snapshot import Snapshot
 from server.studio.starts import Start
+from server.world.tiles import extent_of
 
 
 def make_texture(asked: Assignment) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
     write_png(asked.folder / "texture.png", pixels, recipe.model_dump_json())
     seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
     size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
-    noise = settings_of(recipe, asked.prior.card).course.noise
+    noise = plan_of(recipe, asked.prior.card).course.noise
     warning = starts.warning_of(made, best, noise)
     if warning:
         asked.warn(warning)
@@ -73,10 +74,11 @@ def _starts(asked: Assignment) -> list[Start]:
 def _new_picture(asked: Assignment) -> PictureSubject:
     recipe, card, texture = asked.recipe, asked.prior.card, asked.recipe.texture
     extent = extent_of(texture.width, texture.height)
-    size = render_side(recipe, min(card.image_size, 512))
+    size = render_side(recipe, render_size_of(recipe, card, asked.device))
     generator = step_generator(recipe.seed, 0)
     picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
-    return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed)
+    rate = card.picture_learning_rate
+    return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed, rate)
 
 
 def _paint(

@@ -32,7 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return read_recipe({"kind": "mesh", "prompt": "a yellow duck", "preset": "sketch"})
+    guidance = {"estimator": "noised", "perp_neg": False}
+    return read_recipe({"kind": "mesh", "prompt": "a yellow duck", "preset": "sketch", "guidance": guidance})
 
 
 def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recipe: Recipe) -> None:
@@ -69,7 +70,8 @@ def test_sizes_and_estimators_are_compared_on_the_command_line(
     result = json.loads(capsys.readouterr().out)
     assert result["estimator"] == "paper"
     assert {size: timed["render_size"] for size, timed in result["sizes"].items()} == {"16": 16, "32": 32}
-    assert all(timed["denoiser_calls"] == 24 for timed in result["sizes"].values())
+    # The inversion climbs twelve levels without the prompt; the way down has two views against the prompt and without.
+    assert all(timed["denoiser_calls"] == 11 + 12 * 4 for timed in result["sizes"].values())
 
 
 @pytest.mark.parametrize("wrong", [["--steps", "0"], ["--sizes", "64", "0"]])

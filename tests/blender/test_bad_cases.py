@@ -66,11 +66,11 @@ def test_a_growing_bandwidth_is_refused(server, bridge):
     assert server.seen == []
 
 
-def test_without_a_python_for_the_server_the_preferences_are_offered(addon, bridge):
+def test_without_a_python_for_the_server_set_up_is_offered(addon, bridge):
     with pytest.raises(RuntimeError, match="preferences"):
         generate()
     assert bridge.problem.code == "server-not-set-up"
-    assert inside("core.errors").explain(bridge.problem).operator == "msd.open_preferences"
+    assert inside("core.errors").explain(bridge.problem).operator == "msd.set_up"
 
 
 def test_the_environment_variable_stands_in_for_the_preference(addon, preferences, monkeypatch):

@@ -113,3 +113,16 @@ def test_the_hub_is_allowed_when_it_was_chosen_and_blender_may_go_online(tmp_pat
     said = choose_connection(setup, local).connect(Interrupt()).capabilities()
     assert (said["hub"], said["folders"], said["allowed_folders"]) == (chosen and online, [], [])
     local.stop()
+
+
+def test_a_preset_costs_calls_and_time_where_it_was_measured():
+    said = capabilities()
+    said["priors"][0]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}, "fine": {"denoiser_calls": 412_341}}}
+    said["priors"][0]["seconds_per_call"] = {"mesh": 0.05}
+    said["priors"][1]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}}}
+    model, unmeasured, older = read_offer(said).models[:3]
+    assert model.cost("mesh", "sketch") == "Asks the model 600 times: about 30 s here."
+    assert model.cost("mesh", "fine") == "Asks the model 412,341 times: about 5.7 h here."
+    assert model.cost("texture", "sketch") == ""
+    assert unmeasured.cost("mesh", "sketch") == "Asks the model 600 times."
+    assert older.cost("mesh", "sketch") == ""

@@ -136,10 +136,10 @@ def test_a_texture_that_came_out_flat_is_not_simply_done(server):
 def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="a duck")
-    assert "{msd.open_preferences}" in draw("MSD_PT_view3d_status")
+    assert "{msd.set_up}" in draw("MSD_PT_view3d_status")
     drawn = draw("MSD_PT_view3d_object").splitlines()
     assert "The server is not set up" in drawn
-    assert "{msd.open_preferences}" in drawn
+    assert "{msd.set_up}" in drawn
     assert "{msd.details}" in drawn
     assert drawn.index("{msd.generate_mesh off}") < drawn.index("The server is not set up")
 
@@ -157,3 +157,15 @@ def test_a_grey_viewport_offers_to_show_colours_once_there_are_some(server):
     bpy.ops.msd.generate_mesh(prompt="a red cube")
     assert "{msd.show_colours}" in draw("MSD_PT_view3d_object", shading="MATERIAL")
     assert "{msd.show_colours}" not in draw("MSD_PT_view3d_object", shading="VERTEX")
+
+
+def test_the_panel_says_what_the_chosen_quality_costs(server, bridge):
+    bridge.offer = inside("core.offer").read_offer(
+        {
+            "priors": [{"name": "embedded", "costs": {"mesh": {"sketch": {"denoiser_calls": 600}}}}],
+            "recipe": {"properties": {"prior": {"default": "embedded"}}},
+        }
+    )
+    assert "Asks the model" not in draw("MSD_PT_view3d_object")
+    bpy.context.scene.msd.mesh.preset = "SKETCH"
+    assert "Asks the model 600 times." in draw("MSD_PT_view3d_object").replace("\n", " ")

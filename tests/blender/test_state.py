@@ -20,12 +20,12 @@ from blender_msd.core.state import SetUp, state_of
 STRIPS = ("MSD_PT_view3d_status", "MSD_PT_image_status", "MSD_PT_shader_status")
 BUSY = JobView("texture", "red bricks", 1, state="running", phase="Painting", fraction=0.61, job_id="x")
 CASES = {
-    "not set up": ({"set_up": SetUp("none")}, "Not set up yet", "msd.open_preferences"),
-    "set-up part-done": ({"set_up": SetUp("part-done", 0.62)}, "Set-up 62% done", "msd.open_preferences"),
+    "not set up": ({"set_up": SetUp("none")}, "Not set up yet", "msd.set_up"),
+    "set-up part-done": ({"set_up": SetUp("part-done", 0.62)}, "Set-up 62% done", "msd.set_up"),
     "update needed": (
         {"set_up": SetUp("outdated", installed="1.2", wanted="1.3")},
         "Update needed: 1.2 to 1.3",
-        "msd.open_preferences",
+        "msd.set_up",
     ),
     "off": ({}, "Off, starts when you generate", "msd.start_server"),
     "starting": (

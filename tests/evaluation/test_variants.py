@@ -55,7 +55,7 @@ def test_an_unknown_method_is_refused_before_anything_is_made() -> None:
     [
         (["--bandwidths", "1.2"], "FIRST:LAST"),
         (["--bandwidths", "1.2:much"], "much"),
-        (["--perp-neg", "maybe"], "maybe"),
+        (["--perp-negs", "maybe"], "maybe"),
         (["--noise", "pink"], "pink"),
         (["--out", "rows.txt"], "rows.txt"),
     ],

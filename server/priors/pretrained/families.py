@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from server.errors import BadRequest
 from server.priors.card import PriorCard
+from server.priors.photographic import photographic
 from server.priors.pretrained.lora_files import Lora
-from server.world.camera_law import CameraLaw
 
 FamilyName = Literal["sd", "sdxl", "sd3"]
 
@@ -119,10 +119,6 @@ class PretrainedModel:
     loras: tuple[Lora, ...] = ()
 
 
-# What people photograph objects from: seldom from high above, with lenses of many lengths.
-PHOTOGRAPHS = CameraLaw(fov=45.0, fov_spread=15.0, elevation=(-10.0, 60.0), low_elevation=(-10.0, 45.0))
-
-
 def card_of(
     name: str, shown: str, family: FamilyName, side: int, vae: dict[str, Any], licence: str | None = None
 ) -> PriorCard:
@@ -131,15 +127,15 @@ def card_of(
     The default bandwidths fit every family, because each scales its latents to a standard deviation of about 1.
     """
     channels = int(vae["latent_channels"])
-    return PriorCard(
-        name=name,
-        description=f"{shown}: a model of the family {FAMILIES[family].label}.",
-        licence=licence or "the licence that came with the model",
-        image_size=side * 2 ** (len(vae["block_out_channels"]) - 1),
-        latent_shape=(channels, side, side),
-        view_prompts=True,
-        guidance_scale=FAMILIES[family].guidance_scale,
-        cameras=PHOTOGRAPHS,
+    return photographic(
+        PriorCard(
+            name=name,
+            description=f"{shown}: a model of the family {FAMILIES[family].label}.",
+            licence=licence or "the licence that came with the model",
+            image_size=side * 2 ** (len(vae["block_out_channels"]) - 1),
+            latent_shape=(channels, side, side),
+            guidance_scale=FAMILIES[family].guidance_scale,
+        )
     )
 
 
