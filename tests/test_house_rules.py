@@ -21,7 +21,7 @@ ALLOWED = {
     "generators": {"world"},
     "meshing": {"world"},
     "studio": {"guidance", "generators", "meshing", "priors", "world"},
-    "jobs": {"studio", "priors"},
+    "jobs": {"studio", "meshing", "priors"},
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
     "evaluation": {"training", "studio", "meshing", "guidance", "priors", "world"},

@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from server.arguments import field, whole
+from server.commands.bars import CountingBar, counted
 from server.commands.guidance_options import add_guidance_options, guidance_asked
-from server.commands.shared import (
-    add_device,
-    add_json,
-    add_prior,
-    add_seed,
-    check_folder,
-    check_suffix,
-    check_targets,
-    counted,
-)
+from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
 from server.paths import path_argument
 from server.recipe import NoiseName, Preset, TextureRecipe
 from server.world.captions import PATTERNS
@@ -66,8 +58,6 @@ def add_textures(subjects: Any) -> None:
 
 
 def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
-    from tqdm import tqdm
-
     from server.evaluation.kept_rows import KeptRows
     from server.evaluation.texture_gates import describe
     from server.evaluation.textures import evaluate_textures, plan_runs, planned_steps
@@ -87,10 +77,10 @@ def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
     runs = plan_runs(*asked, guidance_asked(args))
     kept = KeptRows(args.out)
     prior = load_prior(args.prior, args.device)
-    with tqdm(total=STEPS, desc="Judge", mininterval=1.0, delay=1) as bar:
-        judge = trained_judge(args.cache, STEPS, bar.update, counted)
-    with tqdm(total=planned_steps(runs), desc="Textures") as bar:
-        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.update)
+    with CountingBar(STEPS, "Judge") as bar:
+        judge = trained_judge(args.cache, STEPS, bar.step, counted)
+    with CountingBar(planned_steps(runs), "Textures") as bar:
+        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.step)
     if args.json:
         return result
     print(describe(result["summary"], result["failed"]))

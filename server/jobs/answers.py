@@ -14,6 +14,7 @@ import numpy as np
 from server.errors import disk_problem
 from server.jobs.artifacts import LiveFiles
 from server.jobs.events import LIVE_FILES
+from server.meshing.export import save_npz
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
 
 # Eyes see no more, and fast steps are a hundred thousand a job.
@@ -73,7 +74,7 @@ class Reporter:
         elif isinstance(event, PreviewMesh):
             mesh = event.mesh
             with self._meshes.open_next() as (name, file):
-                np.savez(file, position=mesh.position, triangle=mesh.triangle, colour=mesh.colour)
+                save_npz(mesh, file)
             self._send("preview_mesh", {"artifact": name, "vertices": len(mesh.position), "faces": len(mesh.triangle)})
         elif isinstance(event, PreviewImage):
             height, width = event.pixels.shape[:2]
