@@ -7,6 +7,7 @@
 # make test       formatting, linting, types, and every test
 # make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: half of it
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
+# make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -37,7 +38,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test test-setup test-setup-short test-gui test-gui-short lint \
+.PHONY: setup extension demo paper gpu gpu-packages test chaos test-setup test-setup-short test-gui test-gui-short lint \
   test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
@@ -101,6 +102,9 @@ test-setup: $(SERVER)
 
 test-setup-short: $(SERVER)
 	.venv/bin/python -m pytest -s tests/setup
+
+chaos: $(SERVER)
+	.venv/bin/python -m tests.jobs.chaos.kills 100
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)

@@ -119,7 +119,7 @@ def test_the_server_never_imports_blender_and_the_extension_never_imports_the_se
 def test_no_file_outgrows_one_idea() -> None:
     for path in [*SERVER.rglob("*.py"), *(ROOT / "blender_msd").rglob("*.py")]:
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        assert lines <= 330, f"{path.relative_to(ROOT)} has {lines} lines"
+        assert lines <= 300, f"{path.relative_to(ROOT)} has {lines} lines"
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
@@ -133,7 +133,7 @@ def test_help_answers_without_loading_what_is_heavy(command: list[str]) -> None:
 
 def test_arguments_and_progress_bars_belong_to_the_commands() -> None:
     for path in SERVER.rglob("*.py"):
-        if path.parent.name == "commands" or path.stem in ("arguments", "console", "paths", "worker"):
+        if path.parent.name == "commands" or path.stem in ("arguments", "console", "paths"):
             continue
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"^\s*(import argparse|from argparse|from tqdm|import tqdm)", text, re.MULTILINE), path

@@ -170,6 +170,9 @@ class JobAnswer(_Said):
     started: Seconds | None
     finished: Seconds | None
     last_event: Count
+    attempts: Count = Field(description="how often a worker began with it")
+    finish: bool = Field(description="whether it was told to make do with what there is")
+    priority: Count = Field(description="of the queued jobs, the highest is next, then the oldest")
 
 
 class JobPage(_Said):

@@ -61,6 +61,7 @@ def _starts(asked: Assignment) -> list[Start]:
     fault = first.verdict.fault
     if fault is None or asked.most_starts < 2 or not starts.may_follow(first, asked.recipe):
         return [first]
+    asked.leave_if_asked()
     if asked.should_stop() == "finish":
         return [first]
     asked.on_event(Log("info", starts.starting_again(fault)))
