@@ -148,4 +148,5 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "path-unreadable": ("The path was not understood", PREFERENCES),
     "path-relative": ("The path leads nowhere yet", SAVE),
     "store-broken": ("The list of jobs is damaged", FOLDER),
+    "store-busy": ("The list of jobs is in use", AGAIN),
 }
