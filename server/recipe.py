@@ -12,7 +12,7 @@ written as 3.0, which JSON does not tell from 3.
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -25,6 +25,8 @@ Method = Literal["msd", "sds", "sdi"]
 EstimatorName = Literal["paper", "exact", "tweedie", "noised"]
 NoiseName = Literal["fresh", "attached", "view"]
 ScheduleName = Literal["constant", "linear", "cosine", "geometric"]
+MapName = Literal["albedo", "normal", "height", "roughness", "ao", "metallic", "orm"]
+NormalFormat = Literal["opengl", "directx"]
 
 MAX_SEED = 2**31 - 1
 MAX_SECONDS = 30 * 24 * 3600.0
@@ -54,6 +56,11 @@ def _leaves_room_for_charts(texture_size: int) -> int:
     if 0 < texture_size < 64:
         raise ValueError("must be 0, or a whole number from 64 to 4096")
     return texture_size
+
+
+def _each_once(maps: list[MapName]) -> list[MapName]:
+    # In one order, so that equal wishes are equal recipes.
+    return [name for name in get_args(MapName) if name in maps]
 
 
 def why_too_much(views: int, side: int) -> str:
@@ -127,6 +134,10 @@ class TextureRecipe(_Part):
     height: Whole = Field(default=512, ge=32, le=8192)
     tile_x: bool = True
     tile_y: bool = True
+    maps: Annotated[list[MapName], AfterValidator(_each_once)] = Field(
+        default=[], description="beside the colour, estimated from it"
+    )
+    normals: NormalFormat = Field(default="opengl", description="of the normal map: whether green is up, or down")
 
 
 class Recipe(_Part):

@@ -19,6 +19,7 @@ ALLOWED = {
     "priors": {"world"},
     "guidance": {"priors"},
     "generators": {"world"},
+    "materials": set(),
     "meshing": {"world"},
     "studio": {"guidance", "generators", "meshing", "priors", "world"},
     "jobs": {"studio", "priors"},

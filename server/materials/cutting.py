@@ -1,0 +1,47 @@
+"""Where a tile and its maps begin, which is anybody's choice: where no map shows the cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.materials.borders import Borders
+
+
+def ordinary_cut(maps: Sequence[NDArray[Any]], borders: Borders) -> tuple[int, int]:
+    """The row and the column to begin with, so that across the edges neighbours differ as much as inside, in every map.
+
+    Of the map that suffers most, the ratio of the two (the seam ratio) is as near to 1 as it can be. A direction that
+    does not repeat begins where it began.
+
+    Args:
+        maps: [H, W] or [H, W, C] each.
+    """
+    height, width = maps[0].shape[:2]
+    worst = np.zeros((height if borders.y else 1, width if borders.x else 1), np.float32)
+    for each in maps:
+        # Of each row and column, how much it differs from the one before it, in all.
+        rows, columns = _steps(each, 0), _steps(each, 1)
+        total = rows.sum() + columns.sum()
+        if total == 0:
+            continue
+        across = rows[: len(worst), None].astype(np.float32) + columns[None, : worst.shape[1]].astype(np.float32)
+        steps = (height - 1) * width + height * (width - 1)
+        ratio = across / (total - across) * np.float32(steps / (height + width))
+        np.maximum(worst, np.abs(np.log(np.maximum(ratio, 1e-6))), out=worst)
+    row, column = np.unravel_index(int(worst.argmin()), worst.shape)
+    return int(row), int(column)
+
+
+def begun_at(picture: NDArray[Any], cut: tuple[int, int]) -> NDArray[Any]:
+    """[H, W, ...], beginning with the row and the column of `cut`."""
+    return np.roll(picture, (-cut[0], -cut[1]), (0, 1))
+
+
+def _steps(picture: NDArray[Any], axis: int) -> NDArray[np.float64]:
+    lines = np.moveaxis(picture, axis, 0)
+    before = np.roll(lines, 1, 0)
+    return np.array([np.abs(one.astype(np.float32) - other).sum() for one, other in zip(lines, before, strict=True)])
