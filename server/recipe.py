@@ -213,8 +213,8 @@ def read_recipe(data: dict[str, Any]) -> Recipe:
 
 def _sentence(error: Any) -> str:
     """What is wrong, from one of pydantic's `ValidationError.errors()`."""
-    path = [str(part) for part in error["loc"]]
-    field = ".".join(path)[:100] or "The recipe"
+    field = ".".join(str(part) for part in error["loc"])[:100] or "The recipe"
+    path = [part for part in error["loc"] if isinstance(part, str)]
     match error["type"]:
         case "value_error":
             return f"{field} {error['ctx']['error']}"
@@ -223,7 +223,9 @@ def _sentence(error: Any) -> str:
     model: type[BaseModel] = Recipe
     for part in path[:-1]:
         model = model.model_fields[part].annotation  # type: ignore[assignment]
-    accepted = in_words(model.model_json_schema()["properties"][path[-1]] if path else {})
+    schema = model.model_json_schema()["properties"][path[-1]] if path else {}
+    # A place in a list.
+    accepted = in_words(schema["items"] if isinstance(error["loc"][-1], int) else schema)
     if error["type"] == "missing":
         return f"{field} is missing: it must be {accepted}"
     return f"{field} must be {accepted}, not {shown(error['input'])}"

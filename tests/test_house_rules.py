@@ -21,14 +21,26 @@ ALLOWED = {
     "generators": {"world"},
     "materials": set(),
     "meshing": {"world"},
-    "studio": {"guidance", "generators", "meshing", "priors", "world"},
+    "studio": {"guidance", "generators", "materials", "meshing", "priors", "world"},
     "jobs": {"studio", "priors"},
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
     "evaluation": {"training", "studio", "meshing", "generators", "guidance", "priors", "world"},
     "bench": {"studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
-    "commands": {"api", "bench", "evaluation", "generators", "jobs", "lab", "priors", "studio", "training", "world"},
+    "commands": {
+        "api",
+        "bench",
+        "evaluation",
+        "generators",
+        "jobs",
+        "lab",
+        "materials",
+        "priors",
+        "studio",
+        "training",
+        "world",
+    },
 }
 # Values and tools that every room may use.
 ROOMLESS = {"__init__", "__main__", "arguments", "console", "errors", "files", "paths", "png", "ranges", "recipe"}

@@ -10,19 +10,22 @@ from numpy.typing import NDArray
 
 from server.materials.borders import Borders
 
+# Of the colour, the logarithm of a seam ratio that nobody sees; and more than any logarithm that another map can have.
+HARMLESS, BEYOND = 0.18, 100.0
+
 
 def ordinary_cut(maps: Sequence[NDArray[Any]], borders: Borders) -> tuple[int, int]:
     """The row and the column to begin with, so that across the edges neighbours differ as much as inside, in every map.
 
-    Of the map that suffers most, the ratio of the two (the seam ratio) is as near to 1 as it can be. A direction that
-    does not repeat begins where it began.
+    Of the map that suffers most, the ratio of the two (the seam ratio) is as near to 1 as it can be without harm to the
+    first map, which is seen most. A direction that does not repeat begins where it began.
 
     Args:
-        maps: [H, W] or [H, W, C] each.
+        maps: [H, W] or [H, W, C] each, the colour first.
     """
     height, width = maps[0].shape[:2]
     worst = np.zeros((height if borders.y else 1, width if borders.x else 1), np.float32)
-    for each in maps:
+    for number, each in enumerate(maps):
         # Of each row and column, how much it differs from the one before it, in all.
         rows, columns = _steps(each, 0), _steps(each, 1)
         total = rows.sum() + columns.sum()
@@ -31,7 +34,10 @@ def ordinary_cut(maps: Sequence[NDArray[Any]], borders: Borders) -> tuple[int, i
         across = rows[: len(worst), None].astype(np.float32) + columns[None, : worst.shape[1]].astype(np.float32)
         steps = (height - 1) * width + height * (width - 1)
         ratio = across / (total - across) * np.float32(steps / (height + width))
-        np.maximum(worst, np.abs(np.log(np.maximum(ratio, 1e-6))), out=worst)
+        off = np.abs(np.log(np.maximum(ratio, 1e-6)))
+        if number == 0:
+            off[off > HARMLESS] += BEYOND
+        np.maximum(worst, off, out=worst)
     row, column = np.unravel_index(int(worst.argmin()), worst.shape)
     return int(row), int(column)
 

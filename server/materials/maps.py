@@ -30,10 +30,10 @@ def derive(colour: Floats, borders: Borders, names: Collection[MapName], normals
     made: dict[str, Map] = {}
     if "normal" in names:
         made["normal"] = _normal_map(relief.normals(height, borders), normals)
-    lit = _bytes(relief.occlusion(height, borders)) if {"ao", "roughness", "orm"} & set(names) else None
-    if lit is not None:
-        made["ao"] = lit
-        made["roughness"] = _bytes(gloss.roughness(albedo, lit.astype(np.float32) / 255, borders))
+    if {"ao", "roughness", "orm"} & set(names):
+        lit = relief.occlusion(height, borders)
+        made["ao"] = _bytes(lit)
+        made["roughness"] = _bytes(gloss.roughness(albedo, lit, borders))
     if "metallic" in names:
         made["metallic"] = _bytes(gloss.metallic(albedo))
     if "orm" in names:

@@ -37,12 +37,17 @@ class Surface:
     normal: Floats
 
 
-def field_of(pattern: str, size: int, repeats: bool, seed: int = 0) -> Floats:
-    """A pattern's field, float32 [size, size] over one window; one that repeats is faded into itself at its end."""
+def field_of(pattern: str, size: int, repeats: bool, seed: int = 0, bent: float = 0.0) -> Floats:
+    """A pattern's field, float32 [size, size] over one window; one that repeats is faded into itself at its end.
+
+    Args:
+        bent: how far, in windows, straight lines swing to both sides.
+    """
     fade = 0.2 if repeats else 0.0
     line = (torch.arange(round(size * (1 + fade)) * 2) + 0.5) / (2 * size)
     v, u = torch.meshgrid(line, line, indexing="ij")
-    field = FIELDS[pattern](u + seed, v + seed, torch.tensor(float(seed)))
+    swing = [bent * torch.sin(2 * torch.pi * line) for line in (v, u)]
+    field = FIELDS[pattern](u + swing[0] + seed, v + swing[1] + seed, torch.tensor(float(seed)))
     field = torch.nn.functional.avg_pool2d(field[None], 2)[0].numpy()
     for _ in range(2):
         if len(field) > size:
