@@ -29,5 +29,7 @@ FACES = Range(0, 2_000_000)
 
 # What targets may be made with. The server takes "view" for textures, too, for comparison: see ui/properties.py.
 NOISES = {"mesh": ("fresh", "attached", "view"), "texture": ("fresh", "attached")}
+# What a texture may bring beside its colour; the panel's names are the same in capitals.
+MAPS = ("albedo", "normal", "height", "roughness", "ao", "metallic", "orm")
 # Sides of a mesh's maps in pixels; 0 leaves its colours at the vertices. The server takes any from 64, too.
 TEXTURE_SIZES = (0, 512, 1024, 2048, 4096)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from .checks import choice, number, prompt_text
 from .errors import Problem
-from .limits import BANDWIDTH, FACES, MODEL_CHARACTERS, NOISES, PICTURE_SIDE, SCALE, SEED, STEPS, TEXTURE_SIZES
+from .limits import BANDWIDTH, FACES, MAPS, MODEL_CHARACTERS, NOISES, PICTURE_SIDE, SCALE, SEED, STEPS, TEXTURE_SIZES
 
 PRESETS = ("sketch", "standard", "fine")
 
@@ -59,11 +60,19 @@ def mesh_recipe(prompt: str, *, faces: int = 0, texture_size: int | None = None,
 
 
 def texture_recipe(
-    prompt: str, *, width: int, height: int, tile_x: bool = True, tile_y: bool = True, **common: Any
+    prompt: str,
+    *,
+    width: int,
+    height: int,
+    tile_x: bool = True,
+    tile_y: bool = True,
+    maps: Collection[str] = (),
+    **common: Any,
 ) -> dict[str, Any]:
     """Recipe for a picture of `width` x `height` pixels that repeats along the ticked axes.
 
     Args:
+        maps: estimated from its colour; of MAPS.
         common: fields of `Common`.
 
     Raises:
@@ -72,7 +81,10 @@ def texture_recipe(
     recipe = _recipe("texture", prompt, Common(**common))
     for name, side in (("Width", width), ("Height", height)):
         number(name, side, PICTURE_SIDE)
-    return recipe | {"texture": {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}}
+    for name in maps:
+        choice("Maps", name, {known: known for known in MAPS})
+    texture = {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}
+    return recipe | {"texture": texture | _chosen(maps=[name for name in MAPS if name in maps] or None)}
 
 
 def _recipe(kind: str, prompt: str, common: Common) -> dict[str, Any]:

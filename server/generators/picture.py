@@ -21,6 +21,9 @@ COARSEST = 4
 # memory does not grow with the number of pixels.
 MOST_POINTS = 2**20
 
+# Along one side of a cell of the finest grid: with so many, one point in every pixel is as good as four.
+PIXELS_OF_A_CELL = 8
+
 
 def extent_of(width: int, height: int) -> tuple[float, float]:
     """Width and height, in windows, of a tile of so many pixels. The shorter side spans one window: over several, parts
@@ -120,17 +123,28 @@ class Picture(nn.Module):
         return top * (1 - down) + low * down
 
     @torch.no_grad()
-    def paint(self, width: int, height: int, samples: int = 2) -> Tensor:
-        """The whole tile as an image [3, height, width], averaging samples x samples points in every pixel."""
+    def paint(self, width: int, height: int, samples: int | None = None) -> Tensor:
+        """The whole tile as an image [3, height, width], averaging samples x samples points in every pixel.
+
+        Args:
+            samples: None takes two, or one where pixels are much finer than anything that the grids can hold.
+        """
+        if samples is None:
+            across, down = self._cells[-1]
+            samples = 1 if min(width / across, height / down) >= PIXELS_OF_A_CELL else 2
         device = self.grids[0].device
         columns = (torch.arange(width * samples, device=device) + 0.5) / (width * samples)
         rows = (torch.arange(height * samples, device=device) + 0.5) / (height * samples)
-        strips = []
+        # One piece of memory: strips that are kept between what is let go would leave gaps of gigabytes.
+        image = torch.empty(3, height, width, device=device)
+        done = 0
         for part in rows.split(max(1, 2**16 // (width * samples)) * samples):
             grid = torch.meshgrid(part * self.extent[1], columns * self.extent[0], indexing="ij")
             colour = self(torch.stack([grid[1], grid[0]], -1).view(-1, 2)).view(len(part), len(columns), 3)
-            strips.append(nn.functional.avg_pool2d(colour.permute(2, 0, 1), samples))
-        return torch.cat(strips, 1)
+            strip = nn.functional.avg_pool2d(colour.permute(2, 0, 1), samples)
+            image[:, done : done + strip.shape[1]] = strip
+            done += strip.shape[1]
+        return image
 
 
 class PictureSubject:

@@ -20,11 +20,12 @@ BAD_NUMBERS = {
     "faces": [-1, 2_000_001],
     "size": [0.0, -1.0, 1001.0, math.nan, math.inf],
     "repeat": [0.0, -3.0, 1e6, math.nan],
+    "real_width": [-1.0, 1001.0, math.nan, math.inf],
     "width": [0, 31, -512, 8193, 2**31 - 1],
     "height": [0, 31, -512, 8193, 2**31 - 1],
 }
 OF_BOTH = ("seed", "steps", "scale", "bandwidth_start", "bandwidth_end")
-OF = {"mesh": (*OF_BOTH, "faces", "size"), "texture": (*OF_BOTH, "repeat", "width", "height")}
+OF = {"mesh": (*OF_BOTH, "faces", "size"), "texture": (*OF_BOTH, "repeat", "real_width", "width", "height")}
 CASES = [(kind, name, value) for kind, names in OF.items() for name in names for value in BAD_NUMBERS[name]]
 
 
