@@ -47,24 +47,29 @@ def target(context: bpy.types.Context, values: Values) -> Target:
         Problem: "nothing-to-cover", "nothing-to-fill".
     """
     apply, repeat = values["apply"], values["repeat"]
+    width = placement.units(present(context.scene), values["real_width"])
     if apply == "THIS":
         image = image_of(context)
         if image is None or not overwriting.can_be_filled(image):
             hint = "Open an image of this file in the Image Editor, or choose Image Only."
             raise Problem("nothing-to-fill", "There is no image here that can be filled.", hint)
         return Target(None, repeat, image.name, image_uid=image.session_uid)
-    selected = [obj for obj in context.selected_objects or () if images.takes_material(obj)]
-    obj = context.object
-    if apply == "IMAGE" or not (context.selected_objects or images.takes_material(obj)):
+    if apply == "IMAGE" or nothing_selected(context):
         return Target(None, repeat)
+    selected = [obj for obj in context.selected_objects if images.takes_material(obj)]
+    obj = context.object
     if apply == "SELECTED" and selected:
         obj = obj if obj in selected else selected[0]
     if obj is None or not images.takes_material(obj):
         hint = "Select an object with a surface, or choose Image Only."
         raise Problem("nothing-to-cover", "The active object takes no material.", hint)
     others = tuple(other.session_uid for other in selected if other != obj) if apply == "SELECTED" else ()
-    width = placement.units(present(context.scene), values["real_width"])
     return Target(obj.session_uid, repeat, obj.name, others, None, width)
+
+
+def nothing_selected(context: bpy.types.Context) -> bool:
+    """Whether no object is selected, and none is active that would take a material."""
+    return not context.selected_objects and not images.takes_material(context.object)
 
 
 def image_of(context: bpy.types.Context) -> bpy.types.Image | None:

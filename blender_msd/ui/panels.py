@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..scene import overwriting
+from . import aims
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
 from .models import AboutModel, draw_choice, draw_unknown_words
 from .progress import draw_go
 from .settings import Settings, scene_settings
 from .strip import StripPanel
+from .writing import draw_text
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import SpaceTypeItems
@@ -71,6 +73,8 @@ class _TexturePanel(TabPanel):
         if settings.maps:
             column.label(text="Estimated from colour", icon="INFO")
         column.prop(settings, "apply")
+        if settings.apply in ("MATERIAL", "SELECTED") and aims.nothing_selected(bpy.context):
+            draw_text(layout, "Nothing is selected: only an image", "INFO")
         spans = column.column(align=True)
         spans.enabled = settings.apply in ("MATERIAL", "SELECTED")
         repeat = spans.row(align=True)

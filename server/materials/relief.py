@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from server.materials.borders import Borders, Floats
-from server.materials.light import without_fading, without_lamp
+from server.materials.light import fading_light, lamp_light, without
+from server.materials.reducing import enlarged, reduced, reduction
 from server.materials.tone import tone_of
 
 # In windows: from the lowest point to the highest.
@@ -26,11 +27,20 @@ def height_and_albedo(colour: Floats, borders: Borders) -> tuple[Floats, Floats]
     Args:
         colour: [H, W, 3] in [0, 1].
     """
-    even = without_fading(colour, borders)
-    albedo = even
-    for _ in range(ROUNDS):
-        albedo = without_lamp(even, _height(albedo, borders), borders)
+    # Light is as smooth as the shape, which fine pixels do not make finer.
+    step = reduction(colour)
+    light = enlarged(_light(reduced(colour, step), borders), step, borders)
+    albedo = without(light, colour)
     return _height(albedo, borders), albedo
+
+
+def _light(colour: Floats, borders: Borders) -> Floats:
+    fading = fading_light(colour, borders)
+    even = without(fading, colour)
+    lamp = np.zeros_like(fading)
+    for _ in range(ROUNDS):
+        lamp = lamp_light(even, _height(without(lamp, even), borders), borders)
+    return fading + lamp
 
 
 def _height(colour: Floats, borders: Borders) -> Floats:

@@ -13,6 +13,7 @@ from server.generators.picture import seam_ratio
 from server.materials.borders import Borders
 from server.materials.cutting import begun_at, ordinary_cut
 from server.materials.maps import derive
+from server.materials.reducing import enlarged, reduced, reduction
 from server.recipe import MapName
 from server.world.captions import PATTERNS, Caption
 from server.world.patterns import paint, two_colours
@@ -130,6 +131,25 @@ def test_a_direction_that_does_not_repeat_is_not_cut() -> None:
     assert ordinary_cut(maps, Borders(False, False)) == (0, 0)
     assert ordinary_cut(maps, Borders(True, False))[0] == 0
     assert ordinary_cut(maps, Borders(False, True))[1] == 0
+
+
+@pytest.mark.parametrize("borders", [BOTH, Borders(False, False)])
+def test_large_pictures_have_the_maps_of_small_ones(borders: Borders) -> None:
+    small = picture_of("cobblestone", 128, borders.x)
+    large = small.repeat(16, 0).repeat(16, 1)
+    assert reduction(large) == 2
+    for name, values in derive(large, borders, ["albedo", "ao"], "opengl").items():
+        expected = derive(small, borders, [name], "opengl")[name].repeat(16, 0).repeat(16, 1)
+        assert np.abs(values.astype(float) - expected).mean() < 12, name
+
+
+def test_a_field_that_is_enlarged_repeats_where_it_did() -> None:
+    field = np.random.default_rng(0).random((4, 5), np.float32)
+    large = enlarged(field, 4, Borders(True, False))
+    assert large.shape == (16, 20)
+    assert np.allclose(enlarged(np.roll(field, 1, 1), 4, Borders(True, False)), np.roll(large, 4, 1))
+    assert np.allclose(large[:2], large[:1])
+    assert np.allclose(reduced(large[..., None], 4)[..., 0].mean(1), field.mean(1), atol=0.3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (32, 5)])
