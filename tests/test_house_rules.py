@@ -25,7 +25,7 @@ ALLOWED = {
     "jobs": {"studio", "priors"},
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
-    "evaluation": {"training", "studio", "meshing", "generators", "guidance", "priors", "world"},
+    "evaluation": {"training", "studio", "materials", "meshing", "generators", "guidance", "priors", "world"},
     "bench": {"studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
     "commands": {

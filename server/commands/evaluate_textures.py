@@ -18,7 +18,7 @@ from server.commands.shared import (
     counted,
 )
 from server.paths import path_argument
-from server.recipe import NoiseName, Preset, TextureRecipe
+from server.recipe import MapName, NoiseName, Preset, TextureRecipe
 from server.world.captions import PATTERNS
 
 
@@ -50,6 +50,14 @@ def add_textures(subjects: Any) -> None:
     )
     textures.add_argument("--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of its steps")
     textures.add_argument("--size", type=field(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
+    textures.add_argument(
+        "--maps",
+        nargs="*",
+        default=["normal", "height", "roughness", "ao"],
+        choices=get_args(MapName),
+        metavar="MAP",
+        help="beside every texture; with none, only colours (default: normal height roughness ao)",
+    )
     textures.add_argument("--pictures", type=path_argument, help="folder for all textures, and for sheets of them")
     textures.add_argument("--out", type=path_argument, help="keep rows in this .json; the same command goes on")
     cache = Path(".cache/prior-data")
@@ -77,7 +85,9 @@ def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
             check_folder(folder)
     use_half_of_the_cores()
     seeds = range(args.seed, args.seed + args.seeds)
-    runs = plan_runs(args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
+    runs = plan_runs(
+        args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size, args.maps
+    )
     kept = KeptRows(args.out)
     prior = load_prior(args.prior, args.device)
     with tqdm(total=STEPS, desc="Judge", mininterval=1.0, delay=1) as bar:
