@@ -2,7 +2,12 @@
 # make extension  builds the extension's zip into out/, with Python alone
 # make demo       a prompt becomes a mesh, another a texture, in real Blender; writes out/demo.*
 # make paper      the paper's experiments: tables, figures and their JSON in out/paper/
+# make gpu        where there is a graphics card: its tests, times and memory, into docs/gpu.md and docs/gpu.json
+# make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
+# make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: half of it
+# make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
+# make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -33,7 +38,8 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper test lint test-portable test-portable-short $(PROCESSORS)
+.PHONY: setup extension demo paper gpu gpu-packages test chaos test-setup test-setup-short test-gui test-gui-short lint \
+  test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -59,6 +65,17 @@ demo: setup
 paper: $(SERVER)
 	OMP_NUM_THREADS=1 .venv/bin/python -m server lab all --out out/paper
 
+# With .venv where that is; else with any Python that has torch, and the folder from gpu-packages.
+GPU_PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,PYTHONPATH=out/gpu-packages $(PYTHON))
+gpu:
+	$(GPU_PYTHON) -m server bench gpu
+
+# For the same version of Python and the same kind of system as here.
+gpu-packages:
+	mkdir -p out
+	grep -hv '^torch==' server/requirements.lock tests/requirements.lock > out/gpu.lock
+	$(PYTHON) $(PIP_INSTALL) --no-deps --target out/gpu-packages -r out/gpu.lock
+
 # The public glTF validator, from npm, by the Node.js that came with the tests' packages. Without it the tests that need
 # it are skipped and say so; where CI is set, it has to be there.
 $(VALIDATOR): tests/package-lock.json $(SERVER)
@@ -66,8 +83,28 @@ $(VALIDATOR): tests/package-lock.json $(SERVER)
 	  && touch $@ || test -z "$$CI"
 
 test: setup lint $(VALIDATOR)
-	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo
+	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/setup
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
+
+test-gui: $(SERVER)
+	.venv/bin/python -m tests.gui
+
+test-gui-short: $(SERVER)
+	.venv/bin/python -m tests.gui an_object_forms_while_you_watch every_state_can_be_read_in_a_narrow_sidebar
+
+# Fetches the packages of a computer without a graphics card once; pip looks where it is set to look.
+test-setup: $(SERVER)
+	mkdir -p .cache
+	grep -v '^--' server/locks/linux-x86_64-cpu.txt > .cache/setup-packages.txt
+	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary :all: -r .cache/setup-packages.txt -d .cache/setup-packages
+	MSD_SETUP_WHEELS=$(CURDIR)/.cache/setup-packages .venv/bin/python -m pytest -s tests/setup
+
+test-setup-short: $(SERVER)
+	.venv/bin/python -m pytest -s tests/setup
+
+chaos: $(SERVER)
+	.venv/bin/python -m tests.jobs.chaos.kills 100
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)

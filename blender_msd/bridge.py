@@ -8,14 +8,16 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import EXTENSION, stage
+from . import EXTENSION, VERSION, stage
 from .core.errors import mistake
+from .installer import Installer
 from .link import Link
 
 TICK = 0.05
 
 # None while the add-on is disabled.
 _link: Link | None = None
+_installer: Installer | None = None
 
 
 def current() -> Link:
@@ -23,22 +25,33 @@ def current() -> Link:
     return _link
 
 
+def installer() -> Installer:
+    assert _installer is not None, "the add-on is not enabled"
+    return _installer
+
+
+def user_dir() -> Path:
+    """The extension's own folder; created with the first file in it."""
+    return Path(bpy.utils.extension_path_user(EXTENSION, path="", create=False))
+
+
 def register() -> None:
-    global _link
+    global _link, _installer
     # Created with the first file in it: a disk that is full or read-only must not keep the add-on from being enabled.
-    user_dir = Path(bpy.utils.extension_path_user(EXTENSION, path="", create=False))
-    _link = Link(Path(__file__).parent.parent, user_dir, _wake_timer)
+    home = Path(__file__).parent.parent
+    _link = Link(home, user_dir(), _wake_timer)
+    _installer = Installer(home, VERSION, _wake_timer)
     for handlers, handler in _handlers():
         handlers.append(handler)
 
 
 def unregister(leave_jobs: bool) -> None:
-    """End the link.
+    """End the link and pause the set-up.
 
     Args:
         leave_jobs: whether a running job goes on in its server.
     """
-    global _link
+    global _link, _installer
     for handlers, handler in _handlers():
         handlers.remove(handler)
     if bpy.app.timers.is_registered(_tick):
@@ -46,6 +59,9 @@ def unregister(leave_jobs: bool) -> None:
     if _link is not None:
         _link.shut_down(leave_jobs)
         _link = None
+    if _installer is not None:
+        _installer.shut_down()
+        _installer = None
 
 
 def _handlers() -> list[tuple[list[Any], Any]]:
@@ -83,10 +99,11 @@ def _wake_timer() -> None:
 
 
 def _tick() -> float | None:
-    if _link is None:
+    if _link is None or _installer is None:
         return None
     try:
         _link.pump()
+        _installer.pump()
     except Exception as error:  # an exception would unregister the timer without a word
         _link.give_up(mistake(error))
-    return TICK if _link.busy else None
+    return TICK if _link.busy or _installer.busy else None

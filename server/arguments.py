@@ -12,7 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from server.accelerators import NAMES, choose_device, is_device
 from server.console import as_text
+from server.priors.pretrained.lora_files import read_lora
 from server.ranges import in_words, shown
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -110,3 +112,24 @@ class Pair:
             raise argparse.ArgumentTypeError(f"{shown(text)} is not of the form {self._form}")
         first, second = (self.number(part) for part in parts)
         return first, second
+
+
+def device(text: str) -> str:
+    """An argparse type: a device that this machine has, by its name.
+
+    Raises:
+        argparse.ArgumentTypeError: it is spelled like none.
+        BadRequest: "device-unavailable".
+    """
+    if not is_device(text):
+        raise argparse.ArgumentTypeError(f"there is no device {shown(text)}; it is {NAMES}")
+    return choose_device(text)
+
+
+def lora(text: str) -> str:
+    """An argparse type: a LoRA file and its weight, as a recipe has them."""
+    try:
+        read_lora(as_text(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"it {error}") from None
+    return as_text(text)

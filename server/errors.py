@@ -24,8 +24,14 @@ class Problem(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def headline(self) -> str:
+        """The code, as people read it: "Prompt unreadable"."""
+        return self.code.replace("-", " ").capitalize()
+
     def as_json(self) -> dict[str, str]:
-        return {"code": self.code, "message": self.message, "hint": self.hint}
+        """The one form in which errors leave a process: in answers over HTTP, in events, and after --json."""
+        return {"code": self.code, "headline": self.headline, "detail": self.message, "next": self.hint}
 
 
 class BadRequest(Problem):
@@ -43,7 +49,7 @@ class Cancelled(Exception):
 
 
 # A limit on the size of files is met like the end of a disk.
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def disk_problem(
@@ -63,7 +69,7 @@ def disk_problem(
     """
     named = file if file is not None else error.filename
     reason = os.strerror(error.errno) if error.errno is not None else str(error) or "unknown error"
-    full = error.errno in _FULL
+    full = error.errno in FULL
     hints = ["Make room on the disk, or use another one." if full else "", safe]
     if refusal and not full:
         hints.append("Name another file or folder.")

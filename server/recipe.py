@@ -12,23 +12,28 @@ written as 3.0, which JSON does not tell from 3.
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from server.errors import BadRequest
+from server.priors.pretrained.lora_files import read_lora
 from server.ranges import in_words, shown
 
 Kind = Literal["mesh", "texture"]
 Preset = Literal["sketch", "standard", "fine"]
-Method = Literal["msd", "sds", "sdi"]
+Method = Literal["msd", "sds", "sdi", "flow"]
 EstimatorName = Literal["paper", "exact", "tweedie", "noised"]
+CentreName = Literal["clean", "random", "inversion"]
+KernelTime = Literal["half_var", "sigma", "lam2+sigma2", "vp"]
 NoiseName = Literal["fresh", "attached", "view"]
-ScheduleName = Literal["constant", "linear", "cosine", "geometric"]
+ScheduleName = Literal["constant", "linear", "cosine", "geometric", "timestep"]
 MapName = Literal["albedo", "normal", "height", "roughness", "ao", "metallic", "orm"]
 NormalFormat = Literal["opengl", "directx"]
 
 MAX_SEED = 2**31 - 1
+MOST_LORAS = 8
 MAX_SECONDS = 30 * 24 * 3600.0
 # Narrower kernels tell nothing: single precision loses what they weigh, and their squares vanish.
 LEAST_BANDWIDTH = 0.001
@@ -76,6 +81,19 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_printable)]
 
 
+def _lora_files(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
+        raise ValueError("must be a list of texts, each FILE:WEIGHT")
+    if len(value) > MOST_LORAS:
+        raise ValueError(f"must name at most {MOST_LORAS} files")
+    for text in value:
+        read_lora(_printable(text))
+    return list(value)
+
+
+Loras = Annotated[list[str], BeforeValidator(_lora_files)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -100,12 +118,30 @@ class GuidanceRecipe(_Part):
     scale: float | None = Field(default=None, ge=0.0, le=200.0)
     bandwidth_start: float | None = Field(default=None, ge=LEAST_BANDWIDTH, le=100.0)
     bandwidth_end: float | None = Field(default=None, ge=LEAST_BANDWIDTH, le=100.0)
-    bandwidth_schedule: ScheduleName = "geometric"
-    sampler_steps: Whole = Field(default=12, ge=2, le=200)
+    bandwidth_schedule: ScheduleName | None = None
+    centre: CentreName | None = Field(default=None, description="of the kernel of the estimator `paper`")
+    kernel_time: KernelTime | None = Field(default=None, description="how `paper` reads the time of its kernel")
+    interval_low: float | None = Field(
+        default=None, ge=0.0, le=100.0, description="lowest noise level where the kernel of `paper` acts, in bandwidths"
+    )
+    interval_high: float | None = Field(
+        default=None, ge=0.1, le=100.0, description="highest such level, where its chain begins"
+    )
+    inversion_scale: float | None = Field(
+        default=None, ge=-200.0, le=200.0, description="guidance scale of every inversion; 0 is without the prompt"
+    )
+    sampler_steps: Annotated[int | None, BeforeValidator(_whole)] = Field(
+        default=None, ge=2, le=200, description="noise levels of a sampler or an inversion; None: the prior's own"
+    )
     samples: Whole = Field(default=1, ge=1, le=64)
     perpendicular_negative: bool = Field(
         default=False,
         description="avoid only what the negative prompt does not share with the prompt; half as slow again",
+    )
+    perp_neg: bool | None = Field(
+        default=None,
+        description="keep the prompts of other views out of each view, where a prior is told views in words; doubles "
+        "the calls. None: the prior's own",
     )
     stop_threshold: float = Field(
         default=0.1, ge=0.0, le=10.0, description="mean shift only: scaled shift norm that ends the run; 0 never does"
@@ -115,6 +151,13 @@ class GuidanceRecipe(_Part):
     def _bandwidth_only_shrinks(self) -> GuidanceRecipe:
         if self.bandwidth_start and self.bandwidth_end and self.bandwidth_start < self.bandwidth_end:
             raise ValueError("must not have a bandwidth_start that is smaller than bandwidth_end")
+        return self
+
+    @model_validator(mode="after")
+    def _interval_is_not_empty(self) -> GuidanceRecipe:
+        low, high = self.interval_low, self.interval_high
+        if low is not None and high is not None and low >= high:
+            raise ValueError("must have an interval_low that is smaller than interval_high")
         return self
 
 
@@ -140,12 +183,21 @@ class TextureRecipe(_Part):
     normals: NormalFormat = Field(default="opengl", description="of the normal map: whether green is up, or down")
 
 
+def _preset_fills_steps(schema: dict[str, Any]) -> None:
+    schema["required"] = [name for name in schema["required"] if name != "steps"]
+
+
 class Recipe(_Part):
+    model_config = ConfigDict(json_schema_extra=_preset_fills_steps)
+
     kind: Kind
-    prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(min_length=1, max_length=1000)
+    prompt: Annotated[Text, BeforeValidator(_says_something)] = Field(
+        min_length=1, max_length=1000, examples=["a red mug with a blue handle"], json_schema_extra={"pattern": r"\S"}
+    )
     negative_prompt: Text = Field(default="", max_length=1000)
     seed: Whole = Field(default=0, ge=0, le=MAX_SEED)
     prior: Text = Field(default="embedded", min_length=1, max_length=4096)
+    loras: Loras = Field(default=[], description="LoRA files and their weights, FILE:WEIGHT, added to the prior")
     preset: Preset = "standard"
     steps: Whole = Field(ge=1, le=100_000)
     views_per_step: Whole = Field(default=1, ge=1, le=64, description="views, or crops, rendered in every step")
@@ -165,7 +217,8 @@ class Recipe(_Part):
         kind, preset = data.get("kind"), data.get("preset", "standard")
         if not isinstance(kind, str) or not isinstance(preset, str):
             return data
-        return _merged(PRESETS.get(kind, {}).get(preset, {}), data)
+        prior = data.get("prior", "embedded")
+        return _merged(preset_of(prior, kind, preset) if isinstance(prior, str) else {}, data)
 
     @model_validator(mode="after")
     def _a_step_fits_into_memory(self) -> Recipe:
@@ -174,19 +227,24 @@ class Recipe(_Part):
         return self
 
 
-# Steps and sizes per preset, measured with the prior that ships (see docs/measurements.md).
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+# What a preset means for the size of a result, whatever the prior.
+SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "mesh": {
-        "sketch": {"steps": 300, "mesh": {"resolution": 96, "faces": 10_000, "texture_size": 512}},
-        "standard": {"steps": 800, "mesh": {"resolution": 112, "faces": 20_000, "texture_size": 1024}},
-        "fine": {"steps": 2000, "mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
+        "sketch": {"mesh": {"resolution": 96, "faces": 10_000, "texture_size": 512}},
+        "standard": {"mesh": {"resolution": 112, "faces": 20_000, "texture_size": 1024}},
+        "fine": {"mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
     },
-    "texture": {
-        "sketch": {"steps": 50, "views_per_step": 3},
-        "standard": {"steps": 100, "views_per_step": 4},
-        "fine": {"steps": 250, "views_per_step": 4},
-    },
+    "texture": {"sketch": {}, "standard": {}, "fine": {}},
 }
+
+
+def preset_of(prior: str, kind: str, preset: str) -> dict[str, Any]:
+    """The fields of a recipe that a preset fills: sizes, and the steps and views that the named prior wants; none for a
+    kind or a preset that there is not."""
+    from server.priors.cards import usual_card
+
+    sizes = SIZES.get(kind, {}).get(preset)
+    return {} if sizes is None else asdict(usual_card(prior).effort(kind, preset)) | sizes
 
 
 def _merged(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -224,8 +282,8 @@ def _sentence(error: Any) -> str:
     for part in path[:-1]:
         model = model.model_fields[part].annotation  # type: ignore[assignment]
     schema = model.model_json_schema()["properties"][path[-1]] if path else {}
-    # A place in a list.
-    accepted = in_words(schema["items"] if isinstance(error["loc"][-1], int) else schema)
+    in_a_list = bool(path) and path[-1] != error["loc"][-1]
+    accepted = in_words(schema["items"] if in_a_list else schema)
     if error["type"] == "missing":
         return f"{field} is missing: it must be {accepted}"
     return f"{field} must be {accepted}, not {shown(error['input'])}"

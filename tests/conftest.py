@@ -25,3 +25,14 @@ def no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.priors.hub_cache import move_hub_cache
 
     move_hub_cache(monkeypatch, tmp_path / "no-hub")
+
+
+@pytest.fixture
+def accelerator() -> str:
+    """The name of this machine's accelerator; without one the test is skipped."""
+    from server.accelerators import choose_device  # Blender's Python has no torch
+
+    device = choose_device("auto")
+    if device == "cpu":
+        pytest.skip("this machine has no accelerator")
+    return device

@@ -11,7 +11,18 @@ from blender_msd.core import limits
 from blender_msd.core.errors import Problem
 from blender_msd.core.recipes import mesh_recipe, texture_recipe
 from server.errors import BadRequest
-from server.recipe import GuidanceRecipe, MapName, MeshRecipe, NoiseName, Recipe, TextureRecipe, read_recipe
+from server.recipe import (
+    CentreName,
+    EstimatorName,
+    GuidanceRecipe,
+    KernelTime,
+    MapName,
+    MeshRecipe,
+    NoiseName,
+    Recipe,
+    TextureRecipe,
+    read_recipe,
+)
 
 
 def schema_of(model: type[BaseModel], name: str) -> dict[str, Any]:
@@ -40,6 +51,10 @@ RANGES: list[tuple[type[BaseModel], str, limits.Range]] = [
     (GuidanceRecipe, "scale", limits.SCALE),
     (GuidanceRecipe, "bandwidth_start", limits.BANDWIDTH),
     (GuidanceRecipe, "bandwidth_end", limits.BANDWIDTH),
+    (GuidanceRecipe, "inversion_scale", limits.INVERSION_SCALE),
+    (GuidanceRecipe, "interval_low", limits.INTERVAL_LOW),
+    (GuidanceRecipe, "interval_high", limits.INTERVAL_HIGH),
+    (GuidanceRecipe, "sampler_steps", limits.SAMPLER_STEPS),
 ]
 
 
@@ -61,6 +76,12 @@ def test_the_maps_of_both_are_called_the_same() -> None:
 def test_objects_have_every_noise_of_the_server_and_textures_those_that_make_a_pattern() -> None:
     assert set(limits.NOISES["mesh"]) == set(get_args(NoiseName))
     assert set(limits.NOISES["texture"]) == set(get_args(NoiseName)) - {"view"}
+
+
+def test_rules_have_every_choice_of_the_server() -> None:
+    assert set(limits.ESTIMATORS) == set(get_args(EstimatorName))
+    assert set(limits.CENTRES) == set(get_args(CentreName))
+    assert set(limits.KERNEL_TIMES) == set(get_args(KernelTime))
 
 
 @pytest.mark.parametrize("size", limits.TEXTURE_SIZES)

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import ssl
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from .address import read_address
 from .arrays import MAX_DOWNLOAD
-from .errors import Problem
+from .errors import Problem, read_problem
 from .interrupt import Interrupt
+from .stranger import what_answers
 
 API = 1
 SERVER_NAME = "blender-msd"
@@ -50,7 +51,7 @@ class Client:
     """One server.
 
     Args:
-        url: "http://127.0.0.1:8188", or without the scheme.
+        url: "http://127.0.0.1:8188", as `read_address` takes it.
         token: the server's bearer token.
 
     Raises:
@@ -58,27 +59,22 @@ class Client:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        try:
-            parts = urlsplit(url if "://" in url else f"http://{url}")
-            self._host, self._port = parts.hostname or "", parts.port
-            is_address = parts.scheme in ("http", "https") and _is_host(self._host)
-        except ValueError:
-            is_address = False
-        if not is_address:
-            raise Problem("address-unreadable", f"{url!r} is no address.", "Write it like http://127.0.0.1:8188.")
+        self.address = read_address(url)
         if not (token.isascii() and token.isprintable()):
             hint = "Copy it again from the server's server.json."
             raise Problem("token-wrong", "The token has characters that no token has.", hint)
-        self._secure = parts.scheme == "https"
         self._token = token
 
     @property
     def is_loopback(self) -> bool:
         """Whether the server is on this computer, so that no internet is involved."""
-        try:
-            return ipaddress.ip_address(self._host).is_loopback
-        except ValueError:
-            return self._host == "localhost"
+        return self.address.is_loopback
+
+    def require_online_access(self, allowed: bool) -> None:
+        """Raises Problem: "online-access-off" when the server is elsewhere and Blender may not use the internet."""
+        if not self.is_loopback and not allowed:
+            hint = "Allow Online Access in the preferences (System), or use a server on this computer."
+            raise Problem("online-access-off", "The server is on another computer.", hint)
 
     def check(self) -> None:
         """Make sure that our server answers, in our version, and takes our token. No disk is involved.
@@ -87,7 +83,7 @@ class Client:
             Slow: it does not answer yet.
             Problem: "server-lost", "not-our-server", "server-incompatible", "token-wrong".
         """
-        health = self._ask("GET", "/v1/health")
+        health = self._health()
         if health.get("name") != SERVER_NAME:
             name = str(health.get("name", "an unknown program"))[:60]
             raise Problem("not-our-server", f"Found {name} at this address.", "Change the address or the port.")
@@ -102,6 +98,16 @@ class Client:
             message = f"The server (version {str(health.get('version'))[:20]}) is older than this add-on."
             raise Problem("server-incompatible", message, "Update both to the same release.") from None
 
+    def _health(self) -> dict[str, Any]:
+        try:
+            return self._ask("GET", "/v1/health")
+        except Problem as problem:
+            is_stranger = problem.code in ("not-our-server", "server-lost")
+            found = what_answers(self.address) if is_stranger else ""
+            if not found:
+                raise
+        raise Problem("not-our-server", f"Found {found} at this address.", "Change the address or the port.")
+
     def capabilities(self, refresh: bool = False) -> dict[str, Any]:
         """What the server can do, as far as it knows by now.
 
@@ -114,6 +120,14 @@ class Client:
         """Queue a job and return its id; the same `key` never makes two jobs. `stop` wakes who waits for it."""
         answer = self._ask("POST", "/v1/jobs", recipe, {"Idempotency-Key": key}, SUBMISSION, stop)
         return str(answer["id"])
+
+    def attach(self, pid: int) -> None:
+        """Keep the server for the program with this process id, whoever started it."""
+        self._ask("PUT", f"/v1/leases/{pid}")
+
+    def detach(self, pid: int) -> bool:
+        """Let go of it; whether other programs use it."""
+        return bool(self._ask("DELETE", f"/v1/leases/{pid}").get("leases"))
 
     def job(self, job_id: str) -> dict[str, Any]:
         return self._ask("GET", f"/v1/jobs/{quote(job_id)}")
@@ -184,12 +198,12 @@ class Client:
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection
-        if self._secure:
+        if self.address.secure:
             connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=TIMEOUT, context=ssl.create_default_context()
+                self.address.host, self.address.port, timeout=TIMEOUT, context=ssl.create_default_context()
             )
         else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT)
+            connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=TIMEOUT)
         try:
             connection.connect()
         except OSError as error:
@@ -222,11 +236,6 @@ def _no_answer(error: Exception) -> Unreachable:
     return Slow() if isinstance(error, TimeoutError) else Unreachable(error)
 
 
-def _is_host(name: str) -> bool:
-    """Raises ValueError for a name that cannot be asked for."""
-    return bool(name.encode("idna")) and name.isprintable() and " " not in name
-
-
 def _read(response: http.client.HTTPResponse, limit: int) -> bytes:
     # In pieces: a socket read gives Blender's main thread its turn.
     pieces, size = [], 0
@@ -252,4 +261,4 @@ def _problem(status: int, text: bytes) -> Problem:
     error = _as_object(text).get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         return Problem("not-our-server", f"The answer was error {status}.", "Change the address or the port.")
-    return Problem(error["code"], str(error.get("message", "")), str(error.get("hint", "")))
+    return read_problem(error)

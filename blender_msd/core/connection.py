@@ -22,6 +22,7 @@ class Setup:
         url, token: a server that runs already; an empty url means that Blender starts its own.
         online_access: whether Blender's preferences allow the use of the internet.
         model_folder: where a server that Blender starts looks for models.
+        allow_hub: whether such a server may fetch models from the hub, online access given.
     """
 
     python: Path | None
@@ -29,6 +30,7 @@ class Setup:
     token: str
     online_access: bool
     model_folder: Path | None = None
+    allow_hub: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,15 @@ def choose_connection(setup: Setup, local: LocalServer) -> Connection:
     if setup.url:
         return _running_server(setup)
     if setup.python is None:
-        hint = "Choose the Python of the server's environment in the preferences."
-        raise Problem("server-not-set-up", "The add-on does not know yet how to start the server.", hint)
-    python, folder = setup.python, setup.model_folder
-    return Connection(lambda stop: local.connect(python, stop, folder), local.check_alive)
+        hint = "Press Set up, or choose the Python of an environment of your own in the preferences."
+        raise Problem("server-not-set-up", "The server's environment is not there yet.", hint)
+    python, folder, hub = setup.python, setup.model_folder, setup.allow_hub and setup.online_access
+    return Connection(lambda stop: local.connect(python, stop, folder, hub), local.check_alive)
 
 
 def _running_server(setup: Setup) -> Connection:
     client = Client(setup.url, setup.token)
-    if not client.is_loopback and not setup.online_access:
-        hint = "Allow Online Access in the preferences (System), or use a server on this computer."
-        raise Problem("online-access-off", "The server is on another computer.", hint)
+    client.require_online_access(setup.online_access)
 
     def connect(stop: Interrupt) -> Client:
         ask_while_slow(client.check, stop, START_LIMIT)

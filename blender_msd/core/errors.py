@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .remedies import REMEDIES, UNKNOWN, Button
 
 
 class Problem(Exception):
-    """Something a person can act on; the server sends the same three fields.
+    """Something a person can act on.
 
     Args:
         code: stable, lower-case, dash-separated name; programs compare this.
         message: one line, what happened.
         hint: one line, what to do about it; may be empty.
+        headline: a few words of the server's; empty for those of the add-on itself.
     """
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
+    def __init__(self, code: str, message: str, hint: str = "", headline: str = "") -> None:
         super().__init__(f"{message} {hint}".strip())
         self.code = code
         self.message = message
         self.hint = hint
+        self.headline = headline
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Code, message and hint."""
+        return self.code, self.message, self.hint
+
+
+def read_problem(said: Mapping[str, Any]) -> Problem:
+    """A problem as the server sends it: code, headline, detail, next."""
+    code, headline, detail, what_next = (str(said.get(key, "")) for key in ("code", "headline", "detail", "next"))
+    return Problem(code, detail, what_next, headline)
 
 
 def mistake(error: Exception) -> Problem:
@@ -60,6 +75,6 @@ class Explanation:
 
 def explain(problem: Problem) -> Explanation:
     """Words and a button for the panel."""
-    headline, button = REMEDIES.get(problem.code, (UNKNOWN, None))
+    headline, button = REMEDIES.get(problem.code, (problem.headline or UNKNOWN, None))
     lines = tuple(line for line in (problem.message, problem.hint) if line)
     return Explanation(headline, lines, button)

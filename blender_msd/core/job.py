@@ -15,7 +15,7 @@ from typing import Any
 from .arrays import Maps, Mesh, Pixels, Png, read_mesh, read_pixels, read_png
 from .client import Client, Slow
 from .connection import Connection
-from .errors import Interrupted, Problem, mistake
+from .errors import Interrupted, Problem, mistake, read_problem
 from .events import Event, follow
 from .interrupt import Interrupt
 from .offer import Offer, read_offer
@@ -208,7 +208,7 @@ def _translate(client: Client, job_id: str, event: Event) -> Message | None:
     if event.name == "state":
         return CancelledElsewhere() if data.get("state") == "cancelled" else StateChanged(str(data.get("state")))
     if event.name == "failed":
-        return Failed(Problem(str(data.get("code")), str(data.get("message", "")), str(data.get("hint", ""))))
+        return Failed(read_problem(data))
     if event.name == "log":
         return Noted(str(data.get("message", ""))) if data.get("level") == "warning" else None
     if event.name in ("preview_mesh", "preview_image"):

@@ -25,11 +25,18 @@ PICTURE_SIDE = Range(32, 8192)
 BANDWIDTH = Range(0.001, 100.0)  # in the prior's latent units
 SCALE = Range(0.0, 200.0)
 STEPS = Range(1, 100_000)
+INVERSION_SCALE = Range(-200.0, 200.0)  # 0 is without the prompt, which is every model's own
+INTERVAL_LOW = Range(0.0, 100.0)  # in bandwidths
+INTERVAL_HIGH = Range(0.1, 100.0)
+SAMPLER_STEPS = Range(2, 200)
 FACES = Range(0, 2_000_000)
 
 # What targets may be made with. The server takes "view" for textures, too, for comparison: see ui/properties.py.
 NOISES = {"mesh": ("fresh", "attached", "view"), "texture": ("fresh", "attached")}
 # What a texture may bring beside its colour; the panel's names are the same in capitals.
 MAPS = ("albedo", "normal", "height", "roughness", "ao", "metallic", "orm")
+ESTIMATORS = ("paper", "noised", "tweedie", "exact")
+CENTRES = ("inversion", "random", "clean")
+KERNEL_TIMES = ("half_var", "sigma", "lam2+sigma2", "vp")
 # Sides of a mesh's maps in pixels; 0 leaves its colours at the vertices. The server takes any from 64, too.
 TEXTURE_SIZES = (0, 512, 1024, 2048, 4096)

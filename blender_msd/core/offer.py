@@ -33,6 +33,8 @@ class Model:
         why_not: why it cannot be used; empty when it can.
         language: the words it understands; None when it reads any text.
         known_things: per kind, in words, what can be asked for.
+        calls: per kind and preset, how often the network is asked.
+        seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Model:
     why_not: str
     language: Language | None
     known_things: Mapping[str, str]
+    calls: Mapping[str, Mapping[str, int]]
+    seconds_per_call: Mapping[str, float]
 
     def unknown_words(self, prompt: str) -> list[str]:
         """The words of a prompt that it does not understand, each once; the server finds the same ones."""
@@ -61,6 +65,15 @@ class Model:
     def refusal(self, prompt: str, kind: str) -> Problem | None:
         """Why the server will refuse this prompt, in its words; None when it will not, as far as is known here."""
         return None if self.language is None else self.language.refusal(prompt, kind, self.title)
+
+    def cost(self, kind: str, preset: str) -> str:
+        """What a preset costs, in words; empty when the server does not say."""
+        calls = self.calls.get(kind, {}).get(preset)
+        if calls is None:
+            return ""
+        asked = f"Asks the model {calls:,} times"
+        pace = self.seconds_per_call.get(kind)
+        return f"{asked}." if pace is None else f"{asked}: about {_duration(calls * pace)} here."
 
     def cannot_make(self, kind: str) -> str:
         """Why it cannot make a "mesh" or a "texture", in a sentence; empty when it can."""
@@ -161,7 +174,18 @@ def _read_model(said: Mapping[str, Any]) -> Model:
         why_not="" if said.get("usable", True) else str(said.get("why_not") or "The server does not say why."),
         language=read_language(language),
         known_things=dict(language.get("known_things", {})),
+        calls={
+            str(kind): {str(preset): int(cost["denoiser_calls"]) for preset, cost in presets.items()}
+            for kind, presets in said.get("costs", {}).items()
+        },
+        seconds_per_call={str(kind): float(pace) for kind, pace in said.get("seconds_per_call", {}).items()},
     )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _first_device(devices: list[dict[str, Any]]) -> tuple[str, float | None]:
@@ -172,7 +196,7 @@ def _first_device(devices: list[dict[str, Any]]) -> tuple[str, float | None]:
 
 
 def _has_cuda(devices: list[dict[str, Any]]) -> bool | None:
-    if any(str(device.get("device", "")).startswith("cuda") for device in devices):
+    if any(str(device.get("device", "cpu")) != "cpu" for device in devices):
         return True
     waits = any("device" not in device and device.get("state") != "down" for device in devices)
     return None if waits or not devices else False

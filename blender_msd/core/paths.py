@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import unquote_to_bytes
 from urllib.request import url2pathname
 
@@ -39,6 +40,13 @@ def read_path(text: str) -> str:
     if any(char in path for char in "\0\r\n"):
         raise Problem("path-unreadable", "There is more than one path.", "Choose one of them.")
     return os.path.expanduser(path)
+
+
+def split_weight(text: str) -> tuple[str, str]:
+    """What stands before a weight, and the weight with its colon; empty where there is none, as in C:\\style."""
+    found = re.fullmatch(r"(.*?)(:\s*[+-]?(?:\d+\.?\d*|\.\d+))?\s*", text, re.DOTALL)
+    assert found is not None
+    return found[1], (found[2] or "").replace(" ", "")
 
 
 def _from_address(rest: str) -> str:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .checks import choice, number, prompt_text
 from .errors import Problem
-from .limits import BANDWIDTH, FACES, MAPS, MODEL_CHARACTERS, NOISES, PICTURE_SIDE, SCALE, SEED, STEPS, TEXTURE_SIZES
+from .limits import (
+    BANDWIDTH,
+    CENTRES,
+    ESTIMATORS,
+    FACES,
+    INTERVAL_HIGH,
+    INTERVAL_LOW,
+    INVERSION_SCALE,
+    KERNEL_TIMES,
+    MAPS,
+    MODEL_CHARACTERS,
+    NOISES,
+    PICTURE_SIDE,
+    SAMPLER_STEPS,
+    SCALE,
+    SEED,
+    STEPS,
+    TEXTURE_SIZES,
+)
 
 PRESETS = ("sketch", "standard", "fine")
 
@@ -19,12 +37,19 @@ class Common:
 
     Attributes:
         prior: empty leaves the choice to the server.
+        loras: files that change a diffusion model, as FILE:WEIGHT.
         steps: of optimisation; 0 leaves them to the preset.
         spare_prompt: what `negative_prompt` shares with the prompt is not avoided.
         noise: "fresh", "attached" or, of an object, "view"; empty leaves it to the prior.
         scale: of guidance; 0 leaves it to the prior.
         bandwidth_start, bandwidth_end: kernel bandwidth in the prior's latent units, first and last step; 0 leaves it
             to the prior.
+        estimator: of the mean shift, one of ESTIMATORS; empty leaves it to the prior, as of the two following.
+        centre, kernel_time: of the kernel of "paper", one of CENTRES and of KERNEL_TIMES.
+        interval_low, interval_high: noise levels where that kernel acts, in bandwidths; 0 leaves them to the prior.
+        inversion_scale: guidance scale of an inversion; 0 leaves it to the prior.
+        sampler_steps: noise levels of a sampler; 0 leaves them to the prior.
+        perp_neg: whether the prompts of other views are kept out of each view; None leaves it to the prior.
     """
 
     negative_prompt: str = ""
@@ -32,11 +57,20 @@ class Common:
     seed: int = 0
     preset: str = "standard"
     prior: str = ""
+    loras: Sequence[str] = ()
     steps: int = 0
     noise: str = ""
     scale: float = 0.0
     bandwidth_start: float = 0.0
     bandwidth_end: float = 0.0
+    estimator: str = ""
+    centre: str = ""
+    kernel_time: str = ""
+    interval_low: float = 0.0
+    interval_high: float = 0.0
+    inversion_scale: float = 0.0
+    sampler_steps: int = 0
+    perp_neg: bool | None = None
 
 
 def mesh_recipe(prompt: str, *, faces: int = 0, texture_size: int | None = None, **common: Any) -> dict[str, Any]:
@@ -49,7 +83,7 @@ def mesh_recipe(prompt: str, *, faces: int = 0, texture_size: int | None = None,
 
     Raises:
         Problem: "prompt-empty", "prompt-too-long", "prompt-unreadable", "preset-unknown", "choice-unknown",
-            "value-out-of-range", "path-unreadable", "bandwidth-grows".
+            "value-out-of-range", "path-unreadable", "bandwidth-grows", "interval-empty".
     """
     recipe = _recipe("mesh", prompt, Common(**common))
     number("Faces", faces, FACES)
@@ -104,6 +138,7 @@ def _recipe(kind: str, prompt: str, common: Common) -> dict[str, Any]:
     return {"kind": kind, "prompt": prompt, "seed": common.seed, "preset": common.preset} | _chosen(
         negative_prompt=negative_prompt or None,
         prior=common.prior or None,
+        loras=list(common.loras) or None,
         steps=common.steps or None,
         guidance=guidance or None,
     )
@@ -130,7 +165,33 @@ def _guidance(kind: str, common: Common) -> dict[str, Any]:
         bandwidth_start=start or None,
         bandwidth_end=end or None,
         perpendicular_negative=common.spare_prompt or None,
+        perp_neg=common.perp_neg,
+        **_rule(common),
     )
+
+
+def _rule(common: Common) -> dict[str, Any]:
+    """The estimator and its settings, as far as they were chosen."""
+    for name, choices in (("estimator", ESTIMATORS), ("centre", CENTRES), ("kernel_time", KERNEL_TIMES)):
+        if chosen := getattr(common, name):
+            choice(name.replace("_", " ").title(), chosen, {each: each for each in choices})
+    low, high = common.interval_low, common.interval_high
+    for name, value, allowed in (
+        ("Interval Low", low, INTERVAL_LOW),
+        ("Interval High", high, INTERVAL_HIGH),
+        ("Inversion Scale", common.inversion_scale, INVERSION_SCALE),
+        ("Sampler Steps", common.sampler_steps, SAMPLER_STEPS),
+    ):
+        if value:
+            number(name, value, allowed)
+    if low and high and low >= high:
+        raise Problem(
+            "interval-empty",
+            f"The kernel would act from {low:g} to {high:g} bandwidths, which is nowhere.",
+            "Make the first value the smaller one, or set both to 0.",
+        )
+    names = ("estimator", "centre", "kernel_time", "interval_low", "interval_high", "inversion_scale", "sampler_steps")
+    return _chosen(**{name: getattr(common, name) or None for name in names})
 
 
 def _chosen(**values: Any) -> dict[str, Any]:

@@ -21,7 +21,12 @@ class Button:
 
 
 PREFERENCES = Button("msd.open_preferences", "Open Preferences")
-SYSTEM = Button("msd.open_system_preferences", "Allow Online Access")
+SET_UP = Button("msd.set_up", "Set Up")
+CONTINUE = Button("msd.set_up", "Continue")
+PAUSE = Button("msd.set_up_pause", "Pause", "PAUSE")
+UPDATE = Button("msd.set_up", "Update")
+REPAIR = Button("msd.set_up_repair", "Repair")
+SYSTEM = Button("msd.open_system_preferences", "Allow Online")
 START = Button("msd.start_server", "Start the Server")
 WAIT = Button("msd.start_server", "Go On Waiting")
 GO_ON = Button("msd.go_on", "Go On")
@@ -34,10 +39,10 @@ CANCEL = Button("msd.cancel", "Cancel the Job")
 FOLDER = Button("msd.open_folder", "Open Folder")
 REPORT = Button("msd.copy_report", "Copy Report")
 SAVE = Button("wm.save_mainfile", "Save the File")
-OWN_MODEL = Button("msd.adjust", "Use the Server's Model", what="OWN_MODEL")
+OWN_MODEL = Button("msd.adjust", "Server's Model", what="OWN_MODEL")
 LOOK_AGAIN = Button("msd.refresh_models", "Look Again")
 IMAGE_ONLY = Button("msd.adjust", "Image Only", what="IMAGE_ONLY")
-VERTEX_COLOURS = Button("msd.adjust", "Use Vertex Colours", what="VERTEX_COLOURS")
+VERTEX_COLOURS = Button("msd.adjust", "Vertex Colours", what="VERTEX_COLOURS")
 SCALE_ONE = Button("msd.adjust", "Set Scale to 1", what="SCALE_ONE")
 SKETCH = Button("msd.adjust", "Use Sketch", what="SKETCH")
 DEFAULTS = Button("msd.adjust", "Reset Values", what="DEFAULTS")
@@ -48,8 +53,8 @@ UNKNOWN = "That did not work"
 # code -> (headline, button); each code of docs/errors.md that a person can meet in Blender.
 REMEDIES: dict[str, tuple[str, Button | None]] = {
     # Starting and reaching the server
-    "server-not-set-up": ("The server is not set up", PREFERENCES),
-    "server-python-missing": ("The server's Python was not found", PREFERENCES),
+    "server-not-set-up": ("The server is not set up", SET_UP),
+    "server-python-missing": ("The server's Python is missing", PREFERENCES),
     "server-did-not-start": ("The server did not start", PREFERENCES),
     "server-slow": ("The server does not answer yet", WAIT),
     "server-stopped": ("The server stopped unexpectedly", GO_ON),
@@ -71,7 +76,29 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "worker-died": ("The generator stopped unexpectedly", GO_ON),
     "add-on-error": ("The add-on made a mistake", REPORT),
     "internal": ("The server made a mistake", REPORT),
+    "request-too-slow": ("The request came too slowly", AGAIN),
+    "too-many-connections": ("The server is busy with others", AGAIN),
+    "too-many-streams": ("The server is busy with others", RECONNECT),
+    # Setting up
+    "set-up-no-python": ("No fitting Python was found", PREFERENCES),
+    "set-up-no-packages": ("There are no packages for this", PREFERENCES),
+    "set-up-lock-unusable": ("The list of packages is damaged", REPORT),
+    "set-up-no-space": ("Not enough disk space", PREFERENCES),
+    "set-up-folder-unusable": ("The folder cannot be used", PREFERENCES),
+    "set-up-running": ("Set-up is running", PAUSE),
+    "set-up-stopped": ("Set-up stopped unexpectedly", CONTINUE),
+    "set-up-python-gone": ("The server's Python is gone", CONTINUE),
+    "set-up-model-broken": ("The model is damaged", CONTINUE),
+    "set-up-check-failed": ("The check found something wrong", REPAIR),
+    "set-up-test-failed": ("The test run failed", REPAIR),
+    "python-unfit": ("This Python cannot be used", PREFERENCES),
+    "driver-too-old": ("The graphics driver is too old", PREFERENCES),
+    "download-failed": ("The download broke off", CONTINUE),
+    "package-damaged": ("A package is damaged", CONTINUE),
+    "package-missing": ("A package is missing", PREFERENCES),
+    "install-failed": ("Installing failed", CONTINUE),
     # What was asked for
+    "queue-full": ("Too many jobs wait already", AGAIN),
     "prompt-empty": ("The prompt is empty", None),
     "prompt-too-long": ("The prompt is too long", SHORTEN),
     "prompt-unreadable": ("The prompt was not understood", KNOWN),
@@ -82,15 +109,21 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "preset-unknown": ("There is no such preset", DEFAULTS),
     "choice-unknown": ("A choice is not there any more", DEFAULTS),
     "value-out-of-range": ("A number is out of range", DEFAULTS),
+    "interval-empty": ("The kernel would act nowhere", DEFAULTS),
     "bandwidth-grows": ("The bandwidth may only shrink", DEFAULTS),
     "recipe-invalid": ("The server refused a setting", DEFAULTS),
     "request-invalid": ("The server refused the request", REPORT),
     # The model
+    "prior-not-allowed": ("Models from the hub are off", PREFERENCES),
     "prior-unknown": ("The model was not found", OWN_MODEL),
     "prior-broken": ("The model cannot be used", OWN_MODEL),
     "prior-gated": ("The model asks for consent", OWN_MODEL),
     "prior-offline": ("The model is not on this computer", OWN_MODEL),
     "prior-has-no-unconditional": ("This model cannot be guided", SCALE_ONE),
+    "lora-broken": ("The LoRA cannot be used", OWN_MODEL),
+    "lora-unfit": ("The LoRA is for other models", OWN_MODEL),
+    "lora-not-allowed": ("The LoRA may not be read", PREFERENCES),
+    "memory-short": ("Not enough memory for this model", SKETCH),
     "vocabulary-missing": ("The model lacks its vocabulary", OWN_MODEL),
     # The job and its result
     "nothing-formed": ("Nothing formed", OTHER_SEED),
@@ -111,9 +144,10 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "disk-full": ("The disk is full", FOLDER),
     "file-unusable": ("A file cannot be used", FOLDER),
     "out-not-writable": ("Nothing can be written there", FOLDER),
-    "data-folder-unusable": ("The server's folder cannot be used", FOLDER),
+    "data-folder-unusable": ("The server's folder is unusable", FOLDER),
     "folder-unusable": ("A folder of models cannot be read", PREFERENCES),
     "path-unreadable": ("The path was not understood", PREFERENCES),
     "path-relative": ("The path leads nowhere yet", SAVE),
     "store-broken": ("The list of jobs is damaged", FOLDER),
+    "store-busy": ("The list of jobs is in use", AGAIN),
 }

@@ -44,18 +44,22 @@ class LocalServer:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
+        self._client: Client | None = None
         self.last_line = ""
         self._file = data_dir / "server.json"
         self.log = data_dir / "server-output.log"
 
-    def connect(self, python: Path, stop: Interrupt, model_folder: Path | None = None) -> Client:
+    def connect(
+        self, python: Path, stop: Interrupt, model_folder: Path | None = None, allow_hub: bool = False
+    ) -> Client:
         """A client of the running server; starts one when there is none.
 
         One that runs and is slow is waited for. It is never ended for that: whoever asks again waits again.
 
         Args:
             python: the interpreter of the server's environment.
-            model_folder: where it looks for models; a server that runs already keeps its own.
+            model_folder: where it looks for models, and where a recipe may name one by its path.
+            allow_hub: whether it may fetch models from the hub. A server that runs already keeps its own of both.
 
         Raises:
             Interrupted: `stop` was set.
@@ -71,7 +75,7 @@ class LocalServer:
                 waits = self._is_running() and (isinstance(trouble, Slow) or not self._answered)
             if not waits:
                 self._stop()
-                self._start(python, model_folder)
+                self._start(python, model_folder, allow_hub)
             return self._wait_until_ready(stop, is_new=not waits)
 
     def check_alive(self) -> None:
@@ -87,14 +91,25 @@ class LocalServer:
             raise Problem("server-stopped", f"The server {explain_exit(code)}. {self._last_words()}".strip(), hint)
 
     def leave(self) -> None:
-        """Let a server that was started here end by itself, once it has done its jobs and Blender is gone."""
+        """Let the server go: one that a Blender started ends by itself, once its jobs are done and no other uses it."""
         with self._lock:
+            self._is_used_by_others()
             self._process = None
 
     def stop(self) -> None:
-        """Stop the server if it was started here; one that was found running is left alone."""
+        """Stop the server if it was started here and no other Blender uses it; otherwise it is left to them."""
         with self._lock:
+            if self._is_used_by_others():
+                self._process = None
             self._stop()
+
+    def _is_used_by_others(self) -> bool:
+        """Whether others do, now that this Blender does not any more."""
+        client, self._client = self._client, None
+        try:
+            return client is not None and client.detach(os.getpid())
+        except Problem:  # it is gone, or hangs
+            return False
 
     def _check_file(self) -> None:
         """Refuse a `server.json` that no server of this user could have written, or could replace."""
@@ -118,21 +133,25 @@ class LocalServer:
         """The server that the file names. Raises Problem: as `Client.check`."""
         client = self._client_from_file()
         client.check()
+        with contextlib.suppress(Problem):  # it was there a moment ago; whoever asks next learns more
+            client.attach(os.getpid())
         self._answered = True
+        self._client = client
         return client
 
     def _client_from_file(self) -> Client:
         try:
             said: dict[str, Any] = json.loads(self._file.read_text("utf-8"))
             host = f"[{said['host']}]" if ":" in said["host"] else said["host"]
-            return Client(f"http://{host}:{int(said['port'])}", str(said["token"]))
+            return Client(f"{said.get('scheme', 'http')}://{host}:{int(said['port'])}", str(said["token"]))
         except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             raise Problem("server-lost", "There is no server.json that can be read.") from None
 
-    def _start(self, python: Path, model_folder: Path | None) -> None:
+    def _start(self, python: Path, model_folder: Path | None, allow_hub: bool) -> None:
         command = [str(python), "-m", "server", "serve", "--port", "0", "--data-dir", str(self._data_dir)]
         command += ["--parent-pid", str(os.getpid())]
-        command += [] if model_folder is None else ["--folder", str(model_folder)]
+        command += [] if model_folder is None else ["--folder", str(model_folder), "--allow-path", str(model_folder)]
+        command += ["--allow-hub"] if allow_hub else []
         # An interpreter of its own must not see what Blender's interpreter was started with.
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
         environment["PYTHONUTF8"] = "1"  # as the log is read here, whatever the system's encoding

@@ -8,7 +8,7 @@ from typing import Literal
 from .errors import Problem, explain
 from .job_view import JobView, clock
 from .offer import Offer
-from .remedies import REPORT, Button
+from .remedies import CONTINUE, PAUSE, REPORT, SET_UP, UPDATE, Button
 from .server_view import ServerView
 
 Name = Literal[
@@ -42,12 +42,14 @@ class SetUp:
         progress: "none", "part-done", "outdated" or "done".
         fraction: of it that is done, in [0, 1].
         installed, wanted: versions, of an outdated one.
+        running: whether it is worked on now.
     """
 
     progress: Literal["none", "part-done", "outdated", "done"] = "done"
     fraction: float = 0.0
     installed: str = ""
     wanted: str = ""
+    running: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,6 @@ class State:
     problem: Problem | None = None
 
 
-SET_UP = Button("msd.open_preferences", "Set Up")
-CONTINUE = Button("msd.open_preferences", "Continue")
-UPDATE = Button("msd.open_preferences", "Update")
 START = Button("msd.start_server", "Start", "PLAY")
 STOP = Button("msd.stop_server", "Stop")
 CANCEL = Button("msd.cancel", "Cancel", "CANCEL")
@@ -102,7 +101,8 @@ def state_of(
     if set_up.progress == "none":
         return State("not set up", "Not set up yet", SET_UP)
     if set_up.progress == "part-done":
-        return State("set-up part-done", f"Set-up {set_up.fraction:.0%} done", CONTINUE)
+        button = PAUSE if set_up.running else CONTINUE
+        return State("set-up part-done", f"Set-up {set_up.fraction:.0%} done", button)
     if set_up.progress == "outdated":
         return State("update needed", f"Update needed: {set_up.installed} to {set_up.wanted}", UPDATE)
     return State("off", "Off, starts when you generate", START)

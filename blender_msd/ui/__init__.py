@@ -12,6 +12,7 @@ from . import (
     remedy_operators,
     server_operators,
     settings,
+    setup_operators,
     undo,
 )
 
@@ -23,6 +24,7 @@ CLASSES = (
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,
     *models.CLASSES,
+    *setup_operators.CLASSES,
     *panels.CLASSES,
 )
 
@@ -32,9 +34,14 @@ def register() -> None:
         bpy.utils.register_class(cls)
     settings.register()
     undo.register()
+    if not bpy.app.background:
+        # Preferences can be read, and a driver asked, once everything is registered.
+        bpy.app.timers.register(setup_operators.look_for_the_first_time, first_interval=0.1)
 
 
 def unregister() -> None:
+    if bpy.app.timers.is_registered(setup_operators.look_for_the_first_time):
+        bpy.app.timers.unregister(setup_operators.look_for_the_first_time)
     undo.unregister()
     settings.unregister()
     for cls in reversed(CLASSES):

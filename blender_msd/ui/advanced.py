@@ -9,6 +9,10 @@ from .drawn import TabPanel
 from .models import draw_unknown_words
 from .settings import settings_for
 
+# How the targets are made, for those who know the method.
+CHOICES = ["estimator", "centre", "kernel_time", "perp_neg"]
+NUMBERS = ["sampler_steps", "interval_low", "interval_high", "inversion_scale"]
+
 
 class AdvancedPanel(TabPanel):
     """Everything in it is left to the model and to the quality until it is changed."""
@@ -27,6 +31,7 @@ class AdvancedPanel(TabPanel):
         spare = layout.row()
         spare.enabled = bool(texts.text(settings, "negative_prompt").strip())
         spare.prop(settings, "spare_prompt")
+        layout.prop(settings, "loras")
         layout.prop(settings, "noise")
         names = ["scale", "bandwidth_start", "bandwidth_end", "steps"]
         if self.settings == "mesh":
@@ -36,6 +41,13 @@ class AdvancedPanel(TabPanel):
             column.prop(settings, name)
         if self.settings == "mesh":
             layout.prop(settings, "texture_size")
+        layout.separator()
+        for name in CHOICES:
+            layout.prop(settings, name)
+        column = layout.column(align=True)
+        for name in NUMBERS:
+            column.prop(settings, name)
+        names += NUMBERS
         if not all(getattr(settings, name) for name in names):
             layout.label(text="0: left to model and quality", icon="INFO")
         layout.operator("msd.open_preferences", icon="PREFERENCES")

@@ -60,7 +60,7 @@ def draw_choice(layout: bpy.types.UILayout, settings: Settings, kind: str) -> No
         draw_text(layout, "Looking for models ...", "SORTTIME")
     if typed:
         row = layout.row(align=True)
-        row.prop(settings, "prior", text="", placeholder="Folder, file or hub:owner/name")
+        row.prop(settings, "prior", text="", placeholder="In the folder of models, or hub:owner/name")
         row.operator("msd.browse_model", text="", icon="FILE_FOLDER").kind = kind
     elif model is not None and offer.is_too_slow(model):
         draw_text(layout.box(), f"The server has no NVIDIA graphics card. {model.needs}", "ERROR")

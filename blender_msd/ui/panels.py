@@ -10,9 +10,11 @@ from ..scene import overwriting
 from . import aims
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
-from .models import AboutModel, draw_choice, draw_unknown_words
+from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
+from .preferences import has_own_server
 from .progress import draw_go
 from .settings import Settings, scene_settings
+from .setup_card import SetupPanel, needs_card
 from .strip import StripPanel
 from .writing import draw_text
 
@@ -99,6 +101,9 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     draw_unknown_words(layout, settings, "prompt", kind)
     draw_choice(layout, settings, kind)
     layout.row().prop(settings, "preset", expand=True)
+    model = chosen_model(settings)
+    if model is not None and (cost := model.cost(kind, settings.preset.lower())):
+        draw_text(layout, cost, "TIME")
     row = layout.row(align=True)
     seed = row.row(align=True)
     seed.enabled = not settings.random_seed
@@ -108,6 +113,12 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
 
 class MSD_PT_view3d_status(_InView3D, StripPanel, bpy.types.Panel):
     pass
+
+
+class MSD_PT_view3d_setup(_InView3D, SetupPanel, bpy.types.Panel):
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return needs_card(has_own_server())
 
 
 class MSD_PT_view3d_object(_InView3D, _ObjectPanel, bpy.types.Panel):
@@ -142,6 +153,12 @@ class MSD_PT_image_status(_InImageEditor, StripPanel, bpy.types.Panel):
     pass
 
 
+class MSD_PT_image_setup(_InImageEditor, SetupPanel, bpy.types.Panel):
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return needs_card(has_own_server())
+
+
 class MSD_PT_image_texture(_InImageEditor, _TexturePanel, bpy.types.Panel):
     bl_options = set()
 
@@ -160,6 +177,12 @@ class MSD_PT_shader_status(_InShaderEditor, StripPanel, bpy.types.Panel):
     pass
 
 
+class MSD_PT_shader_setup(_InShaderEditor, SetupPanel, bpy.types.Panel):
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return super().poll(context) and needs_card(has_own_server())
+
+
 class MSD_PT_shader_texture(_InShaderEditor, _TexturePanel, bpy.types.Panel):
     bl_options = set()
 
@@ -176,6 +199,7 @@ class MSD_PT_shader_texture_advanced(_InShaderEditor, AdvancedPanel, bpy.types.P
 
 CLASSES = (
     MSD_PT_view3d_status,
+    MSD_PT_view3d_setup,
     MSD_PT_view3d_object,
     MSD_PT_view3d_object_model,
     MSD_PT_view3d_object_advanced,
@@ -183,10 +207,12 @@ CLASSES = (
     MSD_PT_view3d_texture_model,
     MSD_PT_view3d_texture_advanced,
     MSD_PT_image_status,
+    MSD_PT_image_setup,
     MSD_PT_image_texture,
     MSD_PT_image_texture_model,
     MSD_PT_image_texture_advanced,
     MSD_PT_shader_status,
+    MSD_PT_shader_setup,
     MSD_PT_shader_texture,
     MSD_PT_shader_texture_model,
     MSD_PT_shader_texture_advanced,

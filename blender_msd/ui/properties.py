@@ -7,13 +7,20 @@ after so many bytes, inside a character. `Values` checks both and says what is w
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from ..core.limits import BANDWIDTH, FACES, PICTURE_SIDE, PROMPT_CHARACTERS, SCALE, SEED, STEPS, TEXTURE_SIZES
+from ..core.limits import (
+    BANDWIDTH,
+    FACES,
+    PICTURE_SIDE,
+    PROMPT_CHARACTERS,
+    SCALE,
+    SEED,
+    STEPS,
+    TEXTURE_SIZES,
+)
+from .guidance_properties import OWN, GuidanceSettings
 
-# What a choice is called that leaves it to the model or to the quality.
-OWN = "OWN"
 
-
-class CommonSettings:
+class CommonSettings(GuidanceSettings):
     """What objects and textures share."""
 
     # Updated with every key, so that words the model does not know are named while they are typed.
@@ -49,6 +56,11 @@ class CommonSettings:
         name="Model",
         description="Diffusion model: a name that the server knows, the path of a diffusers folder or of a "
         ".safetensors file, or hub:owner/name. Empty: the server's own choice",
+    )
+    loras: StringProperty(
+        name="LoRA",
+        description="Files that change a diffusion model of your own, as FILE:WEIGHT, several with semicolons "
+        "between them. Without a weight it is 1. Empty: none",
     )
     spare_prompt: BoolProperty(
         name="Spare the Prompt",
@@ -221,6 +233,13 @@ class ModelFile(KindChoice):
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
+
+
+class PythonFile:
+    """What the file browser asks for, for one of the preferences."""
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    field: StringProperty(default="server_python", options={"SKIP_SAVE", "HIDDEN"})
 
 
 class Adjustment:

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import Problem
-from ..core.paths import read_path, unwrapped
+from ..core.paths import read_path, split_weight, unwrapped
 
 
 def text(owner: bpy.types.bpy_struct, name: str) -> str:
@@ -34,7 +34,10 @@ def path(owner: bpy.types.bpy_struct, name: str) -> str:
     Raises:
         Problem: "path-unreadable", "path-relative".
     """
-    found = read_path(text(owner, name))
+    return _absolute(read_path(text(owner, name)))
+
+
+def _absolute(found: str) -> str:
     if not found.startswith("//"):
         return found
     if not bpy.data.is_saved:
@@ -56,3 +59,16 @@ def model(owner: bpy.types.bpy_struct, name: str) -> str:
         hint = "Rename the file or its folder."
         raise Problem("path-unreadable", "The name of this model's file is not valid text.", hint) from None
     return str(Path(found)) if os.path.isabs(found) else found
+
+
+def loras(owner: bpy.types.bpy_struct, name: str) -> list[str]:
+    """The LoRA files that a text property names, as a recipe calls them: FILE:WEIGHT, or FILE.
+
+    Raises:
+        Problem: as `path`.
+    """
+    named = []
+    for part in filter(str.strip, pasted(owner, name).split(";")):
+        file, weight = split_weight(part)
+        named.append(_absolute(read_path(file)) + weight)
+    return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -11,7 +12,10 @@ from ..core.checks import choice, number
 from ..core.limits import SEED, Range
 from ..core.recipes import mesh_recipe, texture_recipe
 from . import texts
-from .properties import OWN
+from .guidance_properties import KEPT, OWN
+
+# Texts that mean more than they say.
+READ: dict[str, Callable[[bpy.types.bpy_struct, str], Any]] = {"prior": texts.model, "loras": texts.loras}
 
 
 class Values:
@@ -35,7 +39,7 @@ class Values:
         source = self._operator if self._operator is not None and self._is_given(name) else self._settings
         about = self._settings.bl_rna.properties[name]  # the operator has it from the same declaration
         if isinstance(about, bpy.types.StringProperty):
-            return texts.model(source, name) if name == "prior" else texts.text(source, name)
+            return READ.get(name, texts.text)(source, name)
         value = getattr(source, name)
         if isinstance(about, bpy.types.IntProperty | bpy.types.FloatProperty):
             return number(about.name, value, Range(about.soft_min, about.soft_max))
@@ -50,12 +54,16 @@ class Values:
             Problem: as above, and as `mesh_recipe`.
         """
         draw = self["random_seed"] and (self._is_given("random_seed") or not self._is_given("seed"))
-        words = ("prompt", "negative_prompt", "spare_prompt", "prior")
-        numbers = ("steps", "scale", "bandwidth_start", "bandwidth_end")
+        words = ("prompt", "negative_prompt", "spare_prompt", "prior", "loras")
+        of_rule = ("interval_low", "interval_high", "inversion_scale", "sampler_steps")
+        numbers = ("steps", "scale", "bandwidth_start", "bandwidth_end", *of_rule)
+        switch = self._unless_own("perp_neg")
         common = {name: self[name] for name in (*words, *numbers)}
         common |= {
             "preset": self["preset"].lower(),
             "noise": (self._unless_own("noise") or "").lower(),
+            **{name: KEPT[name][self[name]] for name in KEPT},
+            "perp_neg": None if switch is None else switch == "ON",
             "seed": random.randint(int(SEED.least), int(SEED.most)) if draw else self["seed"],
         }
         if kind == "mesh":

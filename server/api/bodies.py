@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any, NoReturn
+from typing import Any
 
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from server.api.limits import BODY_SECONDS, MOST_BODY_BYTES
 from server.api.problems import Refused
 from server.errors import BadRequest
 
+# Numbers of more digits are cut to these, which is beyond every range, too, so that the refusal names the field.
 MOST_DIGITS = 400
 _HINT = "Send one JSON object: the recipe."
 
@@ -19,6 +25,25 @@ def check_is_json(content_type: str | None) -> None:
         raise Refused(415, "body-not-json", f"The request says that it carries {content_type[:80]!r}, not JSON.", hint)
 
 
+async def read_body(request: Request) -> bytes:
+    """Raises Refused: HTTP 413 for one that is too large, 408 for one that does not come."""
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MOST_BODY_BYTES:
+                    hint = "A recipe is a small JSON object; send paths, not contents."
+                    raise Refused(413, "body-too-large", f"The request is larger than {MOST_BODY_BYTES} bytes.", hint)
+    except ClientDisconnect:
+        hint = "Send as many bytes as Content-Length says."
+        raise Refused(400, "request-malformed", "The request ended before its body did.", hint) from None
+    except TimeoutError:
+        said = f"The body of the request did not come within {BODY_SECONDS:.0f} s."
+        raise Refused(408, "request-too-slow", said, "Send it again, at once.") from None
+    return body
+
+
 def object_from(body: bytes) -> dict[str, Any]:
     """Read a body.
 
@@ -27,7 +52,7 @@ def object_from(body: bytes) -> dict[str, Any]:
             differ.
     """
     try:
-        data = json.loads(body.decode(), object_pairs_hook=_each_name_once, parse_int=_whole, parse_constant=_refuse)
+        data = json.loads(body.decode(), object_pairs_hook=_each_name_once, parse_int=_whole)
         # A lone surrogate, written "\\ud800", is read but is no text that could be stored or sent.
         json.dumps(data, ensure_ascii=False).encode()
     except BadRequest:
@@ -53,8 +78,4 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(digits: str) -> int:
-    return int(digits) if len(digits) <= MOST_DIGITS else _refuse(f"a number of {len(digits)} digits")
-
-
-def _refuse(what: str) -> NoReturn:
-    raise ValueError(f"{what} is no number that is read here")
+    return int(digits[:MOST_DIGITS])

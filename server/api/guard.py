@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
-from urllib.parse import urlsplit
+import re
+from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.api.problems import Refused, answer
+from server.ranges import shown
 
 OPEN_PATHS = ("/v1/health",)
+# The names by which a server that listens on loopback is called.
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_PORT = re.compile(r":[0-9]+\Z")
 
 
 class Guard:
@@ -22,13 +26,13 @@ class Guard:
 
     Args:
         token: what `Authorization: Bearer` must carry.
-        loopback_only: whether Host must be this computer; otherwise it may be any IP address.
+        hosts: what Host may be, exactly, before its port: addresses, IPv6 in brackets.
     """
 
-    def __init__(self, app: ASGIApp, token: str, loopback_only: bool) -> None:
+    def __init__(self, app: ASGIApp, token: str, hosts: Collection[str]) -> None:
         self._app = app
         self._token = token.encode()
-        self._loopback_only = loopback_only
+        self._hosts = frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -41,12 +45,13 @@ class Guard:
 
     def _check(self, headers: Headers, path: str) -> None:
         host = headers.get("host", "")
-        if not is_address_of_ours(host, self._loopback_only):
-            hint = "Use http://127.0.0.1:PORT."
-            raise Refused(403, "host-refused", f"This server does not answer for the host {host[:80]!r}.", hint)
+        if not is_one_of(host, self._hosts):
+            hint = f"Call it {' or '.join(sorted(self._hosts))}."
+            raise Refused(403, "host-refused", f"This server does not answer for the host {shown(host)}.", hint)
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
-            raise Refused(403, "origin-refused", f"Web pages of {origin[:80]} may not use this server.")
+            hint = "Only pages of the server itself may use it. Programs send no Origin."
+            raise Refused(403, "origin-refused", f"Web pages of {shown(origin)} may not use this server.", hint)
         if path in OPEN_PATHS:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -55,13 +60,6 @@ class Guard:
             raise Refused(401, "token-wrong", "The token is missing or wrong.", hint)
 
 
-def is_address_of_ours(host: str, loopback_only: bool) -> bool:
-    """Whether a Host header ("127.0.0.1:8000", "[::1]", "localhost") names a server that may be this one."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        if name == "localhost":
-            return True
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or not loopback_only
+def is_one_of(host: str, hosts: Collection[str]) -> bool:
+    """Whether a Host header ("127.0.0.1:8000", "[::1]", "localhost") is one of these names; any port may follow."""
+    return _PORT.sub("", host).lower() in hosts

@@ -28,6 +28,9 @@ class DataFolderLock:
     def __init__(self, data_dir: Path) -> None:
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Prompts and pictures are nobody else's, in a folder that was there already, too.
+            if os.name == "posix" and data_dir.stat().st_mode & 0o077:
+                data_dir.chmod(0o700)
             self._fd = os.open(data_dir / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             hint = "Choose a folder that can be written to."
@@ -65,10 +68,11 @@ def _lock_byte(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def write_server_file(data_dir: Path, host: str, port: int, token: str) -> None:
+def write_server_file(data_dir: Path, scheme: str, host: str, port: int, token: str) -> None:
     """Write `server.json`, readable by its owner only, seen either whole or not at all."""
     said = {
         "pid": os.getpid(),
+        "scheme": scheme,
         "host": host,
         "port": port,
         "token": token,

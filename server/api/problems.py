@@ -1,50 +1,61 @@
-"""Problems as HTTP answers: {"error": {"code", "message", "hint"}} with the status that belongs to their type."""
+"""Problems as HTTP answers: {"error": {"code", "headline", "detail", "next"}} with the status of their type."""
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from server.api.answers import Answer
 from server.errors import BadRequest, Problem
-from server.jobs.store import Conflict, NoSuchJob
+from server.jobs.faults import StoreFault
+from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
+from server.ranges import shown
 
 
 class Refused(Problem):
     """A request turned away at the door, or one that finds nothing, with its HTTP status."""
 
-    def __init__(self, status: int, code: str, message: str, hint: str = "") -> None:
+    def __init__(
+        self, status: int, code: str, message: str, hint: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(code, message, hint)
         self.status = status
+        self.headers = dict(headers or {})
+        if status == 401:
+            self.headers["WWW-Authenticate"] = "Bearer"
 
 
 def status_of(problem: Problem) -> int:
     match problem:
-        case Refused():
+        case Refused() | StoreFault():
             return problem.status
         case NoSuchJob():
             return 404
         case Conflict():
             return 409
+        case QueueFull():
+            return 429
         case BadRequest():
             return 422
     return 500
 
 
 def answer(problem: Problem) -> Answer:
-    return Answer({"error": problem.as_json()}, status_of(problem))
+    headers = problem.headers if isinstance(problem, Refused) else None
+    return Answer({"error": problem.as_json()}, status_of(problem), headers)
 
 
-def store_problem(error: sqlite3.Error) -> Problem:
-    """What SQLite said about the list of jobs, for people."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-        hint = "Make room on the disk of the server's data folder, then ask again."
-        return Refused(507, "disk-full", "There is no room left for the list of jobs.", hint)
-    hint = "See that the server may write into its data folder, and start it again."
-    return Refused(503, "store-broken", f"The list of jobs cannot be used: {error}.", hint)
+def _methods_there(request: Request) -> list[str]:
+    """Of all routes of the most literal path that fits; the framework names those of the first route only."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    fitting = [path for path in paths if compile_path(path)[0].match(request.scope["path"])]
+    methods = paths[min(fitting, key=lambda path: path.count("{"))] if fitting else {}
+    return sorted(method.upper() for method in methods)
 
 
 def answer_every_problem(app: FastAPI) -> None:
@@ -56,23 +67,19 @@ def answer_every_problem(app: FastAPI) -> None:
 
     async def from_framework(request: Request, error: Exception) -> Answer:
         assert isinstance(error, HTTPException)
-        message = f"{request.method} {request.url.path}: {error.detail}."
-        return answer(
-            Refused(
-                error.status_code, "request-refused", message, "Every route starts with /v1; jobs are under /v1/jobs."
-            )
-        )
+        message = f"{request.method} {shown(request.scope['path'])}: {error.detail}."
+        hint = "Every route starts with /v1; jobs are under /v1/jobs."
+        headers = error.headers
+        if error.status_code == 405 and (methods := _methods_there(request)):
+            headers = {"Allow": ", ".join(methods)}
+        return answer(Refused(error.status_code, "request-refused", message, hint, headers))
 
     async def from_validation(_: Request, error: Exception) -> Answer:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         said = first["msg"].replace("Input should", "must").replace("String should", "must")
-        return answer(BadRequest("request-invalid", f"{where} {said}."))
-
-    async def from_store(_: Request, error: Exception) -> Answer:
-        assert isinstance(error, sqlite3.Error)
-        return answer(store_problem(error))
+        return answer(BadRequest("request-invalid", f"{where} {said}.", "Correct it, and ask again."))
 
     async def unforeseen(_: Request, error: Exception) -> Answer:
         said = f"The server failed: {type(error).__name__}."
@@ -80,6 +87,5 @@ def answer_every_problem(app: FastAPI) -> None:
 
     app.add_exception_handler(Problem, known)
     app.add_exception_handler(HTTPException, from_framework)
-    app.add_exception_handler(sqlite3.Error, from_store)
     app.add_exception_handler(RequestValidationError, from_validation)
     app.add_exception_handler(Exception, unforeseen)

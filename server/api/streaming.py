@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
 
-from server.api.office import Office
-from server.jobs.events import OVER, StoredEvent
-from server.jobs.store import NoSuchJob
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from server.api.feeds import Feeds
+from server.jobs.events import StoredEvent
 
 
 def frame(event: StoredEvent) -> str:
@@ -16,33 +19,31 @@ def frame(event: StoredEvent) -> str:
     return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(event.data)}\n\n"
 
 
-async def stream_events(office: Office, job_id: str, after: int) -> AsyncIterator[str]:
-    """Replay the job's events with an id above `after`, then follow it; ends after its last event.
+class EventStream(StreamingResponse):
+    """Replays a job's events with an id above `after`, then follows it; ends after its last event.
 
     Leaving the stream changes nothing for the job. When the server stops, the stream ends without a last event.
+
+    Raises:
+        Refused: "too-many-streams", HTTP 429.
     """
-    with office.bell.listen(job_id) as news:
-        while True:
-            news.clear()
-            closing = office.bell.closed
-            # Asked before the events are read: a job that ends in between still has its last event to tell.
-            over = await asyncio.to_thread(_is_over, office, job_id)
-            events = await asyncio.to_thread(office.store.events_after, job_id, after)
-            for event in events:
-                yield frame(event)
-                after = event.id
-                if event.is_last:
-                    return
-            if closing or over:
-                return
-            try:
-                await asyncio.wait_for(news.wait(), office.heartbeat_s)
-            except TimeoutError:
-                yield ": still here\n\n"
+
+    media_type = "text/event-stream"
+
+    def __init__(self, feeds: Feeds, job_id: str, after: int, heartbeat_s: float) -> None:
+        feeds.reserve()
+        self._feeds = feeds
+        super().__init__(_frames(feeds, job_id, after, heartbeat_s), headers={"Cache-Control": "no-store"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with aclosing(cast(AsyncGenerator[str, None], self.body_iterator)):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._feeds.release()
 
 
-def _is_over(office: Office, job_id: str) -> bool:
-    try:
-        return office.store.get(job_id).state in OVER
-    except NoSuchJob:
-        return True
+async def _frames(feeds: Feeds, job_id: str, after: int, heartbeat_s: float) -> AsyncGenerator[str, None]:
+    async with aclosing(feeds.events(job_id, after, heartbeat_s)) as events:
+        async for event in events:
+            yield ": still here\n\n" if event is None else frame(event)

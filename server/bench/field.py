@@ -10,19 +10,25 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from server.accelerators import forget_peak, peak_of
 from server.bench.timing import Stopwatch, best_times
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import Backend, HashGridShape, choose_backend, make_hash_grid
-from server.generators.radiance_field.plan import plan_for
 from server.generators.radiance_field.subject import RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
 from server.recipe import Recipe
 from server.studio.climb import Step, step_generator
+from server.studio.field_plan import field_plan
 from server.studio.optimisation import Outcome, optimise
 
 # What a batch of a training step comes to, once an object has formed.
 POINTS = 10_000
+
+
+def in_mib(peak: int | None) -> dict[str, int]:
+    """A field of a result, where the device counts its memory."""
+    return {} if peak is None else {"peak_mib": peak // 2**20}
 
 
 def backends(device: str) -> dict[str, Backend]:
@@ -31,7 +37,7 @@ def backends(device: str) -> dict[str, Backend]:
     return {"torch": Backend("torch", "plain torch hash grid, for comparison"), chosen.name: chosen}
 
 
-def bench_rates(device: str, repeats: int = 20, points: int = POINTS) -> dict[str, dict[str, float]]:
+def field_rates(device: str, repeats: int = 20, points: int = POINTS) -> dict[str, dict[str, float]]:
     """Millions of points a second by each backend: forwards, and forwards and backwards, of grid and whole field.
 
     Returns:
@@ -80,7 +86,7 @@ def _both(module: nn.Module, points: Tensor) -> Callable[[], None]:
     return work
 
 
-def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step: Callable[[], None]) -> dict[str, Any]:
+def field_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step: Callable[[], None]) -> dict[str, Any]:
     """Seconds a step of a whole optimisation, by part; forward and backward passes together.
 
     Returns:
@@ -91,7 +97,7 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     """
     watch = Stopwatch(device)
     size = recipe.render_size or min(prior.card.image_size, 64)
-    plan = plan_for(prior.card.fixed_light, device)
+    plan = field_plan(prior.card, device)
     generator = step_generator(recipe.seed, 0)
     subject = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
     grid = make_hash_grid(plan.shape, step_generator(recipe.seed, 0), device, 1e-3, backend)
@@ -105,8 +111,7 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
         watch.enter(None)
         on_step()
 
-    if device != "cpu":
-        torch.cuda.reset_peak_memory_stats()
+    forget_peak(device)
     optimising = register_optimizer_step_pre_hook(lambda *_: watch.enter("optimiser"))
     try:
         watched, asked = _Watched(subject, watch), _Asked(prior, watch)
@@ -114,9 +119,8 @@ def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step:
     finally:
         optimising.remove()
     parts = {name: round(seconds / outcome.steps, 5) for name, seconds in watch.seconds.items()}
-    memory = {} if device == "cpu" else {"peak_mib": torch.cuda.max_memory_allocated() // 2**20}
     total = round(sum(watch.seconds.values()) / outcome.steps, 5)
-    return {**parts, "total": total, "steps": outcome.steps, **memory}
+    return {**parts, "total": total, "steps": outcome.steps, **in_mib(peak_of(device))}
 
 
 def warn(message: str) -> None:

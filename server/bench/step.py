@@ -10,21 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from server.bench.field import warn
-from server.bench.timing import seconds_of, wait_for
-from server.generators.radiance_field.plan import plan_for
+from server.accelerators import forget_peak, peak_of, wait_for
+from server.bench.field import in_mib, warn
+from server.bench.timing import seconds_of
 from server.generators.radiance_field.subject import OCCUPANCY_FROM_STEP, RadianceSubject
 from server.generators.subject import Exposure
 from server.priors.denoiser import Prior
 from server.recipe import Recipe
 from server.studio.climb import Step, step_generator
+from server.studio.field_plan import field_plan
 from server.studio.optimisation import SNAPSHOTS, optimise
 
 # Of the unit ball that objects are made in. Fields that fill more of it are not rendered at full size.
 OBJECT_RADIUS = 0.6
 
 
-def bench_overhead(
+def bench_step(
     recipe: Recipe, prior: Prior, size: int, steps: int, device: str, on_step: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
     """Time steps as they are at the end of a run; after each, its denoiser calls and its encoding once more, alone.
@@ -37,11 +38,11 @@ def bench_overhead(
     Returns:
         {"step", "denoiser", "encoding": median seconds; encoding is forwards and backwards, "ratio": median of step /
          denoiser, "ratio_spread": its smallest and largest, "denoiser_calls": of a step, "render_size": what was
-         rendered, "peak_mib": most memory in use at once, CUDA only}
+         rendered, "peak_mib": most memory in use at once, where it is counted}
     """
     watched = _Watched(prior)
     generator = step_generator(recipe.seed, 0)
-    plan = plan_for(prior.card.fixed_light, device)
+    plan = field_plan(prior.card, device)
     field = RadianceSubject(prior.card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
     field.occupancy.cells = _ball(field.occupancy.side).to(device)
     subject = _AtItsEnd(field)
@@ -49,16 +50,15 @@ def bench_overhead(
     recipe = recipe.model_copy(update={"steps": SNAPSHOTS * (steps + 2)})
     seconds: list[tuple[float, float, float]] = []
     since = time.perf_counter()
-    peak = calls = done = 0
-    if device != "cpu":
-        torch.cuda.reset_peak_memory_stats()
+    calls = done = 0
+    peaks: list[int | None] = []
+    forget_peak(device)
 
     def after_step(step: Step) -> None:
-        nonlocal since, peak, calls, done
+        nonlocal since, calls, done
         wait_for(device)
         whole = time.perf_counter() - since
-        if device != "cpu":
-            peak = max(peak, torch.cuda.max_memory_allocated() // 2**20)
+        peaks.append(peak_of(device))
         asked, encoded = watched.take()
         denoiser = seconds_of(lambda: [prior.denoise(*arguments) for arguments in asked], device)
         encoding = seconds_of(lambda: [_there_and_back(prior, image) for image in encoded], device)
@@ -66,8 +66,7 @@ def bench_overhead(
             seconds.append((whole, denoiser, encoding))
         done, calls = step.number, step.denoiser_calls // step.number
         on_step()
-        if device != "cpu":
-            torch.cuda.reset_peak_memory_stats()
+        forget_peak(device)
         since = time.perf_counter()
 
     optimise(subject, watched, recipe, after_step, lambda: "finish" if done > steps else None, warn)
@@ -81,7 +80,7 @@ def bench_overhead(
         "ratio_spread": [round(min(ratios), 3), round(max(ratios), 3)],
         "denoiser_calls": calls,
         "render_size": subject.size,
-        **({} if device == "cpu" else {"peak_mib": peak}),
+        **in_mib(max((peak for peak in peaks if peak is not None), default=None)),
     }
 
 

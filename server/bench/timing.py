@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-import torch
+from server.accelerators import wait_for
 
 
 class Stopwatch:
@@ -28,12 +28,6 @@ class Stopwatch:
         if self._part is not None:
             self.seconds[self._part] = self.seconds.get(self._part, 0.0) + now - self._since
         self._part, self._since = part, now
-
-
-def wait_for(device: str) -> None:
-    """Let a CUDA device finish what was asked of it; a CPU always has."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def seconds_of(work: Callable[[], object], device: str) -> float:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any, get_args
 
-from server.arguments import field
+from server.accelerators import NAMES
+from server.arguments import device, field
+from server.commands.bars import CountingBar, ProgressBar
 from server.commands.shared import add_device, add_json, add_prior
+from server.errors import BadRequest
+from server.paths import path_argument
 from server.recipe import EstimatorName, MeshRecipe, Recipe
 
 
@@ -55,12 +60,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_question(prior)
     prior.set_defaults(run=_prior)
 
+    presets = subjects.add_parser("presets", help="how long a job of each preset takes here, from short real jobs")
+    add_device(presets)
+    presets.add_argument("--out", type=path_argument, required=True, metavar="DIR", help="where their results go")
+    add_json(presets)
+    presets.set_defaults(run=_presets)
+
+    gpu = subjects.add_parser("gpu", help="all that is to be known of an accelerator, in under ten minutes")
+    gpu.add_argument("--device", type=device, default="auto", help=f"{NAMES} (default: auto)")
+    gpu.add_argument("--out", type=path_argument, default=Path("docs/gpu.md"), help="page whose table is written")
+    add_json(gpu)
+    gpu.set_defaults(run=_gpu)
+
 
 def _add_question(parser: argparse.ArgumentParser) -> None:
     add_prior(parser)
     parser.add_argument("--prompt", type=field(Recipe, "prompt"), default="a yellow duck")
     add_device(parser)
     add_json(parser)
+
+
+def _gpu(args: argparse.Namespace) -> dict[str, Any] | None:
+    import sys
+
+    from server.bench.gpu import BEGIN, END, as_table, measure, write_page
+
+    if args.device == "cpu":
+        raise BadRequest("device-unavailable", "There is no accelerator here.", "Run this where there is one.")
+    if not args.out.is_file() or not all(mark in args.out.read_text(encoding="utf-8") for mark in (BEGIN, END)):
+        raise BadRequest("file-unusable", f"{args.out} has no place for a table.", "Name the page docs/gpu.md.")
+    found = measure(args.device, on_part=lambda part: print(part, file=sys.stderr))
+    found["machine"]["json"] = str(write_page(found, args.out))
+    if args.json:
+        return found
+    print(as_table(found))
+    return None
 
 
 def _mesh(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -75,9 +109,7 @@ def _mesh(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _field(args: argparse.Namespace) -> dict[str, Any] | None:
-    from tqdm import tqdm
-
-    from server.bench.field import POINTS, backends, bench_rates, bench_step
+    from server.bench.field import POINTS, backends, field_rates, field_step
     from server.priors.catalogue import load_prior
     from server.recipe import read_recipe
     from server.studio.threads import use_half_of_the_cores
@@ -87,9 +119,9 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
     chosen = backends(args.device)
-    rates = bench_rates(args.device)
-    with tqdm(total=args.steps * len(chosen), desc="Steps") as bar:
-        steps = {name: bench_step(recipe, prior, name, args.device, bar.update) for name in chosen}
+    rates = field_rates(args.device)
+    with CountingBar(args.steps * len(chosen), "Steps") as bar:
+        steps = {name: field_step(recipe, prior, name, args.device, bar.step) for name in chosen}
     result = {
         "device": args.device,
         "threads": threads,
@@ -113,9 +145,7 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _step(args: argparse.Namespace) -> dict[str, Any] | None:
-    from tqdm import tqdm
-
-    from server.bench.step import bench_overhead
+    from server.bench.step import bench_step
     from server.priors.catalogue import load_prior
     from server.recipe import read_recipe
     from server.studio.threads import use_half_of_the_cores
@@ -125,9 +155,9 @@ def _step(args: argparse.Namespace) -> dict[str, Any] | None:
     recipes = [read_recipe(asked | {"render_size": size}) for size in args.sizes]
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
-    with tqdm(total=(args.steps + 1) * len(args.sizes), desc="Steps") as bar:
+    with CountingBar((args.steps + 1) * len(args.sizes), "Steps") as bar:
         sizes = {
-            str(size): bench_overhead(recipe, prior, size, args.steps, args.device, bar.update)
+            str(size): bench_step(recipe, prior, size, args.steps, args.device, bar.step)
             for size, recipe in zip(args.sizes, recipes, strict=True)
         }
     if args.json:
@@ -153,4 +183,19 @@ def _prior(args: argparse.Namespace) -> dict[str, Any] | None:
         return {"prior": args.prior, "device": args.device, "threads": threads, "evaluations_per_s": rates}
     for batch, rate in rates.items():
         print(f"batch {batch:>3s} {rate:8.1f} evaluations/s")
+    return None
+
+
+def _presets(args: argparse.Namespace) -> dict[str, Any] | None:
+    from server.bench.presets import measure_presets
+    from server.priors.catalogue import load_prior
+    from server.studio.threads import use_half_of_the_cores
+
+    use_half_of_the_cores()
+    with ProgressBar() as bar:
+        times = measure_presets(load_prior("embedded", args.device), args.device, args.out, bar)
+    if args.json:
+        return {"device": args.device, "times": times}
+    for kind, presets in times.items():
+        print(f"{kind}: " + "  ".join(f"{name} {seconds:.0f} s" for name, seconds in presets.items()))
     return None

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from server import __version__
+from server import __version__, accelerators
 from server.commands.shared import add_json
 from server.priors.catalogue import list_priors
 
@@ -34,6 +34,8 @@ PACKAGES = (
     "trimesh",
     "fast-simplification",
     "xatlas",
+    "peft",
+    "psutil",
 )
 # The log, the previews and the results of a few hundred jobs.
 ENOUGH_DISK_GB = 2.0
@@ -107,7 +109,8 @@ def describe(report: dict[str, Any]) -> str:
 
 def _device_in_words(device: dict[str, Any]) -> str:
     memory = "" if device["memory_gb"] is None else f", {device['free_gb']} of {device['memory_gb']} GB free"
-    return f"{device['device']}: {device['name']}{memory}"
+    told = [f"{device['device']}: {device['name']}{memory}.", *device["runs"], *device["falls_back"]]
+    return " ".join(told)
 
 
 def _prior_in_words(prior: dict[str, Any]) -> str:
@@ -126,15 +129,7 @@ def _look_at_torch() -> dict[str, Any]:
 
     from server.generators.radiance_field.hash_grid import choose_backend
 
-    devices: list[dict[str, Any]] = [
-        {"device": "cpu", "name": platform.processor() or platform.machine(), "memory_gb": None, "free_gb": None}
-    ]
-    for index in range(torch.cuda.device_count()):
-        free, total = torch.cuda.mem_get_info(index)
-        name = torch.cuda.get_device_name(index)
-        devices.append(
-            {"device": f"cuda:{index}", "name": name, "memory_gb": _gigabytes(total), "free_gb": _gigabytes(free)}
-        )
+    devices = [_look_at_device(name) for name in accelerators.all_devices()]
     grids = []
     for device in devices:
         backend = choose_backend(device["device"])
@@ -146,6 +141,20 @@ def _look_at_torch() -> dict[str, Any]:
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
     }
     return {"devices": devices, "hash_grid": grids, "threads": threads}
+
+
+def _look_at_device(name: str) -> dict[str, Any]:
+    memory = accelerators.memory_of(name)
+    free, total = (None, None) if memory is None else map(_gigabytes, memory)
+    return {
+        "device": name,
+        "name": accelerators.name_of(name),
+        "brand": accelerators.brand_of(name),
+        "memory_gb": total,
+        "free_gb": free,
+        "runs": accelerators.abilities(name),
+        "falls_back": accelerators.fallbacks(name),
+    }
 
 
 def _look_at_prior(prior: ListedPrior) -> dict[str, Any]:

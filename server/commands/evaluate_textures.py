@@ -7,16 +7,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from server.arguments import field, whole
-from server.commands.shared import (
-    add_device,
-    add_json,
-    add_prior,
-    add_seed,
-    check_folder,
-    check_suffix,
-    check_targets,
-    counted,
-)
+from server.commands.bars import CountingBar, counted
+from server.commands.guidance_options import add_guidance_options, guidance_asked
+from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
 from server.paths import path_argument
 from server.recipe import MapName, NoiseName, Preset, TextureRecipe
 from server.world.captions import PATTERNS
@@ -43,8 +36,13 @@ def add_textures(subjects: Any) -> None:
         help="default: sketch standard",
     )
     textures.add_argument(
-        "--methods", nargs="+", default=["msd"], help="msd, sds, sdi, paper, exact, tweedie, noised (default: msd)"
+        "--methods",
+        nargs="+",
+        default=["msd"],
+        metavar="METHOD",
+        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
     )
+    add_guidance_options(textures)
     textures.add_argument(
         "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
@@ -68,8 +66,6 @@ def add_textures(subjects: Any) -> None:
 
 
 def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
-    from tqdm import tqdm
-
     from server.evaluation.kept_rows import KeptRows
     from server.evaluation.texture_gates import describe
     from server.evaluation.textures import evaluate_textures, plan_runs, planned_steps
@@ -85,15 +81,14 @@ def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
             check_folder(folder)
     use_half_of_the_cores()
     seeds = range(args.seed, args.seed + args.seeds)
-    runs = plan_runs(
-        args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size, args.maps
-    )
+    asked = (args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
+    runs = plan_runs(*asked, guidance_asked(args), args.maps)
     kept = KeptRows(args.out)
     prior = load_prior(args.prior, args.device)
-    with tqdm(total=STEPS, desc="Judge", mininterval=1.0, delay=1) as bar:
-        judge = trained_judge(args.cache, STEPS, bar.update, counted)
-    with tqdm(total=planned_steps(runs), desc="Textures") as bar:
-        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.update)
+    with CountingBar(STEPS, "Judge") as bar:
+        judge = trained_judge(args.cache, STEPS, bar.step, counted)
+    with CountingBar(planned_steps(runs), "Textures") as bar:
+        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.step)
     if args.json:
         return result
     print(describe(result["summary"], result["failed"]))

@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import get_args
 
 from server.arguments import Pair, real, whole
 from server.commands import lab_experiments as experiments
 from server.commands.shared import add_json, add_seed
 from server.lab.limits import FARTHEST, WIDEST
 from server.paths import path_argument
+from server.recipe import CentreName, KernelTime
 
 _BANDWIDTH = real(1 / WIDEST, WIDEST)
 _POINT = Pair(real(-FARTHEST, FARTHEST), "X,Y")
@@ -32,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--interval", type=_INTERVAL, metavar="LO,HI", help="kernel interval of the paper's, in bandwidths"
     )
+    one.add_argument("--centre", choices=get_args(CentreName), help="of the paper's kernel")
+    one.add_argument("--kernel-time", choices=get_args(KernelTime), help="how the paper's is read")
     one.add_argument("--at", type=_POINT, required=True, nargs="+", metavar="X,Y")
     _add_common(one)
     one.set_defaults(run=experiments.run_field)

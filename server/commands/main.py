@@ -31,6 +31,8 @@ COMMANDS = {
     "bench": "how long the parts of a job take on this machine",
     "train-prior": "train the small prior on procedural pictures; resumable",
     "export-prior": "turn a training run into the folder of weights that ships",
+    "train-stand-in": "train the small Stable Diffusion of the tests on procedural photographs; resumable",
+    "export-stand-in": "turn that training run into the folder that the tests keep",
 }
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field
-from server.commands.shared import ProgressBar, add_common, add_low_vram, check_targets, say
+from server.commands.bars import ProgressBar
+from server.commands.dry_run import describe_run
+from server.commands.guidance_options import add_guidance_options, add_method_and_noise, guidance_asked
+from server.commands.shared import add_common, add_lora, add_low_vram, check_targets, say
 from server.files import beside
 from server.paths import path_argument
-from server.recipe import GuidanceRecipe, Recipe
+from server.recipe import Recipe
 
 GOES_ON = "The same command goes on from about here."
 
@@ -23,6 +26,7 @@ def add_making(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
     parser.add_argument("--out", type=path_argument, default=Path(out))
     add_low_vram(parser)
+    add_lora(parser)
     parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
     parser.add_argument(
         "--perpendicular-negative",
@@ -39,33 +43,19 @@ def add_making(parser: argparse.ArgumentParser, out: str) -> None:
         "--render-size", type=field(Recipe, "render_size"), help="pixels per side of the training renders"
     )
     parser.add_argument("--views", type=field(Recipe, "views_per_step"), help="views per step")
-    parser.add_argument("--method", help="msd (mean-shift distillation), sds or sdi")
-    parser.add_argument("--estimator", help="paper, exact, tweedie or noised")
-    parser.add_argument("--noise", help="fresh, attached to what is made, or view (default: the prior's own)")
-    parser.add_argument(
-        "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
-    )
-    parser.add_argument("--bandwidth-start", type=field(GuidanceRecipe, "bandwidth_start"))
-    parser.add_argument("--bandwidth-end", type=field(GuidanceRecipe, "bandwidth_end"))
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done, setting by setting")
+    add_method_and_noise(parser)
+    add_guidance_options(parser)
 
 
 def recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> dict[str, Any]:
     """The recipe that the arguments ask for; what was not given is left to the preset."""
-    guidance = {
-        "method": args.method,
-        "estimator": args.estimator,
-        "noise": args.noise,
-        "scale": args.scale,
-        "bandwidth_start": args.bandwidth_start,
-        "bandwidth_end": args.bandwidth_end,
-        "perpendicular_negative": args.perpendicular_negative,
-    }
     asked = {
         "steps": args.steps,
         "time_budget_s": args.time_budget,
         "render_size": args.render_size,
         "views_per_step": args.views,
-        "guidance": _given(guidance),
+        "guidance": guidance_asked(args, "method", "noise", "perpendicular_negative"),
         **{name: _given(part) for name, part in parts.items()},
     }
     return {
@@ -74,6 +64,7 @@ def recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> d
         "negative_prompt": args.negative_prompt,
         "seed": args.seed,
         "prior": args.prior,
+        "loras": args.lora,
         "preset": args.preset,
         **_given(asked),
     }
@@ -85,18 +76,21 @@ def make(
     """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder."""
     import tempfile
 
-    from server.priors.catalogue import check_prompt, load_prior
+    from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.recipe import read_recipe
 
     recipe = read_recipe(recipe_data)
     warnings = say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
+    check_loras(recipe.prior, recipe.loras)
+    if args.dry_run:
+        return {**describe_run(recipe, args.device), "warnings": warnings}
     check_targets(*files)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         from server.studio.production import produce
         from server.studio.threads import use_half_of_the_cores
 
         use_half_of_the_cores()
-        prior = load_prior(recipe.prior, args.device, args.low_vram)
+        prior = load_prior(recipe.prior, args.device, args.low_vram, recipe.loras)
         unfinished = beside(args.out, ".unfinished")
         report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
         shutil.rmtree(unfinished, ignore_errors=True)

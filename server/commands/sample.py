@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field, real, whole
-from server.commands.shared import add_common, add_low_vram, check_suffix, check_targets, say
+from server.commands.bars import CountingBar
+from server.commands.shared import add_common, add_lora, add_low_vram, check_suffix, check_targets, say
 from server.files import save_results
 from server.paths import path_argument
 from server.recipe import GuidanceRecipe, Recipe
@@ -24,23 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
     )
     add_low_vram(parser)
+    add_lora(parser)
     parser.set_defaults(run=_sample)
 
 
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
     import tempfile
 
-    from tqdm import tqdm
-
-    from server.priors.catalogue import check_prompt, load_prior
+    from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.studio.sampling import draw_samples
 
     check_suffix(args.out, (".png",))
     warnings = say(check_prompt(args.prior, args.prompt, None))
+    check_loras(args.prior, args.lora)
     check_targets(args.out)
-    with tqdm(total=args.steps, desc="Sampling") as bar, tempfile.TemporaryDirectory() as folder:
+    with CountingBar(args.steps, "Sampling") as bar, tempfile.TemporaryDirectory() as folder:
         drawn = Path(folder) / "sample.png"
-        prior = load_prior(args.prior, args.device, args.low_vram)
+        prior = load_prior(args.prior, args.device, args.low_vram, args.lora)
         calls = draw_samples(
             prior,
             args.prompt,
@@ -51,7 +52,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
             args.scale,
             args.azimuth,
             args.device,
-            bar.update,
+            bar.step,
         )
         save_results({args.out: drawn.read_bytes()})
     done = {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}

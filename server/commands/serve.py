@@ -4,28 +4,57 @@ from __future__ import annotations
 
 import argparse
 
+from server.accelerators import NAMES
 from server.arguments import whole
 from server.commands.shared import add_folders, add_low_vram
 from server.paths import path_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="one that others reach needs --token-file, --tls-certificate and --tls-key"
+    )
     parser.add_argument("--port", type=whole(0, 65535), default=0, help="0 takes a free one")
     parser.add_argument(
         "--data-dir", type=path_argument, required=True, help="where jobs, results and server.json live"
     )
     parser.add_argument(
-        "--parent-pid", type=whole(1, 2**31 - 1), help="stop when this process is gone, once its jobs are done"
+        "--parent-pid",
+        type=whole(1, 2**31 - 1),
+        help="stop when this process, and every other that uses the server, is gone and the jobs are done",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas")
+    parser.add_argument("--device", default="auto", help=f"{NAMES}; several with commas")
     add_folders(parser)
+    parser.add_argument(
+        "--allow-path",
+        type=path_argument,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="recipes may name any model below this folder by its path; may be given several times",
+    )
+    parser.add_argument("--allow-hub", action="store_true", help="recipes may name hub:owner/name; fetches it")
+    parser.add_argument("--token-file", type=path_argument, metavar="FILE", help="take the token from here")
+    parser.add_argument("--tls-certificate", type=path_argument, metavar="FILE", help="PEM; with --tls-key")
+    parser.add_argument("--tls-key", type=path_argument, metavar="FILE", help="PEM, without a password")
     add_low_vram(parser)
     parser.set_defaults(run=_serve)
 
 
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
+    from server.priors.catalogue import Allowed
 
-    folders = tuple(folder.absolute() for folder in args.folder)
-    serve(args.host, args.port, args.data_dir, args.device, args.parent_pid, folders, args.low_vram)
+    serve(
+        args.host,
+        args.port,
+        args.data_dir,
+        args.device,
+        args.parent_pid,
+        tuple(folder.absolute() for folder in args.folder),
+        args.low_vram,
+        allowed=Allowed(tuple(folder.absolute() for folder in args.allow_path), args.allow_hub),
+        token_file=args.token_file,
+        certificate=args.tls_certificate,
+        key=args.tls_key,
+    )

@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 from server.evaluation.colours import ColouredMesh, colour_error, true_colours
+from server.evaluation.compared import load_compared
+from server.evaluation.faces import faces
+from server.evaluation.kept_rows import KeptRows, run_name
 from server.evaluation.measures import (
     chamfer,
     iou,
@@ -24,9 +27,10 @@ from server.evaluation.measures import (
     voxel_centres,
     voxelise,
 )
-from server.evaluation.methods import guidance_of, within_budget
+from server.evaluation.methods import within_budget
 from server.evaluation.planarity import planarity
 from server.evaluation.turntable import turntable
+from server.evaluation.variants import Variant
 from server.files import noted
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
@@ -34,12 +38,13 @@ from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
 from server.meshing.fields import Bools, Floats, Triangles, from_torch
 from server.meshing.surface import extract_surface
-from server.priors.catalogue import load_prior
+from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio import checkpoint
 from server.studio.checkpoint import KeptField, load_field
 from server.studio.finishing import MAPS
 from server.studio.production import produce
+from server.training.view_judge import ViewJudge
 from server.world.captions import KINDS, Caption, read_caption
 from server.world.shapes import signed_distance
 
@@ -48,7 +53,8 @@ VOXELS = 112
 TRUE_RESOLUTION = 128
 SCORES = ("volume_iou", "silhouette_iou", "chamfer", "normal_consistency", "planarity", "colour_error")
 UNFINISHED = "unfinished_"
-MEASURES = (*SCORES, "seconds", "denoiser_calls", *(UNFINISHED + score for score in SCORES))
+FACES = ("janus", "facing")
+MEASURES = (*SCORES, *FACES, "seconds", "denoiser_calls", *(UNFINISHED + score for score in SCORES))
 
 
 def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
@@ -95,29 +101,37 @@ def unfinished_surface(kept: KeptField, resolution: int, level: float, device: s
 def evaluate_shapes(
     prompts: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
-    methods: Sequence[str] = ("msd",),
+    methods: Sequence[str | Variant] = ("msd",),
     prior: str = "embedded",
     device: str = "cpu",
     settings: dict[str, Any] | None = None,
     calls: int | None = None,
     pictures: Path | None = None,
     on_row: Callable[[dict[str, Any]], None] = lambda row: None,
+    judge: ViewJudge | None = None,
+    kept: KeptRows | None = None,
 ) -> dict[str, Any]:
     """Make every prompt with every method and seed, and compare.
 
     Args:
         prompts: each must be readable by priors.captions.read_caption as a mesh; that gives the true shape, whichever
             prior makes it. None: one for every known object, in its usual colour.
-        methods: keys of server.evaluation.methods.METHODS.
+        methods: keys of server.evaluation.methods.METHODS, or variants of them.
+        prior: as `load_compared`.
         settings: further recipe fields for all runs ("preset", "steps", "guidance", "mesh", ...).
-        calls: denoiser calls that each run may make, in place of a number of steps; None: as many as its steps need.
+        calls: denoiser calls that each run may make, in place of a number of steps, unless its variant says how many;
+            None: as many as its steps need.
         pictures: folder for a turntable of each mesh, or None.
         on_row: called after each run.
+        judge: tells from which side pictures show a mesh; None: faces are not counted.
+        kept: every row is added to it as soon as it is known, and rows that are there already are not made again. It
+            knows of other recipes, cards and versions, but not of a change of the program's code.
 
     Returns:
-        {"rows": [{"prompt", "seed", "method", "volume_iou", "silhouette_iou", "chamfer", "normal_consistency",
-                   "planarity", "colour_error", "seconds", "denoiser_calls", and the six scores of the bare iso-surface,
-                   before cleaning, smoothing, reduction and baking, as "unfinished_volume_iou", ...}],
+        {"rows": [{"prompt", "seed", "method" (of a variant its name), "volume_iou", "silhouette_iou", "chamfer",
+                   "normal_consistency", "planarity", "colour_error", "janus" and "facing" (see faces.py; None without a
+                   judge), "seconds", "denoiser_calls", the six scores of the bare iso-surface, before cleaning,
+                   smoothing, reduction and baking, as "unfinished_volume_iou", ..., and "run", a name of the recipe}],
          "means": {method: {measure: mean over prompts and seeds, over those that have it; None where none has}},
          "finishing_cost": {method: mean volume IoU that finishing lost},
          "warnings": sentences about pictures that could not be written,
@@ -129,62 +143,84 @@ def evaluate_shapes(
     if prompts is None:
         prompts = [Caption("mesh", name, kind.colour).text() for name, kind in KINDS.items()]
     captions = {prompt: read_caption(prompt, "mesh", "This evaluation") for prompt in prompts}
+    compared = [Variant(method) if isinstance(method, str) else method for method in methods]
     planned = [
-        (method, _recipe(prompt, seed, method, prior, settings or {}))
-        for method in methods
+        (variant, _recipe(prompt, seed, variant, prior, settings or {}))
+        for variant in compared
         for prompt in prompts
         for seed in seeds
     ]
-    model = load_prior(prior, device)
+    model = load_compared(prior, device)
+    kept = KeptRows(None) if kept is None else kept
     rows = []
     warnings: list[str] = []
-    for method, asked in planned:
-        recipe = asked if calls is None else within_budget(asked, model.card, calls)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            report = produce(recipe, model, folder, lambda event: None, lambda: None, device)
-            mesh = read_npz(folder / "mesh.npz")
-            texture = read_texture(folder / "mesh.npz", *(folder / picture for picture in MAPS))
-            kept = load_field(folder / checkpoint.NAME, device)
-        placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
-        caption = captions[recipe.prompt]
-        after = compare(finished_surface(mesh, texture, placement), caption)
-        before = compare(unfinished_surface(kept, recipe.mesh.resolution, report["level"], device), caption)
-        row = {
-            "prompt": recipe.prompt,
-            "seed": recipe.seed,
-            "method": method,
-            **_rounded(after),
-            "seconds": report["seconds"],
-            "denoiser_calls": report["denoiser_calls"],
-            **{UNFINISHED + score: value for score, value in _rounded(before).items()},
-        }
-        rows.append(row)
-        if pictures is not None:
-            name = re.sub(r"\W+", "-", recipe.prompt).strip("-")[:100]
-            with noted(warnings):
-                pictures.mkdir(parents=True, exist_ok=True)
-                turntable(mesh, pictures / f"{name}-{method}-{recipe.seed}.png", texture=texture)
-        on_row(row)
-    means = {method: _means(rows, method) for method in methods}
+    for variant, asked in planned:
+        budget = calls if variant.calls is None else variant.calls
+        recipe = asked if budget is None else within_budget(asked, model.card, budget)
+        run = run_name(recipe, model.card)
+        row = kept.get(run)
+        if row is None:
+            row = _make(recipe, variant.name, captions[recipe.prompt], model, device, judge, pictures, warnings)
+            kept.add({**row, "run": run})
+        rows.append(kept[run])
+        on_row(rows[-1])
+    names = list(dict.fromkeys(variant.name for variant in compared))
+    means = {name: _means(rows, name) for name in names}
     result: dict[str, Any] = {
         "rows": rows,
         "means": means,
-        "finishing_cost": {method: _finishing_cost(means[method]) for method in methods},
+        "finishing_cost": {name: _finishing_cost(means[name]) for name in names},
         "warnings": warnings,
     }
     if len(seeds) > 1:
-        result["spread"] = {method: _spread(rows, method) for method in methods}
+        result["spread"] = {name: _spread(rows, name) for name in names}
     return result
 
 
-def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: Sequence[str]) -> int:
+def _make(
+    recipe: Recipe,
+    name: str,
+    caption: Caption,
+    model: Prior,
+    device: str,
+    judge: ViewJudge | None,
+    pictures: Path | None,
+    warnings: list[str],
+) -> dict[str, Any]:
+    """A row, without the name of its run."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        report = produce(recipe, model, folder, lambda event: None, lambda: None, device)
+        mesh = read_npz(folder / "mesh.npz")
+        texture = read_texture(folder / "mesh.npz", *(folder / picture for picture in MAPS))
+        field = load_field(folder / checkpoint.NAME, device)
+    placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
+    after = compare(finished_surface(mesh, texture, placement), caption)
+    before = compare(unfinished_surface(field, recipe.mesh.resolution, report["level"], device), caption)
+    if pictures is not None:
+        stem = "-".join(re.sub(r"\W+", "-", part).strip("-")[:100] for part in (recipe.prompt, name))
+        with noted(warnings):
+            pictures.mkdir(parents=True, exist_ok=True)
+            turntable(mesh, pictures / f"{stem}-{recipe.seed}.png", texture=texture)
+    return {
+        "prompt": recipe.prompt,
+        "seed": recipe.seed,
+        "method": name,
+        **_rounded(after),
+        **_rounded(dict.fromkeys(FACES) if judge is None else faces(judge, mesh, texture, caption.name)),
+        "seconds": report["seconds"],
+        "denoiser_calls": report["denoiser_calls"],
+        **{UNFINISHED + score: value for score, value in _rounded(before).items()},
+    }
+
+
+def planned_runs(prompts: Sequence[str] | None, seeds: Sequence[int], methods: Sequence[str | Variant]) -> int:
     """How many meshes `evaluate_shapes` will make."""
     return len(KINDS if prompts is None else prompts) * len(seeds) * len(methods)
 
 
-def _recipe(prompt: str, seed: int, method: str, prior: str, settings: dict[str, Any]) -> Recipe:
-    guidance = {**settings.get("guidance", {}), **guidance_of(method)}
+def _recipe(prompt: str, seed: int, variant: Variant, prior: str, settings: dict[str, Any]) -> Recipe:
+    guidance = {**settings.get("guidance", {}), **variant.guidance()}
     asked = {"kind": "mesh", "prompt": prompt, "seed": seed, "prior": prior, "guidance": guidance}
     return read_recipe({**settings, **asked})
 

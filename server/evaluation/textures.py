@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from server.errors import BadRequest
@@ -46,6 +47,7 @@ def plan_runs(
     noises: Sequence[str | None] = (None,),
     prior: str = "embedded",
     size: int = 256,
+    guidance: Mapping[str, Any] = MappingProxyType({}),
     maps: Sequence[MapName] = (),
 ) -> list[Run]:
     """Every pattern in its first `pairs` of `colour_pairs`, with every seed, preset, method and noise.
@@ -55,13 +57,14 @@ def plan_runs(
         methods: keys of server.evaluation.methods.METHODS.
         noises: None leaves the noise to the prior.
         size: pixels per side; the texture tiles in both directions.
+        guidance: further fields of every recipe's guidance; a method's own come first.
         maps: beside every texture.
 
     Raises:
         BadRequest: an unknown method, no runs at all, or what is no recipe.
     """
     runs = [
-        Run(caption, method, _recipe(caption, seed, preset, method, noise, prior, size, maps))
+        Run(caption, method, _recipe(caption, seed, preset, prior, size, _guidance(guidance, method, noise), maps))
         for preset in presets
         for method in methods
         for noise in noises
@@ -142,14 +145,17 @@ def _first_prompts(runs: Sequence[Run]) -> dict[str, str]:
     return found
 
 
+def _guidance(asked: Mapping[str, Any], method: str, noise: str | None) -> dict[str, Any]:
+    return {**asked, **guidance_of(method), **({} if noise is None else {"noise": noise})}
+
+
 def _recipe(
     caption: Caption,
     seed: int,
     preset: str,
-    method: str,
-    noise: str | None,
     prior: str,
     size: int,
+    guidance: dict[str, Any],
     maps: Sequence[MapName],
 ) -> Recipe:
     return read_recipe(
@@ -159,7 +165,7 @@ def _recipe(
             "seed": seed,
             "prior": prior,
             "preset": preset,
-            "guidance": {**guidance_of(method), **({} if noise is None else {"noise": noise})},
+            "guidance": guidance,
             "texture": {"width": size, "height": size, "tile_x": True, "tile_y": True, "maps": list(maps)},
         }
     )

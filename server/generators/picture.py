@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from server.generators.plane_noise import PlaneNoise, one_for_all
 from server.generators.subject import Exposure, NoiseLaws
+from server.world.tiles import windows_in
 
 COARSEST = 4
 # Points of a step at a time. More are looked at in parts that keep no graph and are made again on the way back, so that
@@ -23,18 +24,6 @@ MOST_POINTS = 2**20
 
 # Along one side of a cell of the finest grid: with so many, one point in every pixel is as good as four.
 PIXELS_OF_A_CELL = 8
-
-
-def extent_of(width: int, height: int) -> tuple[float, float]:
-    """Width and height, in windows, of a tile of so many pixels. The shorter side spans one window: over several, parts
-    of a pattern settle out of step with each other."""
-    shorter = min(width, height)
-    return width / shorter, height / shorter
-
-
-def windows_in(extent: tuple[float, float]) -> int:
-    """Windows' worth of a tile, from 1: what is done once for each."""
-    return max(1, round(extent[0] * extent[1]))
 
 
 class Picture(nn.Module):
@@ -156,9 +145,19 @@ class PictureSubject:
         cells: per side of a window's latent. Windows lie on whole cells: an autoencoder sees a picture that is moved by
             less as another one, and noise that is attached to the picture would not move with it.
         seed: of the noise that is attached to the picture.
+        learning_rate: peak of the grids'; the network learns at a quarter of it.
     """
 
-    def __init__(self, picture: Picture, windows_per_step: int, size: int, cells: int, seed: int) -> None:
+    def __init__(
+        self,
+        picture: Picture,
+        windows_per_step: int,
+        size: int,
+        cells: int,
+        seed: int,
+        learning_rate: float = 0.02,
+    ) -> None:
+        self._learning_rate = learning_rate
         self.picture = picture
         self._windows = windows_per_step
         self._size = size
@@ -208,8 +207,8 @@ class PictureSubject:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [
-            {"params": list(self.picture.grids.parameters()), "lr": 2e-2},
-            {"params": list(self.picture.network.parameters()), "lr": 5e-3},
+            {"params": list(self.picture.grids.parameters()), "lr": self._learning_rate},
+            {"params": list(self.picture.network.parameters()), "lr": self._learning_rate / 4},
         ]
 
     def state(self) -> dict[str, Tensor]:

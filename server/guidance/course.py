@@ -39,6 +39,7 @@ class Course:
 
     def __init__(self, legs: Sequence[Leg], schedule: str, steps: int) -> None:
         self.legs = tuple(legs)
+        self.schedule = schedule
         self._schedules = [Schedule(schedule, leg.bandwidth_start, leg.bandwidth_end) for leg in self.legs]
         shares = [sum(leg.share for leg in self.legs[: i + 1]) for i in range(len(self.legs))]
         # The first step after each leg; in a short run every leg but the last may be left out.

@@ -31,13 +31,13 @@ import torch
 from torch import Tensor
 
 from server.guidance.estimate import Estimate, Watched
-from server.guidance.inversion import LOWEST_INVERSION_SIGMA, invert
+from server.guidance.inversion import invert
+from server.guidance.levels import interval_levels, rising_levels
 from server.guidance.noise import Noise
 from server.guidance.sampling import Evaluate, ddim_step, solve
 from server.guidance.schedules import karras_grid
 from server.priors.denoiser import Denoiser, at_scale
-
-KernelTime = Literal["half_var", "sigma", "lam2+sigma2", "vp"]
+from server.recipe import CentreName, KernelTime
 
 _CONTRACTIONS: dict[str, Callable[[float, float, float], float]] = {
     "half_var": lambda a, b, lam: math.exp(-(a**2 - b**2) / (2 * lam**2)),
@@ -185,7 +185,7 @@ class Paper:
     steps: int = 12
     samples: int = 1
     kernel_time: KernelTime = "half_var"
-    centre: Literal["clean", "random", "inversion"] = "clean"
+    centre: CentreName = "clean"
     start: Literal["near", "prior"] = "near"
     interval: tuple[float, float] = (0.1, 6.0)
     sigma_min: float = 0.002
@@ -203,8 +203,7 @@ class Paper:
         """Noise levels of the chain, without the final 0: sigma_min..sigma_max, or the interval times the bandwidth."""
         if self.start == "prior":
             return karras_grid(self.sigma_min, self.sigma_max, self.steps)
-        low, high = self.interval
-        return karras_grid(max(low, 0.02) * bandwidth, high * bandwidth, self.steps)
+        return interval_levels(bandwidth, self.steps, self.interval)
 
     def __call__(self, denoiser: Denoiser, x: Tensor, bandwidth: float, noise: Noise) -> Estimate:
         watched = Watched(denoiser)
@@ -245,5 +244,5 @@ class Paper:
         if self.centre != "inversion":
             return {}, 0
         evaluate = Watched(at_scale(denoiser, self.inversion_scale))
-        rising = [level for level in reversed(levels) if level >= min(LOWEST_INVERSION_SIGMA, levels[0] / 2)]
+        rising = rising_levels(levels)
         return dict(zip(rising, invert(evaluate, x, rising), strict=True)), len(rising) - 1

@@ -15,11 +15,14 @@ from typing import Any, Literal
 
 State = Literal["queued", "running", "paused", "finishing", "done", "failed", "cancelled"]
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
-ACTIVE: tuple[State, ...] = ("running", "paused", "finishing")
+# A worker has it.
+ACTIVE: tuple[State, ...] = ("running", "finishing")
 
 # Event names whose data point to a file that only the newest few of survive, with the prefix of those files.
 LIVE_FILES = {"preview_mesh": "live", "preview_image": "preview"}
 LIVE_FILES_KEPT = 4
+# Events of which only the newest few are kept, with how many. Of progress the newest says all.
+EVENTS_KEPT = {**dict.fromkeys(LIVE_FILES, LIVE_FILES_KEPT), "progress": 1}
 
 
 @dataclass(frozen=True)

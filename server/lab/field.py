@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,11 +26,13 @@ def field(
     points: list[tuple[float, float]],
     seed: int = 0,
     interval: tuple[float, float] | None = None,
+    paper: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Densities and mean shifts at `points`.
 
     Args:
         interval: where the kernel of the paper's estimators acts, in bandwidths.
+        paper: other fields of server.guidance.mean_shift.Paper, of the same estimators.
 
     Returns:
         rows, one for each point: at, log_density (log p), log_density_smoothed (log p_lambda), denoised (D(x, lambda)),
@@ -37,7 +41,7 @@ def field(
 
     Raises:
         BadRequest: unknown density or estimator, bandwidth that is not positive, points that are not finite,
-            empty interval.
+            empty interval, or fields of `paper` for another estimator.
     """
     mixture = density(density_name)
     if estimator_name not in ESTIMATORS:
@@ -54,6 +58,11 @@ def field(
     estimator = ESTIMATORS[estimator_name]
     if interval is not None:
         estimator = _limited(estimator_name, estimator, interval)
+    if paper:
+        if not isinstance(estimator, Paper):
+            named = " and ".join(paper)
+            raise BadRequest("estimator-unknown", f"The estimator {estimator_name!r} has no {named}; the paper's have.")
+        estimator = replace(estimator, **paper)
     estimate = estimator(mixture, x, bandwidth, Fresh(generator))
     rows = [
         {

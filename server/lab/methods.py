@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from server.guidance.estimate import Estimator
-from server.guidance.inversion import DistillationViaInversion
+from server.guidance.inversion import DistillationViaInversion, EvenlyUp, Flow
 from server.guidance.mean_shift import Exact, Noised, Paper, Tweedie
 from server.guidance.schedules import Schedule
 from server.guidance.score_distillation import Annealed, LogNormal, ScoreDistillation, UniformSigma, UniformTime
@@ -34,7 +34,8 @@ ESTIMATORS: dict[str, Estimator] = {
     "sds-uniform-sigma": ScoreDistillation(UniformSigma(), "one"),
     "sds-log-normal": ScoreDistillation(LogNormal(), "one"),
     "sds-annealed": ScoreDistillation(Annealed(), "sigma"),
-    "sdi": DistillationViaInversion(),
+    "sdi": DistillationViaInversion(EvenlyUp()),
+    "flow": Flow(steps=16, sigma_max=5.0),
 }
 
 # Their gradients are not in units of the mean shift; bias is measured after the best rescaling.
@@ -53,8 +54,9 @@ RUNS: dict[str, Run] = {
     "sds-uniform-sigma": Run(ScoreDistillation(UniformSigma(), "one", samples=4), 150, _constant(1.0), _constant(0.02)),
     "sds-log-normal": Run(ScoreDistillation(LogNormal(), "one", samples=4), 150, _constant(1.0), _constant(0.02)),
     "sds-annealed": Run(ScoreDistillation(Annealed(), "sigma", samples=4), 150, _ANNEALED, _DECAYING),
-    # Without guidance the inversion all but retraces the sampler, and little but its fresh noise is left to lead.
-    "sdi": Run(DistillationViaInversion(), 150, _ANNEALED, _DECAYING),
+    # Without guidance the inversion all but retraces the sampler, and little but its fresh noise is left to lead. Its
+    # levels are the density's own, as the published grid is one of Stable Diffusion's timesteps.
+    "sdi": Run(DistillationViaInversion(EvenlyUp()), 150, _ANNEALED, _DECAYING),
     "paper": Run(Paper(steps=12, start="prior", interval=ALWAYS), 150, Schedule("linear", 0.2, 0.02), _constant(0.01)),
     "paper-sigma": Run(
         Paper(steps=12, start="prior", interval=ALWAYS, kernel_time="sigma"),

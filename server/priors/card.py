@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from server.world.camera_law import CameraLaw
+from server.world.regularisers import Ramp, Regularisers
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,27 @@ class Leg:
     share: float = 1.0
 
 
+@dataclass(frozen=True)
+class Effort:
+    """What a preset asks for: steps, and views, or windows, looked at in each."""
+
+    steps: int
+    views_per_step: int = 1
+
+
+@dataclass(frozen=True)
+class Efforts:
+    """The presets of one kind."""
+
+    sketch: Effort
+    standard: Effort
+    fine: Effort
+
+
+# Measured with the prior that ships (docs/measurements.md).
+OBJECTS = Efforts(Effort(300), Effort(800), Effort(2000))
+TEXTURES = Efforts(Effort(50, 3), Effort(100, 4), Effort(250, 4))
+
 # From where nothing but the mean is to be seen.
 ONE_PATH = (Leg("attached", 10.0, 0.1),)
 
@@ -43,8 +65,17 @@ class PriorCard:
         guidance_scale: default classifier-free guidance scale; 1 means no guidance.
         estimator: default estimator of the mean shift, a name of the recipe's. Trained networks are asked about inputs
             as noisy as they were trained on ("noised"); the closed form is right about clean ones, too ("tweedie").
+        centre, kernel_time, interval, inversion_scale, sampler_steps: of the paper's estimator, as
+            server.guidance.mean_shift.Paper has them; the last is of every sampler.
+        perp_neg: whether the prompts of other views are kept out of each view (opposing_views.py); matters where
+            `view_prompts` is.
         bandwidth_start, bandwidth_end: default kernel bandwidths of objects, in latent units.
+        bandwidth_schedule: a name of server.guidance.schedules, of every leg.
         picture: course of flat pictures, whose patterns may begin anywhere.
+        objects, textures: what the presets cost.
+        render_size: most pixels per side of what it is shown, unless a recipe says more.
+        learning_rate, picture_learning_rate: peaks of a radiance field's and of a flat picture's.
+        regularisers: of a radiance field.
         words: every word it knows, or None when it has a tokenizer of its own.
     """
 
@@ -60,11 +91,31 @@ class PriorCard:
     view_prompts: bool = False
     guidance_scale: float = 7.5
     estimator: str = "noised"
+    # Random centres: image networks do not know what to do with a clean image at a high noise level, and starting two
+    # bandwidths out is enough when the chain starts around x.
+    centre: str = "random"
+    kernel_time: str = "half_var"
+    interval: tuple[float, float] = (0.1, 2.0)
+    inversion_scale: float = 0.0
+    sampler_steps: int = 12
+    perp_neg: bool = False
     bandwidth_start: float = 1.2
     bandwidth_end: float = 0.15
+    bandwidth_schedule: str = "geometric"
     picture: tuple[Leg, ...] = ONE_PATH
+    objects: Efforts = OBJECTS
+    textures: Efforts = TEXTURES
+    render_size: int = 512
+    learning_rate: float = 0.02
+    picture_learning_rate: float = 0.02
+    regularisers: Regularisers = Regularisers(depth=Ramp(0.0, 0.01))
     cameras: CameraLaw = CameraLaw()
     words: tuple[str, ...] | None = None
+
+    def effort(self, kind: str, preset: str) -> Effort:
+        """What a preset of "mesh" or "texture" asks for."""
+        found: Effort = getattr(self.objects if kind == "mesh" else self.textures, preset)
+        return found
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -25,3 +25,12 @@ def read_card(name: str) -> PriorCard:
     from server.priors.pretrained.finding import check_model
 
     return check_model(name).card
+
+
+def usual_card(name: str) -> PriorCard:
+    """The card of a prior that ships; for any other name one with what all models of photographs have in common. Looks
+    at no file."""
+    from server.priors.photographic import photographic
+
+    own = {card.name: card for card in built_in_cards()}
+    return own.get(name) or photographic(PriorCard(name, "", "", image_size=512, latent_shape=(4, 64, 64)))

@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.errors import BadRequest
+from server.priors.cards import built_in_cards
 from server.priors.cards import read_card as read_card
 from server.priors.known import KnownPriors as KnownPriors
+from server.priors.network import stay_offline as stay_offline
+from server.priors.registry import Allowed as Allowed
+from server.priors.registry import check_lora_files as check_lora_files
+from server.priors.registry import check_prior as check_prior
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
@@ -29,14 +34,25 @@ def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
 
 
 def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: str = "") -> list[str]:
-    """Refuse, without loading a model, what the named prior surely cannot make.
+    """Refuse, without loading a model, what the named prior surely cannot make. Names as `load_prior` takes them.
 
     Returns:
-        Warnings, whole sentences: which words the prior will leave out.
+        Warnings, whole sentences: what of them the prior will leave out.
 
     Raises:
-        BadRequest: a model that cannot be used (pretrained/finding.py lists the codes), or a prompt, or negative
-            prompt, that the prior cannot read ("prompt-unreadable").
+        BadRequest: a model that cannot be used (pretrained/finding.py lists the codes), or as `check_words`.
+    """
+    return check_words(prior, prompt, kind, negative_prompt)
+
+
+def check_words(prior: str, prompt: str, kind: Kind | None, negative_prompt: str = "") -> list[str]:
+    """Refuse what a prior that ships cannot read; others say so when they are loaded.
+
+    Returns:
+        Warnings, as `check_prompt`.
+
+    Raises:
+        BadRequest: "prompt-unreadable", of the prompt or the negative prompt; "prior-broken" when its weights are.
     """
     if prior == "exact":
         from server.priors.exact_card import EXACT_TITLE
@@ -61,8 +77,10 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
         return warnings
     from server.priors.pretrained.finding import check_model_here
 
-    check_model_here(prior)
-    return []
+    model = check_model_here(prior)
+    from server.priors.pretrained.prompt_warnings import warn_of_unread
+
+    return warn_of_unread(model, prompt) + warn_of_unread(model, negative_prompt, "what to avoid")
 
 
 def _warn_of_unknown_words(prompt: str, kind: Kind | None, where: str) -> list[str]:
@@ -86,15 +104,35 @@ def _naming_the_negative_prompt() -> Iterator[None]:
         raise BadRequest(problem.code, f"What to avoid cannot be read. {problem.message}", hint) from None
 
 
-def load_prior(name: str, device: str = "cpu", low_vram: bool = False) -> Prior:
-    """Load a prior for use on `device` ("cpu" or "cuda").
+def check_loras(prior: str, loras: Sequence[str]) -> None:
+    """Refuse LoRA files that the named prior cannot take, without loading anything.
+
+    Args:
+        loras: as a recipe has them, FILE:WEIGHT.
+
+    Raises:
+        BadRequest: "lora-broken", "lora-unfit"; or a model that cannot be used.
+    """
+    from server.priors.pretrained.finding import check_model_here
+    from server.priors.pretrained.loras import refuse_loras, with_loras
+
+    if prior in {card.name for card in built_in_cards()}:
+        refuse_loras(loras, f"The prior {prior}")
+    elif loras and (model := check_model_here(prior)) is not None:
+        with_loras(model, loras)
+
+
+def load_prior(name: str, device: str = "cpu", low_vram: bool = False, loras: Sequence[str] = ()) -> Prior:
+    """Load a prior for use on `device` (server/accelerators.py).
 
     Args:
         low_vram: less of the device's memory, more time; matters to large models only.
+        loras: files to be added to a diffusion model, as a recipe has them.
 
     Raises:
-        BadRequest: as `check_prompt`.
+        BadRequest: as `check_prompt` and `check_loras`.
     """
+    check_loras(name, loras)
     if name == "exact":
         from server.priors.exact import ExactPrior
 
@@ -107,5 +145,6 @@ def load_prior(name: str, device: str = "cpu", low_vram: bool = False) -> Prior:
 
     model = find_model(name)
     from server.priors.pretrained.latent_diffusion import LatentDiffusion
+    from server.priors.pretrained.loras import with_loras
 
-    return LatentDiffusion(model, device, low_vram)
+    return LatentDiffusion(with_loras(model, loras), device, low_vram)

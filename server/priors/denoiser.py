@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from server.priors.branches import ClassifierFree, Rule
+from server.priors.branches import CONDITIONAL, UNCONDITIONAL, ClassifierFree, Rule, negative
 from server.priors.card import PriorCard
 from server.priors.parametrisation import Denoiser as Denoiser
 from server.world.views import Views
@@ -56,8 +56,8 @@ class Guided:
     """Several conditions of one network as a plain denoiser.
 
     Args:
-        conditional, unconditional, negative: results of `Prior.condition` for the prompt, the empty prompt and what is
-            to be avoided; the last two only where the rule needs them.
+        conditional, unconditional, negatives: results of `Prior.condition` for the prompt, the empty prompt and
+            whatever is to be avoided; the latter only where the rule needs them.
         scale: of classifier-free guidance, D = D_u + w (D_c - D_u); 1 is the conditional model alone.
         rule: how the answers are combined, in place of plain classifier-free guidance.
 
@@ -72,13 +72,14 @@ class Guided:
         unconditional: Any = None,
         scale: float = 1.0,
         *,
-        negative: Any = None,
+        negatives: Sequence[Any] = (),
         rule: Rule | None = None,
     ) -> None:
         if rule is None and scale != 1.0 and unconditional is None:
             raise ValueError("guidance with a scale other than 1 needs an unconditional condition")
         self._network = network
-        self._conditions = {"conditional": conditional, "unconditional": unconditional, "negative": negative}
+        avoided = {negative(number): condition for number, condition in enumerate(negatives)}
+        self._conditions = {CONDITIONAL: conditional, UNCONDITIONAL: unconditional, **avoided}
         self._rule = ClassifierFree(scale) if rule is None else rule
         self.calls = 0
 
@@ -88,13 +89,13 @@ class Guided:
     def at_scale(self, scale: float) -> Denoiser:
         """The same model under plain classifier-free guidance of another scale, counting its calls here; without an
         unconditional condition it cannot be guided, and this is the conditional model alone."""
-        if self._conditions["unconditional"] is None:
+        if self._conditions[UNCONDITIONAL] is None:
             scale = 1.0
         return partial(self._evaluate, rule=ClassifierFree(scale))
 
     def _evaluate(self, noisy: Tensor, sigma: Tensor, rule: Rule) -> Tensor:
         branches = rule.needs(sigma)
-        conditions = [self._conditions[branch] for branch in branches]
+        conditions = [self._conditions.get(branch) for branch in branches]
         if any(condition is None for condition in conditions):
             raise ValueError(f"{rule} needs the conditions {', '.join(branches)}")
         self.calls += len(branches)

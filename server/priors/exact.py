@@ -94,12 +94,14 @@ class ExactPrior:
 
 
 @lru_cache(maxsize=4)
-def _bank(kind: str) -> LazyBank:
-    return LazyBank(kind, _bank_views(), EXACT_CARD.image_size)
+def bank_of(kind: str) -> LazyBank:
+    """The layers of a kind from `bank_views`."""
+    return LazyBank(kind, bank_views(), EXACT_CARD.image_size)
 
 
 @lru_cache(maxsize=1)
-def _bank_views() -> Views:
+def bank_views() -> Views:
+    """From where every object is known."""
     return spread_views(EXACT_CARD.cameras, BANK)
 
 
@@ -118,18 +120,18 @@ def _surface(caption: Caption) -> SurfaceMixture:
 def _from_anywhere(caption: Caption) -> ObjectMixture:
     chosen = torch.arange(BANK)
     if caption.view is not None:
-        chosen = in_view(_bank_views(), caption.view).nonzero().squeeze(1)
-    return _mixture(caption, _bank(caption.name).pick(chosen), torch.zeros(len(chosen)), None)
+        chosen = in_view(bank_views(), caption.view).nonzero().squeeze(1)
+    return object_mixture(caption, bank_of(caption.name).pick(chosen), torch.zeros(len(chosen)), None)
 
 
 def _from_views(caption: Caption, views: Views) -> list[ObjectMixture]:
-    bank = _bank(caption.name)
-    log_prior = camera_log_prior(_bank_views(), views)
+    bank = bank_of(caption.name)
+    log_prior = camera_log_prior(bank_views(), views)
     best, near = log_prior.topk(NEAR, dim=1)
     mixtures = []
     for i in range(len(views)):
         background = None if views.background is None else 2 * views.background[i].float().cpu() - 1
-        mixtures.append(_mixture(caption, bank.pick(near[i]), best[i], background))
+        mixtures.append(object_mixture(caption, bank.pick(near[i]), best[i], background))
     return mixtures
 
 
@@ -144,8 +146,14 @@ def camera_log_prior(bank: Views, views: Views) -> Tensor:
     return -0.5 * ((angle / CAMERA_SPREAD) ** 2 + (far / DISTANCE_SPREAD) ** 2)
 
 
-def _mixture(caption: Caption, layers: Layers, log_prior: Tensor, background: Tensor | None) -> ObjectMixture:
+def object_mixture(caption: Caption, layers: Layers, log_prior: Tensor, background: Tensor | None) -> ObjectMixture:
+    """The pictures of an object whose layers [V, ...] are known, in a caption's colours.
+
+    Args:
+        log_prior: [V]; background: [3] in [-1, 1], None where it is not known.
+    """
     flat, lit, coverage = (x.flatten(2) for x in colour_layers(layers, palette(caption, layers.materials)))
-    shape = 2 * (AMBIENT * flat + (1 - AMBIENT) * lit) - coverage
-    swing = 2 * AMBIENT_SPREAD * (flat - lit)
+    # In one piece, because every question reads all of it.
+    shape = (2 * (AMBIENT * flat + (1 - AMBIENT) * lit) - coverage).contiguous()
+    swing = (2 * AMBIENT_SPREAD * (flat - lit)).contiguous()
     return ObjectMixture(shape, swing, 1 - coverage[:, 0], log_prior, background)

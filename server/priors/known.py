@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FRESH_S = 5.0
 # A disk that is not slow has answered by then; so that who asks a new server once is told everything.
 FIRST_LOOK_S = 0.25
+# Whoever names a model waits for the rest of a first look for so long.
+FIND_S = 10.0
 # A thread that waits for a disk cannot be woken; it ends with the process.
 STOP_S = 0.5
 # Of one folder. More would make answers of many megabytes and menus that nobody can use.
@@ -80,6 +82,21 @@ class KnownPriors:
         complete = None if None in taken else min(time for time in taken if time is not None)
         return Seen([prior for place in self._places for prior in place.found], complete, refreshing)
 
+    @property
+    def looks_for_the_first_time(self) -> bool:
+        return not all(place.looked.is_set() for place in self._places)
+
+    def find(self, name: str) -> ListedPrior | None:
+        """The prior of that id; None when there is none. Waits up to FIND_S for places that were not looked at yet."""
+        ends = time.monotonic() + FIND_S
+        for place in self._places:
+            while (found := place.find(name)) is None and not place.looked.is_set():
+                if not place.looked.wait(max(0.0, min(0.1, ends - time.monotonic()))) and time.monotonic() >= ends:
+                    break
+            if found is not None:
+                return found
+        return None
+
     def stop(self) -> None:
         """End the looks that are under way, and begin no other."""
         for place in self._places:
@@ -119,6 +136,9 @@ class _Place:
     def age(self) -> float:
         """Seconds since the last look began."""
         return time.monotonic() - self._began
+
+    def find(self, name: str) -> ListedPrior | None:
+        return next((prior for prior in self.found if prior.name == name), None)
 
     def refresh(self, look_at_unusable: bool = False) -> None:
         """Begin a look, without waiting for it.

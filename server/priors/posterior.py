@@ -6,7 +6,7 @@ FLOOR^2, without which the mixture would be blind to anything between its pictur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -24,7 +24,7 @@ class ObjectMixture:
         shape: [m, 3, P] the object on a background of zero, at mean ambient light.
         swing: [m, 3, P] one standard deviation of ambient light.
         clear: [m, P] share of a pixel through which the background is seen.
-        log_prior: [m] weights of the views, up to a constant.
+        log_prior: [m] weights of the views, up to a constant, or [B, m] for each of B noisy pictures.
         background: [3] in [-1, 1] when known; None makes it Gaussian about 0 with deviation `background_spread`.
     """
 
@@ -72,6 +72,13 @@ class ObjectMixture:
         mean = mean.view_as(noisy) + through.view_as(noisy)
         shrink = (sigma.double() ** 2 / variance).to(noisy)[:, None, None]
         return noisy - shrink * (noisy - mean)
+
+    def weighted(self, log_prior: Tensor) -> ObjectMixture:
+        """The same pictures with other weights."""
+        twin = replace(self, log_prior=log_prior)
+        # What needs no noisy picture needs no weights, either, and takes seconds for a thousand pictures.
+        twin.__dict__["_products"] = self._products
+        return twin
 
     @property
     def _centre(self) -> Tensor:

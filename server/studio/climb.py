@@ -23,15 +23,18 @@ from server.guidance.noise import Attached, Fresh, Noise
 from server.priors.denoiser import Prior
 from server.priors.resizing import to_side
 from server.recipe import Recipe
-from server.studio.choosing import guided, settings_of
+from server.studio.choosing import estimator_of
 from server.studio.health import Pulse
+from server.studio.plan import plan_of
+from server.studio.prompting import guided
 
 WARM_UP_STEPS = 20
 SPREAD = 0x9E3779B1  # odd, so that no two seeds share a stream; 2^32 over the golden ratio
 DECAY_FROM = 0.7
 FINAL_LEARNING_RATE = 0.1
 
-StopRequest = Callable[[], Literal["finish"] | None]
+StopRequest = Callable[[], Literal["finish", "keep"] | None]
+"""Asked before every step: "finish" stops here with what there is; "keep" wants a snapshot now, and is asked again."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ class Climb:
         self.subject = subject
         self.recipe = recipe
         self._prior = prior
-        self._settings = settings_of(recipe, prior.card)
+        self._plan = plan_of(recipe, prior.card)
+        self._estimator = estimator_of(self._plan)
         # Every step looks at another view, so norms are averaged, not shifts.
         self.convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
         self.optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15)
@@ -108,7 +112,7 @@ class Climb:
         """Of optimisation; waiting for the user, while paused, does not count."""
         return time.monotonic() - self.since
 
-    def excluding(self, ask: StopRequest) -> Literal["finish"] | None:
+    def excluding(self, ask: StopRequest) -> Literal["finish", "keep"] | None:
         before = time.monotonic()
         answer = ask()
         self.since += time.monotonic() - before
@@ -116,7 +120,7 @@ class Climb:
 
     def advance(self) -> bool:
         """Take the next step, or skip it when its numbers are not finite. True once converged."""
-        now = self._settings.course.at(self.step)
+        now = self._plan.course.at(self.step)
         generator = step_generator(self.recipe.seed, self.step)
         exposure, latent = self._look(generator)
         estimate = self._estimate(exposure, latent.detach(), now, generator)
@@ -139,16 +143,16 @@ class Climb:
 
     def _estimate(self, exposure: Exposure, latent: Tensor, now: Waypoint, generator: torch.Generator) -> Estimate:
         """Which way is up from `latent`."""
-        denoiser = guided(self._prior, self.recipe, self._settings.scale, exposure.views)
+        denoiser = guided(self._prior, self.recipe, self._plan, exposure.views)
         with torch.no_grad():
-            estimate = self._settings.estimator(denoiser, latent, now.bandwidth, _noise(now.noise, exposure, generator))
+            estimate = self._estimator(denoiser, latent, now.bandwidth, _noise(now.noise, exposure, generator))
         self.calls += denoiser.calls * len(latent)
         return estimate
 
     def _move(self, exposure: Exposure, latent: Tensor, target: Tensor, now: Waypoint) -> bool:
         """Bring the latent nearer to its target. False, with nothing moved, when a number was not finite."""
-        settings = self._settings
-        fits = 1 if now.noise == "fresh" else settings.fits
+        plan = self._plan
+        fits = 1 if now.noise == "fresh" else plan.fits
         for fit in range(fits):
             if fit:
                 # The same views and points again: the generator starts anew.
@@ -161,9 +165,8 @@ class Climb:
             loss.backward()
             if not self._is_finite(loss):
                 return False
-            factor = learning_rate_factor(
-                self.step * settings.fits + fit, self.recipe.steps * settings.fits, settings.course.ends_fresh
-            )
+            done, planned = self.step * plan.fits + fit, self.recipe.steps * plan.fits
+            factor = learning_rate_factor(done, planned, plan.course.ends_fresh)
             for group, peak in zip(self.optimiser.param_groups, self._peaks, strict=True):
                 group["lr"] = peak * factor
             self.optimiser.step()

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from server.generators.radiance_field.hash_grid import choose_backend
-from server.generators.radiance_field.plan import plan_for
-from server.generators.radiance_field.resolution import SMALL
 from server.generators.radiance_field.subject import RadianceSubject
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
@@ -16,19 +14,20 @@ from server.studio.assignment import Assignment, account, render_side
 from server.studio.checkpoint import save_field
 from server.studio.climb import step_generator
 from server.studio.events import Event, Log, PreviewMesh, Progress
+from server.studio.field_plan import field_plan
 from server.studio.finishing import finish_field
 from server.studio.narration import LOADED, OPTIMISED, Narrator
+from server.studio.plan import render_size_of
 
 
 def make_mesh(asked: Assignment) -> dict[str, Any]:
     """Optimise a radiance field and mesh it. Returns the report."""
     recipe, card, device, on_event = asked.recipe, asked.prior.card, asked.device, asked.on_event
-    # A processor would spend minutes a step on the last pixels.
-    size = render_side(recipe, min(card.image_size, SMALL) if device == "cpu" else card.image_size)
+    size = render_side(recipe, render_size_of(recipe, card, device))
     backend = choose_backend(device)
     if backend.name == "torch":
         on_event(Log("warning", backend.why))
-    plan = plan_for(card.fixed_light, device)
+    plan = field_plan(card, device)
     generator = step_generator(recipe.seed, 0)
     subject = RadianceSubject(card.cameras, recipe.views_per_step, size, generator, device, plan, recipe.seed)
 
@@ -41,7 +40,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
 
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
     outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
-    asked.should_stop()
+    asked.leave_if_asked()
     subject.field.settle()
     occupied = subject.occupancy.cells.cpu().numpy()
 
@@ -58,7 +57,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         recipe.mesh,
         asked.folder,
         with_account,
-        asked.should_stop,
+        asked.leave_if_asked,
         (OPTIMISED, 0.99),
         device,
         recipe,

@@ -16,6 +16,7 @@ from server.studio.climb import StopRequest
 from server.studio.events import OnEvent, Progress
 from server.studio.mesh_job import make_mesh
 from server.studio.narration import LOADED
+from server.studio.plan import plan_of, without_effect
 from server.studio.texture_job import make_texture
 from server.world.views import Views
 
@@ -39,8 +40,8 @@ def produce(
         unfinished: folder for the state of runs that are under way. The same recipe, asked for again after a crash, a
             failure or a cancel, goes on from there. None keeps nothing.
         on_event: called from this thread with every event of server/studio/events.py.
-        should_stop: polled every step; returns "finish" to stop optimising and keep what exists, may block (pause), and
-            may raise `Cancelled`.
+        should_stop: polled every step and between the blocks of every later phase; see StopRequest. It may raise, which
+            leaves the job there.
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:
@@ -56,6 +57,8 @@ def produce(
     prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.kind == "mesh" else None)
     on_event(Progress("Loading", LOADED))
     asked = Assignment(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts)
+    if ignored := without_effect(recipe, plan_of(recipe, prior.card)):
+        asked.warn(f"The rule that is used does not listen to {', '.join(ignored)}.")
     make = make_mesh if recipe.kind == "mesh" else make_texture
     started = time.monotonic()
     report = make(asked)

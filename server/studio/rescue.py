@@ -7,6 +7,7 @@ import time
 import torch
 from torch import Tensor
 
+from server.accelerators import free_cache
 from server.studio.climb import Climb
 from server.studio.snapshot import Snapshot
 
@@ -65,8 +66,7 @@ def revive(climb: Climb, first: Snapshot) -> None:
 
 def lighten(climb: Climb) -> str | None:
     climb.optimiser.zero_grad(set_to_none=True)
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    free_cache()
     return climb.subject.lighten()
 
 

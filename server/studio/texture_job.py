@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from server.errors import JobFailed
-from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, extent_of
+from server.generators.picture import Picture, PictureSubject, cut_where_ordinary
 from server.studio import starts
 from server.studio.assignment import Assignment, account, render_side
-from server.studio.choosing import settings_of
 from server.studio.climb import step_generator
 from server.studio.events import Log, PreviewImage, Progress
 from server.studio.material import to_bytes, write_material
 from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
+from server.studio.plan import plan_of, render_size_of
 from server.studio.snapshot import Snapshot
 from server.studio.starts import Start
+from server.world.tiles import extent_of
 
 
 def make_texture(asked: Assignment) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
     colour = cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic)
     written = write_material(colour, recipe, asked.folder)
     size_report = {"width": texture.width, "height": texture.height}
-    noise = settings_of(recipe, asked.prior.card).course.noise
+    noise = plan_of(recipe, asked.prior.card).course.noise
     warning = starts.warning_of(made, best, noise)
     if warning:
         asked.warn(warning)
@@ -55,6 +56,7 @@ def _starts(asked: Assignment) -> list[Start]:
     fault = first.verdict.fault
     if fault is None or asked.most_starts < 2 or not starts.may_follow(first, asked.recipe):
         return [first]
+    asked.leave_if_asked()
     if asked.should_stop() == "finish":
         return [first]
     asked.on_event(Log("info", starts.starting_again(fault)))
@@ -68,10 +70,11 @@ def _starts(asked: Assignment) -> list[Start]:
 def _new_picture(asked: Assignment) -> PictureSubject:
     recipe, card, texture = asked.recipe, asked.prior.card, asked.recipe.texture
     extent = extent_of(texture.width, texture.height)
-    size = render_side(recipe, min(card.image_size, 512))
+    size = render_side(recipe, render_size_of(recipe, card, asked.device))
     generator = step_generator(recipe.seed, 0)
     picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
-    return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed)
+    rate = card.picture_learning_rate
+    return PictureSubject(picture, recipe.views_per_step, size, card.latent_shape[1], recipe.seed, rate)
 
 
 def _paint(

@@ -1,1 +1,1 @@
-"""How the embedded prior is made and judged."""
+"""How the models that come with this program and with its tests are made and judged."""

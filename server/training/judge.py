@@ -121,6 +121,12 @@ def read_judge(path: Path) -> Judge:
         BadRequest: "prior-broken" when the file is damaged.
     """
     judge = Judge()
+    read_weights(judge, path)
+    return judge
+
+
+def read_weights(judge: nn.Module, path: Path) -> None:
+    """Fill a judge with what was kept. Raises BadRequest, as `read_judge`."""
     try:
         load_model(judge, path)
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -128,7 +134,6 @@ def read_judge(path: Path) -> Judge:
         message = f"{path}: the judge that was kept there cannot be read ({said})."
         raise BadRequest("prior-broken", message, "Delete the file: the judge is trained anew then.") from None
     check_finite(judge, f"{path}: the judge that was kept there")
-    return judge
 
 
 def train_judge(

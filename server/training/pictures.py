@@ -76,13 +76,13 @@ class PictureBank:
         cache.mkdir(parents=True, exist_ok=True)
         self.version = _version()
         ending = f"{self.version}-{start}.npy" if start else f"{self.version}.npy"
-        objects = _cached(cache / f"objects-{size}-{views}-{ending}", lambda: self._render_objects(watch))
-        surfaces = _cached(
+        objects = cached(cache / f"objects-{size}-{views}-{ending}", lambda: self._render_objects(watch))
+        surfaces = cached(
             cache / f"surfaces-{size}-{windows}-{ending}", lambda: _cut_windows(size, windows, start, watch)
         )
         self.layers = torch.from_numpy(objects)  # uint8 [kinds, views, 2, PARTS, S, S]
         self.windows = torch.from_numpy(surfaces)  # uint8 [patterns, windows, S, S]
-        if device.type == "cuda":
+        if device.type != "cpu":
             self.layers, self.windows = self.layers.to(device), self.windows.to(device)
         self.sides = torch.stack(
             [bank.in_view(self.views, side) for side in ("front", "side", "back", "overhead")]
@@ -145,7 +145,7 @@ def _cut_windows(size: int, windows: int, start: int, watch: Watch) -> np.ndarra
     return found
 
 
-def _cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+def cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
     """The array in `path`, made and written first if it is not there."""
     if not path.exists():
         made = make()

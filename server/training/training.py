@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from server.accelerators import has_bfloat16
 from server.errors import BadRequest
 from server.priors.embedded.wording import tokens_of, vocabulary
 from server.priors.parametrisation import network_input, output_from_clean, per_element
@@ -227,8 +228,8 @@ class Trainer:
         return self.plan.rate * _warm(self.step, 200) * (_cosine(falling) if falling > 0 else 1.0)
 
     def _mixed_precision(self) -> torch.autocast:
-        """bfloat16 on CUDA; on the processors measured it gained nothing at these sizes."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+        """bfloat16 where a card has it; on the processors measured it gained nothing at these sizes."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
 
     def _fitting_pictures(self) -> Tensor:
         generator = step_generator(self.plan.seed, "look", 0, self.device)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,9 @@ def never_failing(office: Office) -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1", headers=headers, raise_server_exceptions=False)
 
 
-@pytest.fixture
-def live(office: Office) -> Iterator[tuple[httpx.Client, Server]]:
-    """The same office behind a real socket, for streams that stay open."""
+@contextmanager
+def served(office: Office) -> Iterator[tuple[httpx.Client, Server]]:
+    """An office behind a real socket."""
     ready = threading.Event()
     server = Server(office, ready.set)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -67,3 +68,20 @@ def live(office: Office) -> Iterator[tuple[httpx.Client, Server]]:
         server.stop()
         thread.join(20)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def live(office: Office) -> Iterator[tuple[httpx.Client, Server]]:
+    """The same office behind a real socket, for streams that stay open."""
+    with served(office) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Server]]:
+    """One for all tests of a file: it must be the same after each of them."""
+    office = Office.open(tmp_path_factory.mktemp("lasting"), TOKEN, ["cpu"], heartbeat_s=0.05)
+    with served(office) as found:
+        yield found
+    office.queue.stop()
+    office.store.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from server.api.guard import is_address_of_ours
+from server.api.guard import LOOPBACK_HOSTS, is_one_of
+from server.api.interface import Interface
 
 
 def test_health_tells_name_and_version_without_a_token(client: TestClient) -> None:
@@ -20,7 +21,7 @@ def test_nothing_else_answers_without_the_token(client: TestClient, path: str, h
     answer = client.get(path, headers={"Authorization": header.encode("latin-1")})
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "token-wrong"
-    assert "server.json" in answer.json()["error"]["hint"]
+    assert "server.json" in answer.json()["error"]["next"]
 
 
 @pytest.mark.parametrize(
@@ -41,17 +42,21 @@ def test_web_pages_of_others_are_refused_and_get_no_cors_headers(client: TestCli
 
 
 @pytest.mark.parametrize(
-    ("host", "loopback", "anywhere"),
+    ("host", "loopback", "other"),
     [
-        ("127.0.0.1:8000", True, True),
-        ("127.1.2.3", True, True),
-        ("localhost:1", True, True),
-        ("[::1]:8000", True, True),
+        ("127.0.0.1:8000", True, False),
+        ("127.0.0.1", True, False),
+        ("LOCALHOST:1", True, False),
+        ("[::1]:8000", True, False),
+        ("127.1.2.3", False, False),
         ("192.168.0.7:8000", False, True),
+        ("192.168.0.8:8000", False, False),
+        ("192.168.0.7:", False, False),
+        ("192.168.0.7:80:80", False, False),
         ("render-box:8000", False, False),
         ("[::1", False, False),
     ],
 )
-def test_a_server_for_others_takes_addresses_but_no_names(host: str, loopback: bool, anywhere: bool) -> None:
-    assert is_address_of_ours(host, loopback_only=True) is loopback
-    assert is_address_of_ours(host, loopback_only=False) is anywhere
+def test_a_server_is_called_by_its_own_names_and_no_other(host: str, loopback: bool, other: bool) -> None:
+    assert is_one_of(host, LOOPBACK_HOSTS) is loopback
+    assert is_one_of(host, Interface(host="192.168.0.7").hosts) is other

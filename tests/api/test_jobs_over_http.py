@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from server.api.limits import MOST_BODY_BYTES
 from server.api.office import Office
-from server.api.routes import BODY_LIMIT
 from server.jobs.artifacts import job_folder
 
 Recipe = dict[str, Any]
@@ -35,7 +35,7 @@ def test_jobs_are_listed_newest_first_up_to_a_limit(client: TestClient, bricks: 
     for limit in ("0", "501", "many"):
         answer = client.get(f"/v1/jobs?limit={limit}")
         assert answer.status_code == 422
-        assert "limit" in answer.json()["error"]["message"]
+        assert "limit" in answer.json()["error"]["detail"]
 
 
 def test_the_same_idempotency_key_makes_one_job(client: TestClient, bricks: Recipe) -> None:
@@ -69,7 +69,7 @@ def test_a_recipe_that_cannot_be_made_is_refused_with_the_reason(
     answer = client.post("/v1/jobs", json=bricks | change)
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == code
-    assert said in answer.json()["error"]["message"]
+    assert said in answer.json()["error"]["detail"]
     assert client.get("/v1/jobs").json()["jobs"] == []
 
 
@@ -98,8 +98,8 @@ def test_the_exact_prior_refuses_strange_words_in_what_to_avoid(client: TestClie
     answer = client.post("/v1/jobs", json=bricks | {"negative_prompt": "blurry"})
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "prompt-unreadable"
-    assert "avoid" in answer.json()["error"]["message"]
-    assert "blurry" in answer.json()["error"]["message"]
+    assert "avoid" in answer.json()["error"]["detail"]
+    assert "blurry" in answer.json()["error"]["detail"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"text"', b"\xff\xfe", b"[" * 50_000, b'{"kind": NaN}'])
@@ -111,7 +111,7 @@ def test_a_body_that_is_no_recipe_is_refused(client: TestClient, body: bytes) ->
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_body_that_is_too_large_is_refused(client: TestClient, streamed: bool) -> None:
-    body = b"x" * (BODY_LIMIT + 1)
+    body = b"x" * (MOST_BODY_BYTES + 1)
     answer = client.post("/v1/jobs", content=iter([body]) if streamed else body)
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "body-too-large"
@@ -128,7 +128,7 @@ def test_unknown_jobs_and_routes_are_not_found(client: TestClient) -> None:
     ]:
         answer = client.request(method, path)
         assert answer.status_code == 404, path
-        assert set(answer.json()["error"]) == {"code", "message", "hint"}
+        assert set(answer.json()["error"]) == {"code", "headline", "detail", "next"}
 
 
 def test_an_unknown_order_is_refused(client: TestClient, bricks: Recipe) -> None:
@@ -141,7 +141,7 @@ def test_a_queued_job_can_be_cancelled_but_not_paused_finished_or_resumed(client
     for order in ("pause", "finish", "resume"):
         answer = client.post(f"/v1/jobs/{job_id}/{order}")
         assert answer.status_code == 409
-        assert "queued" in answer.json()["error"]["message"]
+        assert "queued" in answer.json()["error"]["detail"]
     assert client.post(f"/v1/jobs/{job_id}/cancel").json()["state"] == "cancelled"
     assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
 
@@ -153,11 +153,11 @@ def test_a_job_under_way_cannot_be_deleted_and_one_that_is_over_can(
     office.store.claim()
     refused = client.delete(f"/v1/jobs/{job_id}")
     assert refused.status_code == 409
-    assert "Cancel" in refused.json()["error"]["hint"]
+    assert "Cancel" in refused.json()["error"]["next"]
     folder = job_folder(office.data_dir, job_id)
     folder.mkdir(parents=True)
     (folder / "texture.png").write_bytes(b"x")
-    office.store.end(job_id, "failed", error={"code": "x", "message": "y", "hint": "z"})
+    office.store.end(job_id, "failed", error={"code": "x", "headline": "X", "detail": "y", "next": "z"})
     assert client.get(f"/v1/jobs/{job_id}").json()["error"]["code"] == "x"
     assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
     assert client.get(f"/v1/jobs/{job_id}").status_code == 404
@@ -223,7 +223,7 @@ def test_a_job_that_cannot_be_written_down_is_refused_and_can_be_sent_again(
     answers = [client.post("/v1/jobs", json=bricks) for _ in range(20)]
     assert answers[-1].status_code == status
     error = answers[-1].json()["error"]
-    assert (error["code"], bool(error["hint"])) == (code, True)
+    assert (error["code"], bool(error["next"])) == (code, True)
     jobs = client.get("/v1/jobs").json()["jobs"]
     assert len(jobs) == sum(answer.status_code == 201 for answer in answers)
     office.store._db.execute(f"PRAGMA {cure}")

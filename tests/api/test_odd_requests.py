@@ -51,9 +51,9 @@ PLACES = [
 def assert_refused(answer: httpx.Response) -> dict[str, str]:
     assert 400 <= answer.status_code < 500, answer.text
     error: dict[str, str] = answer.json()["error"]
-    assert set(error) == {"code", "message", "hint"}
+    assert set(error) == {"code", "headline", "detail", "next"}
     assert error["code"] not in ("internal", "")
-    assert "\n" not in error["message"]
+    assert "\n" not in error["detail"]
     return error
 
 
@@ -101,7 +101,7 @@ def test_a_recipe_of_odd_values_is_refused_with_the_reason(
     error = assert_refused(never_failing.post("/v1/jobs", json=bricks | change))
     assert error["code"] in ("recipe-invalid", "prior-unknown", "prior-broken")
     if error["code"] == "recipe-invalid" and "views_per_step" not in change:
-        assert next(iter(change)) in error["message"]
+        assert next(iter(change)) in error["detail"]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,33 @@ def test_a_body_that_is_no_recipe_is_refused_with_the_reason(never_failing: Test
     assert_refused(never_failing.post("/v1/jobs", content=body))
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"time_budget_s": Infinity}', "time_budget_s"),
+        (b'{"time_budget_s": -Infinity}', "time_budget_s"),
+        (b'{"time_budget_s": 1e400}', "time_budget_s"),
+        (b'{"seed": NaN}', "seed"),
+        (b'{"seed": "3"}', "seed"),
+        (b'{"steps": true}', "steps"),
+        (b'{"steps": ' + b"9" * 5000 + b"}", "steps"),
+        (b'{"steps": -' + b"9" * 5000 + b"}", "steps"),
+        (b'{"guidance": {"scale": NaN}}', "guidance.scale"),
+        (b'{"guidance": {"bandwidth_start": 5e-228, "method": "sdi"}}', "guidance.bandwidth_start"),
+        (b'{"mesh": {"level": Infinity}}', "mesh.level"),
+        (b'{"texture": {"tile_x": 1}}', "texture.tile_x"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_by_the_name_of_its_field(
+    never_failing: TestClient, bricks: Recipe, body: bytes, field: str
+) -> None:
+    del bricks["steps"], bricks["texture"]
+    sent = json.dumps(bricks).encode()[:-1] + b", " + body[1:]
+    error = assert_refused(never_failing.post("/v1/jobs", content=sent))
+    assert error["code"] == "recipe-invalid"
+    assert error["detail"].startswith(field)
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "json", "a/b/c;d"])
 def test_a_body_that_is_called_something_else_is_refused(
     never_failing: TestClient, bricks: Recipe, content_type: str
@@ -142,7 +169,7 @@ def test_a_body_that_is_called_something_else_is_refused(
     body = json.dumps(bricks).encode()
     answer = never_failing.post("/v1/jobs", content=body, headers={"Content-Type": content_type})
     assert answer.status_code == 415
-    assert "application/json" in assert_refused(answer)["hint"]
+    assert "application/json" in assert_refused(answer)["next"]
     said = {"Content-Type": "Application/JSON; charset=utf-8"}
     assert never_failing.post("/v1/jobs", content=body, headers=said).status_code == 201
 
@@ -190,7 +217,7 @@ def test_the_last_event_that_can_be_numbered_ends_a_stream_quietly(never_failing
 )
 def test_odd_limits_are_refused(never_failing: TestClient, limit: str) -> None:
     error = assert_refused(never_failing.get(f"/v1/jobs?limit={limit}"))
-    assert error["message"].startswith("query.limit must be ")
+    assert error["detail"].startswith("query.limit must be ")
 
 
 @pytest.mark.parametrize("job_id", ["%00", "%ED%A0%80", "x" * 5000, "..", "%2e%2e%2f", "'; --", "%F0%9F%A6%86"])
@@ -226,7 +253,7 @@ def test_messages_that_name_files_without_a_name_in_utf8_are_answered(
     job_id = never_failing.post("/v1/jobs", json=bricks).json()["id"]
     said = Problem("prior-broken", f"{os.fsdecode(b'caf' + bytes([0xE9]))} cannot be read.")
     office.store.end(job_id, "failed", error=said.as_json())
-    assert never_failing.get(f"/v1/jobs/{job_id}").json()["error"]["message"] == "caf? cannot be read."
+    assert never_failing.get(f"/v1/jobs/{job_id}").json()["error"]["detail"] == "caf? cannot be read."
     assert never_failing.get("/v1/jobs").status_code == 200
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from server.bench.step import bench_overhead
+from server.bench.step import bench_step
 from server.commands.main import main
 from server.priors.catalogue import load_prior
 from server.recipe import Recipe, read_recipe
@@ -32,7 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return read_recipe({"kind": "mesh", "prompt": "a yellow duck", "preset": "sketch"})
+    guidance = {"estimator": "noised", "perp_neg": False}
+    return read_recipe({"kind": "mesh", "prompt": "a yellow duck", "preset": "sketch", "guidance": guidance})
 
 
 def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recipe: Recipe) -> None:
@@ -45,7 +46,7 @@ def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recip
         return denoise(noisy, sigma, conditions)
 
     prior.denoise = watched  # type: ignore[method-assign]
-    timed = bench_overhead(recipe, prior, 32, 2, "cpu")
+    timed = bench_step(recipe, prior, 32, 2, "cpu")
     assert len(asked) == 2 * (2 + 1)  # one step warms up
     for during, alone in zip(asked[::2], asked[1::2], strict=True):
         assert_close_to_rounding(during, alone)
@@ -54,7 +55,7 @@ def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recip
 
 
 def test_a_step_takes_longer_than_its_parts(folder: Path, recipe: Recipe) -> None:
-    timed = bench_overhead(recipe, load_prior(str(folder), "cpu"), 32, 2, "cpu")
+    timed = bench_step(recipe, load_prior(str(folder), "cpu"), 32, 2, "cpu")
     low, high = timed["ratio_spread"]
     assert 1 < low <= timed["ratio"] <= high
     assert timed["encoding"] > 0
@@ -69,10 +70,11 @@ def test_sizes_and_estimators_are_compared_on_the_command_line(
     result = json.loads(capsys.readouterr().out)
     assert result["estimator"] == "paper"
     assert {size: timed["render_size"] for size, timed in result["sizes"].items()} == {"16": 16, "32": 32}
-    assert all(timed["denoiser_calls"] == 24 for timed in result["sizes"].values())
+    # The inversion climbs twelve levels without the prompt; the way down has two views against the prompt and without.
+    assert all(timed["denoiser_calls"] == 11 + 12 * 4 for timed in result["sizes"].values())
 
 
 @pytest.mark.parametrize("wrong", [["--steps", "0"], ["--sizes", "64", "0"]])
 def test_wrong_usage_is_refused_before_anything_is_timed(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "step", *wrong, "--json"]) == 2
-    assert "is not a whole number from 1" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "is not a whole number from 1" in json.loads(capsys.readouterr().out)["error"]["detail"]

@@ -102,7 +102,7 @@ class FakeJob:
 
     def fail(self, code: str, message: str, hint: str) -> None:
         self.send("state", state="failed")
-        self.send("failed", code=code, message=message, hint=hint)
+        self.send("failed", code=code, detail=message, next=hint)
 
 
 Script = Callable[[FakeJob], None]
@@ -171,6 +171,7 @@ class FakeServer:
         self.refusal: tuple[int, dict[str, str]] | None = None
         self.cut_after: set[int] = set()
         self.jobs: dict[str, FakeJob] = {}
+        self.leases: list[dict[str, int]] = []
         self.seen: list[str] = []
         self.last_event_ids: list[int] = []
         fake = self
@@ -213,6 +214,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer("POST")
 
+    def do_PUT(self) -> None:
+        self._answer("PUT")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
     def _answer(self, method: str) -> None:
         double = self.server_double
         double.seen.append(f"{method} {self.path}")
@@ -229,6 +236,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.split("?")[0] == "/v1/capabilities":
             double.lists_models.wait()
             self._json(200, double.capabilities)
+        elif self.path.startswith("/v1/leases/"):
+            pid = int(self.path.rpartition("/")[2])
+            double.leases = [lease for lease in double.leases if lease["pid"] != pid]
+            double.leases += [{"pid": pid}] if method == "PUT" else []
+            self._json(200, {"leases": double.leases})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
         else:
@@ -292,7 +304,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._bytes(status, "application/json", json.dumps(value).encode())
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        self._json(status, {"error": {"code": code, "message": message, "hint": "Look again."}})
+        self._json(status, {"error": {"code": code, "detail": message, "next": "Look again."}})
 
     def _bytes(self, status: int, kind: str, data: bytes) -> None:
         with contextlib.suppress(OSError):  # who asked may have left
@@ -320,12 +332,14 @@ def main(script: str, lists_models: bool = True) -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--parent-pid", type=int)
     parser.add_argument("--folder", action="append", default=[])
+    parser.add_argument("--allow-path", action="append", default=[])
+    parser.add_argument("--allow-hub", action="store_true")
     args = parser.parse_args()
     if script == "refuse_to_start":
         print("torch is missing")
         raise SystemExit(3)
     fake = FakeServer(globals()[script])
-    fake.capabilities["folders"] = args.folder
+    fake.capabilities |= {"folders": args.folder, "allowed_folders": args.allow_path, "hub": args.allow_hub}
     if not lists_models:
         fake.lists_models.clear()
     fake.write_server_file(args.data_dir)

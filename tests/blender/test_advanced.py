@@ -105,7 +105,7 @@ def test_a_chosen_noise_is_sent_from_the_panel_and_from_a_script(server, kind, n
 
 def test_an_older_server_that_does_not_know_a_choice_says_so_in_its_own_words(server, bridge):
     message = "A recipe has no field guidance.noise."
-    server.refusal = (422, {"code": "recipe-invalid", "message": message, "hint": ""})
+    server.refusal = (422, {"code": "recipe-invalid", "detail": message, "next": ""})
     with pytest.raises(RuntimeError, match="no field guidance"):
         make("mesh", noise="FRESH")
     assert message in draw("MSD_PT_view3d_object").replace("\n", " ")
@@ -123,6 +123,10 @@ def test_the_menus_offer_what_the_recipe_takes(addon):
     limits = inside("core.limits")
     for kind in OPERATORS:
         assert tuple(choices_of(kind, "noise")) == ("OWN", *(noise.upper() for noise in limits.NOISES[kind]))
+        for name, offered in (("estimator", "ESTIMATORS"), ("centre", "CENTRES"), ("kernel_time", "KERNEL_TIMES")):
+            kept = inside("ui.guidance_properties").KEPT[name]
+            assert choices_of(kind, name) == list(kept)
+            assert tuple(kept.values()) == ("", *getattr(limits, offered))
     assert tuple(choices_of("mesh", "texture_size")) == ("OWN", *map(str, limits.TEXTURE_SIZES))
 
 
@@ -148,7 +152,8 @@ def test_names_and_choices_fit_into_a_sidebar_of_the_usual_width(addon, kind):
 def test_the_meaning_of_zero_is_said_while_there_is_one_and_fits(addon, kind):
     (line,) = [line for line in draw(PANELS[kind]).splitlines() if line.startswith("0:")]
     assert width(line) <= WHOLE - ICON
-    for name in ("scale", "bandwidth_start", "bandwidth_end", "steps", *(["faces"] if kind == "mesh" else [])):
+    names = ("scale", "bandwidth_start", "bandwidth_end", "steps", *inside("ui.advanced").NUMBERS)
+    for name in (*names, *(["faces"] if kind == "mesh" else [])):
         assert "0:" in draw(PANELS[kind])
         setattr(settings_of(kind), name, 1)
     assert "0:" not in draw(PANELS[kind])

@@ -46,6 +46,13 @@ def test_core_knows_no_blender_and_nothing_outside_itself(path):
     assert not {name for name in names if name.startswith("..")}
 
 
+@pytest.mark.parametrize("path", modules("core/setup"), ids=lambda path: path.name)
+def test_the_set_up_knows_no_blender_and_nothing_outside_core(path):
+    names = imported(path)
+    assert not names & {"bpy", "bmesh", "mathutils", "gpu", "bpy_extras"}
+    assert not {name for name in names if name.startswith("...")}
+
+
 @pytest.mark.parametrize("path", modules("scene"), ids=lambda path: path.name)
 def test_scene_uses_no_network_and_no_thread(path):
     names = imported(path)

@@ -47,7 +47,7 @@ def test_an_empty_prompt_sends_nothing(server, bridge, prompt):
 
 def test_a_prompt_the_server_cannot_read_is_refused_in_the_servers_words(server, bridge):
     hint = "It knows duck, cube, ball."
-    server.refusal = (422, {"code": "prompt-unreadable", "message": "No zebra.", "hint": hint})
+    server.refusal = (422, {"code": "prompt-unreadable", "detail": "No zebra.", "next": hint})
     with pytest.raises(RuntimeError, match=r"No zebra\. It knows duck, cube, ball\."):
         generate(prompt="a zebra")
     assert bridge.problem.hint == hint
@@ -66,11 +66,11 @@ def test_a_growing_bandwidth_is_refused(server, bridge):
     assert server.seen == []
 
 
-def test_without_a_python_for_the_server_the_preferences_are_offered(addon, bridge):
+def test_without_a_python_for_the_server_set_up_is_offered(addon, bridge):
     with pytest.raises(RuntimeError, match="preferences"):
         generate()
     assert bridge.problem.code == "server-not-set-up"
-    assert inside("core.errors").explain(bridge.problem).operator == "msd.open_preferences"
+    assert inside("core.errors").explain(bridge.problem).operator == "msd.set_up"
 
 
 def test_the_environment_variable_stands_in_for_the_preference(addon, preferences, monkeypatch):

@@ -106,7 +106,7 @@ def test_nobody_at_the_address_is_unreachable():
 
 
 def test_a_refusal_arrives_with_the_servers_own_words(fake, client):
-    fake.refusal = (422, {"code": "prompt-unreadable", "message": "No 'zebra' here.", "hint": "Known: duck, cube."})
+    fake.refusal = (422, {"code": "prompt-unreadable", "detail": "No 'zebra' here.", "next": "Known: duck, cube."})
     with pytest.raises(Problem) as caught:
         client.submit(RECIPE, "key")
     assert (caught.value.code, caught.value.message) == ("prompt-unreadable", "No 'zebra' here.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from fake_server import FakeServer, make_home
 from offers import capabilities
 
 from blender_msd.core.client import Client
+from blender_msd.core.connection import Setup, choose_connection
 from blender_msd.core.errors import Interrupted, Problem
 from blender_msd.core.interrupt import Interrupt
 from blender_msd.core.offer import Offer, follow_offer, read_offer
@@ -98,5 +100,29 @@ def test_a_server_that_was_stopped_while_it_was_asked_is_no_problem():
 def test_a_server_that_is_started_is_told_where_the_models_lie(tmp_path):
     local = LocalServer(make_home(tmp_path / "home", "make_cube"), tmp_path / "data")
     client = local.connect(sys.executable, Interrupt(), tmp_path / "my models")
-    assert client.capabilities()["folders"] == [str(tmp_path / "my models")]
+    said = client.capabilities()
+    assert said["folders"] == said["allowed_folders"] == [str(tmp_path / "my models")]
+    assert said["hub"] is False
     local.stop()
+
+
+@pytest.mark.parametrize(("chosen", "online"), [(True, True), (True, False), (False, True)])
+def test_the_hub_is_allowed_when_it_was_chosen_and_blender_may_go_online(tmp_path, chosen, online):
+    local = LocalServer(make_home(tmp_path / "home", "make_cube"), tmp_path / "data")
+    setup = Setup(Path(sys.executable), "", "", online, allow_hub=chosen)
+    said = choose_connection(setup, local).connect(Interrupt()).capabilities()
+    assert (said["hub"], said["folders"], said["allowed_folders"]) == (chosen and online, [], [])
+    local.stop()
+
+
+def test_a_preset_costs_calls_and_time_where_it_was_measured():
+    said = capabilities()
+    said["priors"][0]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}, "fine": {"denoiser_calls": 412_341}}}
+    said["priors"][0]["seconds_per_call"] = {"mesh": 0.05}
+    said["priors"][1]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}}}
+    model, unmeasured, older = read_offer(said).models[:3]
+    assert model.cost("mesh", "sketch") == "Asks the model 600 times: about 30 s here."
+    assert model.cost("mesh", "fine") == "Asks the model 412,341 times: about 5.7 h here."
+    assert model.cost("texture", "sketch") == ""
+    assert unmeasured.cost("mesh", "sketch") == "Asks the model 600 times."
+    assert older.cost("mesh", "sketch") == ""

@@ -317,3 +317,22 @@ def test_blenders_python_settings_are_kept_from_the_server(local, monkeypatch, t
 )
 def test_exit_codes_are_put_into_words(code, words):
     assert words in explain_exit(code)
+
+
+def test_the_first_of_two_blenders_leaves_the_server_to_the_second(tmp_path):
+    home = make_home(tmp_path / "home", "make_cube")
+    first, second = (LocalServer(home, tmp_path / "data") for _ in range(2))
+    client = connect(first)
+    connect(second).attach(os.getppid())  # as another process would
+    first.stop()
+    client.check()
+    client.detach(os.getppid())
+    first_process = json.loads((tmp_path / "data" / "server.json").read_text("utf-8"))["pid"]
+    os.kill(first_process, signal.SIGTERM)
+
+
+def test_the_only_blender_takes_the_server_along(local):
+    client = connect(local)
+    local.stop()
+    with pytest.raises(Problem):
+        client.check()

@@ -28,7 +28,7 @@ def test_the_add_on_can_be_enabled_and_disabled_again_and_again(addon):
 
 
 def test_enabling_again_starts_with_a_clean_slate(server, bridge):
-    server.refusal = (422, {"code": "prompt-unreadable", "message": "No.", "hint": ""})
+    server.refusal = (422, {"code": "prompt-unreadable", "detail": "No.", "next": ""})
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="a zebra")
     assert bridge.problem is not None
@@ -99,7 +99,7 @@ def test_disabling_while_the_server_starts_ends_it(bridge, preferences, tmp_path
 
 
 def test_the_report_has_what_a_developer_needs_and_no_prompt(server, bridge):
-    server.refusal = (500, {"code": "internal", "message": "Boom.", "hint": ""})
+    server.refusal = (500, {"code": "internal", "detail": "Boom.", "next": ""})
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="my secret duck")
     text = inside("ui.server_operators").report_text()

@@ -24,7 +24,7 @@ class Paper:
     def _part(self, **_: Any) -> Paper:
         return Paper(self.sheet)
 
-    row = column = box = _part
+    row = column = box = split = _part
 
     def menu(self, name: str, text: str = "") -> None:
         assert getattr(bpy.types, name)
@@ -59,6 +59,8 @@ def draw(name: str, shading: str = "MATERIAL", at_once: bool = False) -> str:
         job.changed = 0.0
     space = SimpleNamespace(type="VIEW_3D", shading=SimpleNamespace(type="SOLID", color_type=shading))
     context = SimpleNamespace(scene=bpy.context.scene, space_data=space)
+    if hasattr(cls, "draw_header"):
+        cls.draw_header(SimpleNamespace(layout=paper), context)
     cls.draw(SimpleNamespace(layout=paper, settings=getattr(cls, "settings", "")), context)
     return "\n".join(paper.sheet)
 
@@ -136,10 +138,10 @@ def test_a_texture_that_came_out_flat_is_not_simply_done(server):
 def test_an_error_has_a_headline_what_happened_what_to_do_and_a_button(addon):
     with pytest.raises(RuntimeError):
         bpy.ops.msd.generate_mesh(prompt="a duck")
-    assert "{msd.open_preferences}" in draw("MSD_PT_view3d_status")
+    assert "{msd.set_up}" in draw("MSD_PT_view3d_status")
     drawn = draw("MSD_PT_view3d_object").splitlines()
     assert "The server is not set up" in drawn
-    assert "{msd.open_preferences}" in drawn
+    assert "{msd.set_up}" in drawn
     assert "{msd.details}" in drawn
     assert drawn.index("{msd.generate_mesh off}") < drawn.index("The server is not set up")
 
@@ -157,3 +159,15 @@ def test_a_grey_viewport_offers_to_show_colours_once_there_are_some(server):
     bpy.ops.msd.generate_mesh(prompt="a red cube")
     assert "{msd.show_colours}" in draw("MSD_PT_view3d_object", shading="MATERIAL")
     assert "{msd.show_colours}" not in draw("MSD_PT_view3d_object", shading="VERTEX")
+
+
+def test_the_panel_says_what_the_chosen_quality_costs(server, bridge):
+    bridge.offer = inside("core.offer").read_offer(
+        {
+            "priors": [{"name": "embedded", "costs": {"mesh": {"sketch": {"denoiser_calls": 600}}}}],
+            "recipe": {"properties": {"prior": {"default": "embedded"}}},
+        }
+    )
+    assert "Asks the model" not in draw("MSD_PT_view3d_object")
+    bpy.context.scene.msd.mesh.preset = "SKETCH"
+    assert "Asks the model 600 times." in draw("MSD_PT_view3d_object").replace("\n", " ")

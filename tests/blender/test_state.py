@@ -20,12 +20,12 @@ from blender_msd.core.state import SetUp, state_of
 STRIPS = ("MSD_PT_view3d_status", "MSD_PT_image_status", "MSD_PT_shader_status")
 BUSY = JobView("texture", "red bricks", 1, state="running", phase="Painting", fraction=0.61, job_id="x")
 CASES = {
-    "not set up": ({"set_up": SetUp("none")}, "Not set up yet", "msd.open_preferences"),
-    "set-up part-done": ({"set_up": SetUp("part-done", 0.62)}, "Set-up 62% done", "msd.open_preferences"),
+    "not set up": ({"set_up": SetUp("none")}, "Not set up yet", "msd.set_up"),
+    "set-up part-done": ({"set_up": SetUp("part-done", 0.62)}, "Set-up 62% done", "msd.set_up"),
     "update needed": (
         {"set_up": SetUp("outdated", installed="1.2", wanted="1.3")},
         "Update needed: 1.2 to 1.3",
-        "msd.open_preferences",
+        "msd.set_up",
     ),
     "off": ({}, "Off, starts when you generate", "msd.start_server"),
     "starting": (
@@ -81,10 +81,14 @@ def test_a_server_that_starts_for_a_job_says_so_with_a_clock():
 
 
 @pytest.mark.parametrize("name", STRIPS)
-def test_the_strip_is_drawn_first_and_cannot_be_collapsed(addon, name):
+def test_the_strip_is_drawn_first_and_says_the_state_even_while_it_is_collapsed(addon, name):
     panels = inside("ui.panels").CLASSES
     strip = getattr(inside("ui.panels"), name)
-    assert "HIDE_HEADER" in strip.bl_options
+    header = Paper()
+    strip.draw_header(SimpleNamespace(layout=header), bpy.context)
+    assert header.sheet == ["Not set up yet"]
+    # Else Blender would show our tab before its own, and open the sidebar with it.
+    assert "HIDE_HEADER" not in strip.bl_options
     others = [panel for panel in panels if panel.bl_space_type == strip.bl_space_type and panel is not strip]
     assert all(strip.bl_order < other.bl_order for other in others if not hasattr(other, "bl_parent_id"))
 

@@ -16,7 +16,7 @@ from fake_server import cube_arrays, npz, png, run_until_told
 from test_panels import details, draw
 
 UNITS = {"chinese": "鸭", "emoji": "🦆", "combining": "e\u0301", "family": "👩‍👩‍👧‍👦", "latin": "x"}
-TEXTS = {"prompt", "negative_prompt", "prior", "server_python", "model_folder", "server_url", "server_token"}
+TEXTS = {"prompt", "negative_prompt", "prior", "loras", "server_python", "model_folder", "server_url", "server_token"}
 BROKEN = "一只鸭子".encode()[:-1]
 
 
@@ -75,6 +75,21 @@ def test_a_text_that_an_earlier_version_cut_inside_a_character_is_drawn_and_used
     choices = {} if kind == "mesh" else {"apply": "IMAGE"}
     assert make(**choices) == {"FINISHED"}
     assert server.job.recipe[name] == "一只鸭"
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("/a/clay.safetensors:0.7", ["/a/clay.safetensors:0.7"]),
+        (' "/a/my clay.safetensors" : -1 ; /b/x.safetensors;', ["/a/my clay.safetensors:-1", "/b/x.safetensors"]),
+        (r"C:\loras\x.safetensors", [r"C:\loras\x.safetensors"]),
+        ("  ", None),
+    ],
+)
+def test_loras_are_named_by_file_and_weight(server, typed, named):
+    bpy.context.scene.msd.mesh.loras = typed
+    assert bpy.ops.msd.generate_mesh(prompt="a duck") == {"FINISHED"}
+    assert server.job.recipe.get("loras") == named
 
 
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)

@@ -17,6 +17,10 @@ BAD_NUMBERS = {
     "bandwidth_end": [-1e30, 101.0, math.nan],
     "steps": [-1, -(2**31), 100_001],
     "scale": [-0.5, 200.5, math.nan, math.inf],
+    "sampler_steps": [-1, 1, 201],
+    "interval_low": [-0.1, 100.5, math.nan],
+    "interval_high": [-1.0, 0.05, 100.5, math.inf],
+    "inversion_scale": [-200.5, 200.5, math.nan],
     "faces": [-1, 2_000_001],
     "size": [0.0, -1.0, 1001.0, math.nan, math.inf],
     "repeat": [0.0, -3.0, 1e6, math.nan],
@@ -24,7 +28,8 @@ BAD_NUMBERS = {
     "width": [0, 31, -512, 8193, 2**31 - 1],
     "height": [0, 31, -512, 8193, 2**31 - 1],
 }
-OF_BOTH = ("seed", "steps", "scale", "bandwidth_start", "bandwidth_end")
+OF_RULE = ("sampler_steps", "interval_low", "interval_high", "inversion_scale")
+OF_BOTH = ("seed", "steps", "scale", "bandwidth_start", "bandwidth_end", *OF_RULE)
 OF = {"mesh": (*OF_BOTH, "faces", "size"), "texture": (*OF_BOTH, "repeat", "real_width", "width", "height")}
 CASES = [(kind, name, value) for kind, names in OF.items() for name in names for value in BAD_NUMBERS[name]]
 
@@ -94,6 +99,13 @@ CHOICES = [
     ("texture", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Picture"),
     ("texture", "apply", "Apply To.*New Material, All Selected, This Image, Image Only"),
 ]
+RULES = [
+    ("estimator", "Rule.*The Model's Own, Whole Sampler, Once, with Noise, Once, without, Exact Sampler"),
+    ("centre", "Centre.*The Model's Own, Found Noise, Drawn Noise, No Noise"),
+    ("kernel_time", "Kernel Time.*The Model's Own, Half Variance, Noise Level, Widened, Scaled Units"),
+    ("perp_neg", "Oppose Views.*The Model's Own, On, Off"),
+]
+CHOICES += [(kind, *row) for kind in OPERATORS for row in RULES]
 
 
 def test_every_choice_that_can_be_made_is_tried_here(addon):
@@ -139,7 +151,10 @@ def test_the_add_on_and_the_server_have_the_same_limits(addon):
     ranges = {"seed": limits.SEED, "width": limits.PICTURE_SIDE, "height": limits.PICTURE_SIDE}
     left_at_0 = {"steps": limits.STEPS, "scale": limits.SCALE, "faces": limits.FACES}
     left_at_0 |= {"bandwidth_start": limits.BANDWIDTH, "bandwidth_end": limits.BANDWIDTH}
+    left_at_0 |= {"interval_low": limits.INTERVAL_LOW, "interval_high": limits.INTERVAL_HIGH}
+    left_at_0 |= {"sampler_steps": limits.SAMPLER_STEPS}
     ranges |= {name: limits.Range(0, allowed.most) for name, allowed in left_at_0.items()}
+    ranges |= {"inversion_scale": limits.INVERSION_SCALE}
     of_blender_alone = {"size", "repeat", "real_width"}
     for kind, names in OF.items():
         about = getattr(bpy.context.scene.msd, kind).bl_rna.properties

@@ -66,7 +66,7 @@ def test_with_json_a_refusal_is_one_document_too() -> None:
     assert done.returncode == 2
     error = json.loads(done.stdout)["error"]
     assert error["code"] == "prompt-unreadable"
-    assert "duck" in error["hint"]
+    assert "duck" in error["next"]
 
 
 def test_a_texture_is_written_and_described(tmp_path: Path) -> None:

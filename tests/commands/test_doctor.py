@@ -14,6 +14,11 @@ def test_the_doctor_tells_what_runs_here_and_why(tmp_path: Path) -> None:
     report = examine(tmp_path / "not" / "there" / "yet", ("/no/such/folder",))
     assert json.loads(json.dumps(report)) == report
     assert report["packages"]["torch"]
+    processor = report["devices"][0]
+    assert (processor["device"], processor["brand"]) == ("cpu", "processor")
+    assert 0 < processor["free_gb"] <= processor["memory_gb"]
+    assert "float32" in processor["runs"][0]
+    assert processor["falls_back"]
     cpu = report["hash_grid"][0]
     assert (cpu["device"], cpu["backend"]) == ("cpu", "numba")
     assert "compiled" in cpu["why"]
@@ -22,6 +27,8 @@ def test_the_doctor_tells_what_runs_here_and_why(tmp_path: Path) -> None:
     assert report["disk"]["path"] == str(tmp_path)
     assert report["problems"] == []
     told = describe(report)
+    assert processor["runs"][0] in told
+    assert processor["falls_back"][0] in told
     assert "exact: usable" in told
     assert "/no/such/folder: not usable" in told
 

@@ -9,7 +9,9 @@ import pytest
 
 from server.evaluation.methods import METHODS, guidance_of, within_budget
 from server.priors.catalogue import load_prior
+from server.priors.embedded.card import EMBEDDED_CARD
 from server.recipe import Recipe, read_recipe
+from server.studio.plan import plan_of
 from server.studio.production import produce
 
 CALLS = 60
@@ -48,5 +50,9 @@ def test_a_budget_counts_every_window_of_a_tile(width: int, height: int, tmp_pat
 @pytest.mark.parametrize("changes", [{}, {"scale": 1.0}, {"perpendicular_negative": True}], ids=str)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_budget_counts_every_branch_of_every_method(method: str, changes: dict[str, Any], tmp_path: Path) -> None:
-    calls, a_step = spent(recipe(**guidance_of(method), **changes), CALLS, tmp_path)
-    assert CALLS - a_step < calls <= CALLS
+    asked = recipe(**guidance_of(method), **changes)
+    calls, _ = spent(asked, CALLS, tmp_path)
+    within = within_budget(asked, EMBEDDED_CARD, CALLS)
+    assert calls == plan_of(within, EMBEDDED_CARD).calls <= CALLS
+    one_more = within.model_copy(update={"steps": within.steps + 1})
+    assert plan_of(one_more, EMBEDDED_CARD).calls > CALLS

@@ -9,11 +9,15 @@ from torch import Tensor
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
-from server.generators.radiance_field.plan import LIT, PAINTED, FieldPlan, Weights, plan_for
+from server.generators.radiance_field.plan import LIT, PAINTED, FieldPlan, plan_for
 from server.generators.radiance_field.rendering import distortion, render
 from server.generators.radiance_field.shading import AMBIENT, Lamps, draw_lamps, lambert, normals
 from server.generators.radiance_field.subject import RadianceSubject
+from server.priors.cards import usual_card
+from server.priors.embedded.card import EMBEDDED_CARD
+from server.studio.field_plan import field_plan
 from server.world.camera_law import CameraLaw
+from server.world.regularisers import Ramp, Regularisers
 from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 
@@ -171,6 +175,14 @@ def test_light_is_paint_only_where_the_prior_says_so() -> None:
     assert on_a_processor.shape == PAINTED.shape
 
 
+def test_learning_rate_and_regularisers_are_the_cards() -> None:
+    for card in (EMBEDDED_CARD, usual_card("/models/photographs")):
+        for device in ("cpu", "cuda"):
+            plan = field_plan(card, device)
+            assert (plan.learning_rate, plan.regularisers) == (card.learning_rate, card.regularisers)
+            assert plan.shape == plan_for(card.fixed_light, device).shape
+
+
 def test_a_lit_field_is_optimised_through_all_its_regularisers() -> None:
     plan = FieldPlan(
         TINY,
@@ -179,7 +191,9 @@ def test_a_lit_field_is_optimised_through_all_its_regularisers() -> None:
         levels_until=0.5,
         lit_from=0.3,
         lit=1.0,
-        weights=Weights(orientation=0.1, distortion=0.1),
+        regularisers=Regularisers(
+            orientation=Ramp.always(0.1), distortion=Ramp.always(0.1), z_variance=Ramp.always(0.1)
+        ),
     )
     subject = RadianceSubject(CameraLaw(), 2, 16, torch.Generator().manual_seed(0), plan=plan)
     exposure = subject.expose(8, 0.8, torch.Generator().manual_seed(1))

@@ -14,7 +14,7 @@ from server.priors.card import Leg, PriorCard
 from server.priors.embedded.card import EMBEDDED_CARD
 from server.priors.mixture import GaussianMixture
 from server.recipe import read_recipe
-from server.studio.choosing import FITS, settings_of
+from server.studio.plan import FITS, plan_of
 
 
 def test_steps_of_a_path_add_up_to_the_fall_of_its_bandwidth() -> None:
@@ -55,18 +55,18 @@ def _recipe(kind: str, **guidance: object) -> object:
 
 
 def test_the_card_decides_what_a_recipe_leaves_open_for_each_kind() -> None:
-    picture = settings_of(_recipe("texture"), EMBEDDED_CARD)  # type: ignore[arg-type]
+    picture = plan_of(_recipe("texture"), EMBEDDED_CARD)  # type: ignore[arg-type]
     assert picture.course.noise == "attached-fresh-attached"
     assert picture.fits == FITS
-    thing = settings_of(_recipe("mesh"), EMBEDDED_CARD)  # type: ignore[arg-type]
+    thing = plan_of(_recipe("mesh"), EMBEDDED_CARD)  # type: ignore[arg-type]
     assert (thing.course.noise, thing.fits, thing.scale) == ("fresh", 1, EMBEDDED_CARD.guidance_scale)
     assert thing.course.at(0).bandwidth == pytest.approx(EMBEDDED_CARD.bandwidth_start)
 
 
 def test_a_recipe_that_names_its_noise_or_a_bandwidth_has_one_leg() -> None:
-    fresh = settings_of(_recipe("texture", noise="fresh", bandwidth_start=2.0), EMBEDDED_CARD)  # type: ignore[arg-type]
+    fresh = plan_of(_recipe("texture", noise="fresh", bandwidth_start=2.0), EMBEDDED_CARD)  # type: ignore[arg-type]
     assert fresh.course.legs == (Leg("fresh", 2.0, EMBEDDED_CARD.picture[-1].bandwidth_end),)
-    narrow = settings_of(_recipe("texture", bandwidth_start=0.01), EMBEDDED_CARD)  # type: ignore[arg-type]
+    narrow = plan_of(_recipe("texture", bandwidth_start=0.01), EMBEDDED_CARD)  # type: ignore[arg-type]
     assert narrow.course.legs[0].bandwidth_start >= narrow.course.legs[0].bandwidth_end > 0
 
 

@@ -4,11 +4,13 @@ import math
 from itertools import pairwise
 
 import pytest
+import torch
 
-from server.guidance.schedules import Schedule, karras_grid, log_grid
+from server.guidance.schedules import Schedule, karras_grid, log_grid, sigma_at, timestep_at
+from server.priors.parametrisation import NoiseTable
 
 
-@pytest.mark.parametrize("name", ["linear", "cosine", "geometric"])
+@pytest.mark.parametrize("name", ["linear", "cosine", "geometric", "timestep"])
 def test_a_schedule_runs_from_start_to_end(name: str) -> None:
     schedule = Schedule(name, 0.4, 0.01)
     values = [schedule(i / 20) for i in range(21)]
@@ -29,7 +31,9 @@ def test_progress_outside_zero_to_one_is_clamped() -> None:
     assert Schedule("linear", 1.0, 0.0)(-7) == 1.0
 
 
-@pytest.mark.parametrize("arguments", [("cubic", 1, 0.1), ("geometric", 1, 0), ("linear", math.nan, 1)])
+@pytest.mark.parametrize(
+    "arguments", [("cubic", 1, 0.1), ("geometric", 1, 0), ("timestep", 0, 1), ("linear", math.nan, 1)]
+)
 def test_schedules_without_meaning_are_refused(arguments: tuple[str, float, float]) -> None:
     with pytest.raises(ValueError, match="schedule"):
         Schedule(*arguments)
@@ -51,3 +55,19 @@ def test_the_karras_grid_is_even_in_the_seventh_root() -> None:
 def test_an_empty_grid_is_refused() -> None:
     with pytest.raises(ValueError, match="empty noise grid"):
         karras_grid(2.0, 1.0, 8)
+
+
+def test_timesteps_are_those_of_stable_diffusion() -> None:
+    table = NoiseTable.scaled_linear()
+    for time in (0.0, 0.5, 20.0, 250.0, 998.5, 999.0):
+        assert sigma_at(time) == pytest.approx(float(table.sigma_of(torch.tensor(time, dtype=torch.float64))))
+        assert timestep_at(sigma_at(time)) == pytest.approx(time, abs=1e-6)
+    assert sigma_at(1100.0) > sigma_at(999.0) > sigma_at(0.0) > sigma_at(-5.0) > 0
+
+
+@pytest.mark.parametrize("ends", [(13.0, 0.7), (100.0, 0.001), (0.002, 0.001)])
+def test_halfway_in_time_is_halfway_between_the_timesteps_of_the_ends(ends: tuple[float, float]) -> None:
+    start, end = ends
+    half = Schedule("timestep", start, end)(0.5)
+    assert timestep_at(half) == pytest.approx((timestep_at(start) + timestep_at(end)) / 2)
+    assert end < half < start

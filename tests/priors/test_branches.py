@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from server.priors.branches import ClassifierFree, PerpendicularNegative, Rule
+from server.priors.branches import ClassifierFree, PerpendicularNegatives, Rule
 from server.priors.denoiser import Guided, at_scale
 
 
@@ -17,11 +17,12 @@ class ThreeAnswers:
         return [condition.expand_as(noisy) for condition in conditions]
 
 
+ONE = torch.ones(1)
 COND, UNCOND, NEGATIVE = torch.tensor([1.0, 1.0]), torch.tensor([0.5, 0.0]), torch.tensor([0.0, 2.0])
 
 
 def _guided(rule: Rule | None = None, scale: float = 1.0) -> Guided:
-    return Guided(ThreeAnswers(), COND, UNCOND, scale, negative=NEGATIVE, rule=rule)
+    return Guided(ThreeAnswers(), COND, UNCOND, scale, negatives=[NEGATIVE], rule=rule)
 
 
 def _ask(guided: Guided, sigma: float = 1.0, noisy: Tensor | None = None) -> Tensor:
@@ -56,7 +57,7 @@ def test_a_batch_may_straddle_the_interval() -> None:
 
 
 def test_a_perpendicular_negative_prompt_keeps_all_of_the_prompts_direction() -> None:
-    answer = _ask(_guided(PerpendicularNegative(3.0, negative=0.7)))
+    answer = _ask(_guided(PerpendicularNegatives(3.0, torch.tensor([0.7]))))
     wanted = COND - UNCOND
     along = float((answer - UNCOND) @ wanted / (wanted @ wanted))
     assert along == pytest.approx(3.0)
@@ -65,13 +66,13 @@ def test_a_perpendicular_negative_prompt_keeps_all_of_the_prompts_direction() ->
 
 def test_a_negative_prompt_along_the_prompt_removes_nothing() -> None:
     guided = Guided(
-        ThreeAnswers(), COND, UNCOND, negative=UNCOND + 2 * (COND - UNCOND), rule=PerpendicularNegative(3.0)
+        ThreeAnswers(), COND, UNCOND, negatives=[UNCOND + 2 * (COND - UNCOND)], rule=PerpendicularNegatives(3.0, ONE)
     )
     torch.testing.assert_close(_ask(guided), UNCOND + 3 * (COND - UNCOND))
 
 
 def test_another_scale_of_the_same_model_counts_with_it() -> None:
-    guided = _guided(PerpendicularNegative(3.0))
+    guided = _guided(PerpendicularNegatives(3.0, ONE))
     answer = at_scale(guided, -6.5)(torch.zeros((1, 2)), torch.ones(1))[0]
     torch.testing.assert_close(answer, UNCOND - 6.5 * (COND - UNCOND))
     assert guided.calls == 2
@@ -86,6 +87,6 @@ def test_a_denoiser_without_guidance_is_itself_at_every_scale() -> None:
 
 def test_a_missing_condition_is_named() -> None:
     with pytest.raises(ValueError, match="negative"):
-        _ask(Guided(ThreeAnswers(), COND, UNCOND, rule=PerpendicularNegative(3.0)))
+        _ask(Guided(ThreeAnswers(), COND, UNCOND, rule=PerpendicularNegatives(3.0, ONE)))
     with pytest.raises(ValueError, match="unconditional"):
         Guided(ThreeAnswers(), COND, scale=4.0)

@@ -195,19 +195,18 @@ def test_channels_that_are_normalised_by_themselves_are_so_in_both_directions() 
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("low_vram", [False, True])
-def test_on_cuda_half_precision_answers_alike_and_text_encoders_leave_the_device(
-    layout: str, prior: LatentDiffusion, folders: dict[str, Path], low_vram: bool
+def test_on_an_accelerator_half_precision_answers_alike_and_text_encoders_leave_the_device(
+    layout: str, prior: LatentDiffusion, folders: dict[str, Path], low_vram: bool, accelerator: str
 ) -> None:
-    fast = LatentDiffusion(find_model(str(folders[layout])), "cuda", low_vram)
+    fast = LatentDiffusion(find_model(str(folders[layout])), accelerator, low_vram)
     sigma = torch.tensor([0.5, 3.0])
     for prompt in ("a duck", "a second prompt"):
         slow_answer = prior.denoise(latents(), sigma, [prior.condition(prompt)])[0]
-        fast_answer = fast.denoise(latents().cuda(), sigma.cuda(), [fast.condition(prompt)])[0]
+        fast_answer = fast.denoise(latents().to(accelerator), sigma.to(accelerator), [fast.condition(prompt)])[0]
         torch.testing.assert_close(fast_answer.cpu(), slow_answer, rtol=0.1, atol=0.1)
         assert all(encoder.device.type == "cpu" for encoder in fast._texts._encoders.values())
-    image = torch.rand(2, 3, 16, 16, device="cuda", requires_grad=True)
+    image = torch.rand(2, 3, 16, 16, device=accelerator, requires_grad=True)
     fast.encode(image).square().sum().backward()
     assert image.grad is not None
     assert torch.isfinite(image.grad).all()

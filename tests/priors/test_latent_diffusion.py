@@ -11,7 +11,6 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch.nn import functional
 
-from server.errors import BadRequest
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Guided, Prior
 from server.priors.pretrained.autoencoder import MOST_FOR_ACTIVATIONS, Autoencoder, activation_bytes
@@ -208,14 +207,6 @@ def test_a_prompt_becomes_the_byte_pairs_of_the_folders_vocabulary(prior: Latent
     tokenizer = prior._texts._tokenizers["tokenizer"]
     tokens = tokenizer.convert_ids_to_tokens(tokenizer("A Duck").input_ids)
     assert tokens == ["<|startoftext|>", "a</w>", "du", "ck</w>", "<|endoftext|>"]
-
-
-def test_a_prompt_longer_than_the_model_reads_is_refused(prior: LatentDiffusion) -> None:
-    with pytest.raises(BadRequest) as caught:
-        prior.condition("z" * 40)
-    assert caught.value.code == "prompt-unreadable"
-    assert "40 tokens" in caught.value.message
-    prior.condition("z" * (LENGTH - 2))
 
 
 def test_weights_of_a_variant_are_loaded(folder: Path, prior: LatentDiffusion, tmp_path: Path) -> None:

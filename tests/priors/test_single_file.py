@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from server.errors import BadRequest
 from server.priors.catalogue import load_prior
+from server.priors.pretrained.chunks import Chunk
 from server.priors.pretrained.families import PretrainedModel
 from server.priors.pretrained.finding import find_model
 from server.priors.pretrained.latent_diffusion import LatentDiffusion
@@ -131,6 +132,10 @@ FOREIGN: dict[str, tuple[dict[str, torch.Tensor], str]] = {
     "autoencoder": (some("encoder.down.0.block.0.conv1.weight"), "an autoencoder"),
     "text encoder": (some("text_model.embeddings.token_embedding.weight"), "a text encoder"),
     "embedding": (some("emb_params"), "a textual inversion"),
+    "embedding of XL": (some("clip_l", "clip_g"), "a textual inversion"),
+    "embedding of diffusers": ({"<my-cat>": torch.zeros(768)}, "a textual inversion"),
+    "embedding of several words": ({"anything": torch.zeros(4, 1024)}, "a textual inversion"),
+    "LCM": (some(DENOISER + "input_blocks.0.0.weight", DENOISER + "time_embed.cond_proj.weight"), "consistency model"),
     "Flux": (some(DENOISER + "double_blocks.0.img_attn.norm.key_norm.scale"), "the Flux family"),
     "diffusers unet": (some("down_blocks.0.resnets.0.conv1.weight"), "one part of a diffusers folder"),
     "SD3's denoiser": (some("joint_blocks.0.x_block.mlp.fc1.weight"), "Stable Diffusion 3 alone"),
@@ -276,7 +281,7 @@ def test_a_vocabulary_of_another_size_is_passed_over(tmp_path: Path) -> None:
 
 def test_openclip_fills_short_prompts_with_its_own_word(sd1: Path, tmp_path: Path) -> None:
     xl = load_prior(str(write_single_file(tmp_path / "art.safetensors", "sdxl")))
-    first, second = (xl._texts._tokens(suffix, ("duck",))[0, -1] for suffix in ("", "_2"))
+    first, second = (xl._texts._tokens(suffix, [Chunk()])[0][0, -1] for suffix in ("", "_2"))
     end = random_networks("sd1")["text_encoder"].config.eos_token_id
     assert (int(first), int(second)) == (end, 0)
 

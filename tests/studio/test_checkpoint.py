@@ -158,7 +158,7 @@ def test_finish_refuses_a_field_that_is_damaged_inside(
     change_tensors(kept, DAMAGES[name])
     code, said = run(capsys, "finish", str(kept), "--out", str(kept.with_name("mesh.glb")))
     assert (code, said["error"]["code"]) == (2, "checkpoint-unreadable")
-    assert NAME in said["error"]["message"]
+    assert NAME in said["error"]["detail"]
     assert not kept.with_name("mesh.glb").exists()
 
 

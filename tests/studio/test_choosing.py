@@ -1,29 +1,96 @@
-"""From a recipe to an estimator."""
+"""From a recipe and a card to an estimator."""
 
-from server.guidance.inversion import DistillationViaInversion
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.guidance.inversion import DistillationViaInversion, Flow, Timesteps
 from server.guidance.mean_shift import Exact, Noised, Paper, Tweedie
 from server.guidance.score_distillation import ScoreDistillation
-from server.recipe import GuidanceRecipe
-from server.studio.choosing import choose_estimator
+from server.priors.card import PriorCard
+from server.priors.cards import usual_card
+from server.priors.embedded.card import EMBEDDED_CARD
+from server.recipe import Recipe, read_recipe
+from server.studio.choosing import estimator_of
+from server.studio.plan import Plan, plan_of
+
+PHOTOGRAPHS = usual_card("/models/photographs")
 
 
-def test_every_method_and_estimator_of_the_recipe_has_its_class() -> None:
-    chosen = {
-        name: choose_estimator(GuidanceRecipe(estimator=name), "tweedie")
-        for name in ("paper", "exact", "tweedie", "noised")
-    }
-    assert [type(e) for e in chosen.values()] == [Paper, Exact, Tweedie, Noised]
-    assert isinstance(choose_estimator(GuidanceRecipe(method="sds"), "tweedie"), ScoreDistillation)
-    assert isinstance(choose_estimator(GuidanceRecipe(method="sdi"), "tweedie"), DistillationViaInversion)
+def recipe(kind: str = "mesh", prior: str = "embedded", **guidance: Any) -> Recipe:
+    return read_recipe({"kind": kind, "prompt": "a duck", "prior": prior, "guidance": guidance})
 
 
-def test_samples_and_steps_are_those_of_the_recipe() -> None:
-    recipe = GuidanceRecipe(estimator="paper", samples=3, sampler_steps=7)
-    chosen = choose_estimator(recipe, "tweedie")
-    assert isinstance(chosen, Paper)
-    assert (chosen.samples, chosen.steps) == (3, 7)
+def plan(card: PriorCard = EMBEDDED_CARD, **guidance: Any) -> Plan:
+    return plan_of(recipe(prior=card.name, **guidance), card)
+
+
+@pytest.mark.parametrize(
+    ("guidance", "kind"),
+    [
+        ({"estimator": "paper"}, Paper),
+        ({"estimator": "exact"}, Exact),
+        ({"estimator": "tweedie"}, Tweedie),
+        ({"estimator": "noised"}, Noised),
+        ({"method": "sds"}, ScoreDistillation),
+        ({"method": "sdi"}, DistillationViaInversion),
+        ({"method": "flow"}, Flow),
+    ],
+)
+def test_every_method_and_estimator_of_the_recipe_has_its_class(guidance: dict[str, str], kind: type) -> None:
+    assert isinstance(estimator_of(plan(**guidance)), kind)
 
 
 def test_an_estimator_left_out_is_the_priors_own() -> None:
-    assert isinstance(choose_estimator(GuidanceRecipe(), "noised"), Noised)
-    assert isinstance(choose_estimator(GuidanceRecipe(estimator="paper"), "noised"), Paper)
+    assert isinstance(estimator_of(plan()), Noised)
+    assert isinstance(estimator_of(plan(PHOTOGRAPHS)), Paper)
+
+
+def test_everything_that_the_papers_estimator_takes_is_the_recipes() -> None:
+    asked = {
+        "estimator": "paper",
+        "samples": 3,
+        "sampler_steps": 7,
+        "centre": "inversion",
+        "kernel_time": "sigma",
+        "interval_low": 0.2,
+        "interval_high": 4.0,
+        "inversion_scale": 1.0,
+    }
+    chosen = estimator_of(plan(**asked))
+    assert chosen == Paper(7, 3, "sigma", "inversion", interval=(0.2, 4.0), inversion_scale=1.0)
+
+
+def test_what_is_left_out_of_the_papers_estimator_is_the_cards() -> None:
+    assert estimator_of(plan(estimator="paper")) == Paper(centre="random", interval=(0.1, 2.0))
+    assert estimator_of(plan(PHOTOGRAPHS)) == Paper(centre="inversion", interval=PHOTOGRAPHS.interval)
+
+
+@pytest.mark.parametrize(
+    ("asked", "interval"),
+    [
+        ({"interval_low": 0.5}, (0.5, 2.0)),
+        ({"interval_low": 3.0}, (3.0, 6.0)),
+        ({"interval_low": 0.0}, (0.0, 2.0)),
+        ({"interval_high": 8.0}, (0.1, 8.0)),
+        ({"interval_high": 0.1}, (0.05, 0.1)),
+    ],
+    ids=str,
+)
+def test_one_end_of_the_interval_moves_the_other_out_of_its_way(
+    asked: dict[str, float], interval: tuple[float, float]
+) -> None:
+    assert plan(estimator="paper", **asked).interval == pytest.approx(interval)
+
+
+def test_inversions_run_at_the_recipes_scale_and_steps_or_as_published() -> None:
+    assert estimator_of(plan(method="sdi")) == DistillationViaInversion(Timesteps(10), -6.5)
+    own = estimator_of(plan(method="sdi", inversion_scale=0.0, sampler_steps=20))
+    assert own == DistillationViaInversion(Timesteps(20), 0.0)
+    assert estimator_of(plan(method="flow", inversion_scale=1.0)) == Flow(inversion_scale=1.0)
+
+
+def test_an_inversion_scale_of_nothing_is_a_wish_like_any_other() -> None:
+    assert plan(method="sdi", inversion_scale=0.0).inversion_scale == 0.0

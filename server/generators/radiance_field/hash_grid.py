@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from server.accelerators import brand_of
+
 # Large primes of the spatial hash (Mueller et al. 2022, Eq. 4); the first coordinate is left as it is.
 HASH_PRIMES = (1, 2654435761, 805459861)
 _SIGNED_PRIMES = tuple(prime - 2**32 if prime >= 2**31 else prime for prime in HASH_PRIMES)
@@ -183,7 +185,10 @@ class Backend:
 
 def choose_backend(device: str) -> Backend:
     """The fastest backend that runs on `device` ("cpu", "cuda:1"). On a CPU this compiles it, once a machine."""
-    if device.startswith("cuda"):
+    brand = brand_of(device)
+    if brand not in ("processor", "NVIDIA"):
+        return Backend("torch", f"plain torch hash grid: tiny-cuda-nn does not run on {brand}'s cards")
+    if brand == "NVIDIA":
         try:
             importlib.import_module("tinycudann")
         except Exception as error:  # It looks for a GPU and its kernels, and has many ways of not finding them.

@@ -6,31 +6,12 @@ from dataclasses import dataclass, replace
 
 from server.generators.radiance_field.field import Blob
 from server.generators.radiance_field.hash_grid import HashGridShape
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Of the regularisers, against half the mean squared latent error.
-
-    Attributes:
-        opacity: mean opacity; without it haze stays at the rim of the ball. Ramped in over the first half, as the
-            object would evaporate before it has formed.
-        entropy: binary entropy of the opacity; ramped in over the whole run.
-        orientation: of normals that face away from the camera (Verbin et al. 2022, Eq. 11); lit views alone have
-            normals. Ramped in over the first half.
-        distortion: spread of the matter along each ray (Barron et al. 2022, Eq. 15); ramped in over the whole run.
-    """
-
-    opacity: float = 0.007
-    entropy: float = 0.02
-    orientation: float = 0.0
-    distortion: float = 0.0
-    depth: float = 0.0
+from server.world.regularisers import Regularisers
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """Settings of a radiance field; times are shares of the steps.
+    """How a radiance field is sized and lit; times are shares of the steps.
 
     Attributes:
         shape: of the hash grid.
@@ -54,7 +35,7 @@ class FieldPlan:
     lit_from: float = 1.0
     lit: float = 0.0
     textureless: float = 0.0
-    weights: Weights = Weights()
+    regularisers: Regularisers = Regularisers()
 
     def levels_at(self, progress: float) -> float:
         """How many levels are seen, the last one in part."""
@@ -69,20 +50,19 @@ class FieldPlan:
 # Measured at the standard preset, three seeds: a house gains .023 of volume IoU, a mushroom and a tree .008, a table
 # loses .016 and a hammer .011; normals agree better (.960 for .957). A sketched table's colour error falls from 6.5 to
 # 5.3.
-PAINTED = FieldPlan(blob=Blob(0.0, 1.0), learning_rate=0.02, weights=Weights(depth=0.01))
+PAINTED = FieldPlan(blob=Blob(0.0, 1.0))
 
 # Sizes, level schedule and shares of lit views as published for Stable Diffusion (threestudio's dreamfusion-sd and sdi
-# configurations; 10 000 steps there), weights on the scale of our loss.
+# configurations; 10 000 steps there).
 LIT = FieldPlan(
     shape=HashGridShape(levels=16, features=2, log2_table=19, coarsest=16, finest=2048),
     samples=192,
     first_levels=8,
     levels_from=0.2,
     levels_until=0.6,
-    lit_from=0.2,
-    lit=0.5,
-    textureless=0.4,
-    weights=Weights(orientation=0.01, distortion=0.002),
+    lit_from=0.1,
+    lit=0.3,
+    textureless=0.75,
 )
 
 

@@ -23,6 +23,8 @@ BATCHES = ((0, 6), (6, 14), (14, 10**6))
 MOST_POINTS = 2**21
 # Matter that shows less than this needs no normal, and has no depth.
 LEAST_SHOWN = 1e-3
+# A ray with more than this opacity meets something.
+COVERED = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Rendering:
             Eq. 11), mean over rays; 0 without lamps.
         depth: scalar, how far visible matter lies behind the place where its ray enters the ball, mean over rays,
             weighed by opacity. Its gradient moves matter along rays and leaves the opacity alone.
+        z_variance: scalar, variance of the depth of visible matter along a ray, mean over the rays that are more than
+            half covered; 0 where there are none.
         distance: [B, S, S] from the camera to the mean place of visible matter along each ray, without a gradient; 0
             where a ray misses the ball.
     """
@@ -47,6 +51,7 @@ class Rendering:
     distortion: Tensor
     orientation: Tensor
     depth: Tensor
+    z_variance: Tensor
     distance: Tensor
 
 
@@ -96,8 +101,10 @@ def render(
             parts.append(_march(field, occupancy, some, jitter, lamps))
         else:
             parts.append(checkpoint(_march, field, occupancy, some, jitter, lamps, use_reentrant=False))
-    none = (origin, near, near, near, near)
-    seen, absorbed, spread, averted, deep = (torch.cat(part) for part in zip(*parts, strict=True)) if parts else none
+    none = (origin, near, near, near, near, near)
+    seen, absorbed, spread, averted, deep, varied = (
+        (torch.cat(part) for part in zip(*parts, strict=True)) if parts else none
+    )
 
     opacity = torch.zeros(count, device=device).index_put((hits,), absorbed)
     found = near + deep.detach() / absorbed.detach().clamp(min=LEAST_SHOWN)
@@ -109,7 +116,9 @@ def render(
     shape = (len(views), size, size)
     picture = image.view(*shape, 3).permute(0, 3, 1, 2)
     uneven, turned, behind_entry = (part.sum() / count for part in (spread, averted, deep))
-    return Rendering(picture, opacity.view(shape), uneven, turned, behind_entry, distance.view(shape))
+    covered = absorbed > COVERED
+    variance = (varied * covered).sum() / covered.sum().clamp(min=1)
+    return Rendering(picture, opacity.view(shape), uneven, turned, behind_entry, variance, distance.view(shape))
 
 
 @dataclass(frozen=True)
@@ -126,8 +135,8 @@ class _Rays:
 
 def _march(
     field: RadianceField, occupancy: OccupancyGrid, rays: _Rays, jitter: Tensor, lamps: Lamps | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Light [R, 3], opacity, distortion, averted matter and depth [R] gathered along rays.
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Light [R, 3], opacity, distortion, averted matter, depth and its variance [R] gathered along rays.
 
     Args:
         jitter: [R, samples] in [0, 1), place of the sample in each step.
@@ -156,7 +165,18 @@ def _march(
     light = torch.zeros_like(rays.origin).index_add(0, ray_of, shown[:, None] * colour)
     opacity = weight.sum(-1)
     behind = (weight * (depth - rays.near[:, None])).sum(-1) / opacity.clamp(min=LEAST_SHOWN)
-    return light, opacity, distortion(weight, depth, step), averted, opacity.detach() * behind
+    spread = distortion(weight, depth, step)
+    return light, opacity, spread, averted, opacity.detach() * behind, depth_variance(weight, depth)
+
+
+def depth_variance(weight: Tensor, depth: Tensor) -> Tensor:
+    """sum_i w_i (t_i - mean t)^2 along each ray, [R], in units of the ball's radius (Zhu et al. 2023, Eq. 8).
+
+    Args:
+        weight, depth: [R, samples], as of `distortion`.
+    """
+    mean = (weight * depth).sum(-1) / weight.sum(-1).clamp(min=LEAST_SHOWN)
+    return (weight * (depth - mean[:, None]).square()).sum(-1)
 
 
 def distortion(weight: Tensor, depth: Tensor, step: Tensor) -> Tensor:

@@ -10,13 +10,14 @@ from torch import Tensor
 from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.occupancy import OccupancyGrid
-from server.generators.radiance_field.plan import PAINTED, FieldPlan, Weights
+from server.generators.radiance_field.plan import PAINTED, FieldPlan
 from server.generators.radiance_field.rendering import Rendering, render
 from server.generators.radiance_field.resolution import SMALL_UNTIL, side_at
 from server.generators.radiance_field.shading import draw_lamps
 from server.generators.radiance_field.surface_noise import SurfaceNoise
 from server.generators.subject import Exposure
 from server.world.camera_law import CameraLaw
+from server.world.regularisers import Regularisers
 
 OCCUPANCY_FROM_STEP = 40
 OCCUPANCY_EVERY = 10
@@ -63,7 +64,7 @@ class RadianceSubject:
         return Exposure(
             rendering.image,
             views,
-            penalty(rendering, progress, plan.weights),
+            penalty(rendering, progress, plan.regularisers),
             float(rendering.opacity.detach().mean()),
             self._noise.laws(views, rendering.opacity, rendering.distance),
         )
@@ -94,16 +95,19 @@ class RadianceSubject:
         return None
 
 
-def penalty(rendering: Rendering, progress: float, weights: Weights) -> Tensor:
-    """The regularisers, ramped in, as one scalar on the scale of the loss."""
+def penalty(rendering: Rendering, progress: float, weights: Regularisers) -> Tensor:
+    """The regularisers at a share of the steps done, as one scalar on the scale of the loss."""
     opacity = rendering.opacity.clamp(1e-4, 1 - 1e-4)
     entropy = -(opacity * opacity.log() + (1 - opacity) * (1 - opacity).log()).mean()
-    early = min(1.0, progress / 0.5)
-    found = weights.opacity * early * opacity.mean() + weights.entropy * progress * entropy
-    if weights.orientation:
-        found = found + weights.orientation * early * rendering.orientation
-    if weights.distortion:
-        found = found + weights.distortion * progress * rendering.distortion
-    if weights.depth:
-        found = found + weights.depth * progress * rendering.depth
-    return found
+    terms = {
+        "opacity": opacity.mean(),
+        "entropy": entropy,
+        "orientation": rendering.orientation,
+        "distortion": rendering.distortion,
+        "depth": rendering.depth,
+        "sparsity": (rendering.opacity.square() + 0.01).sqrt().mean(),
+        "z_variance": rendering.z_variance,
+    }
+    ramps = {name: getattr(weights, name) for name in terms}
+    counted = [ramps[name](progress) * term for name, term in terms.items() if not ramps[name].is_nothing]
+    return sum(counted, opacity.new_zeros(()))

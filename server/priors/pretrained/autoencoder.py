@@ -13,6 +13,8 @@ from server.priors.resizing import to_side
 
 # Of the memory that is free; the field and its rendering need some, too.
 MOST_FOR_ACTIVATIONS = 0.4
+# Largest number of a gradient on its way through float16: as far from its least as from its end.
+LOUDNESS = 16.0
 
 
 class Autoencoder:
@@ -55,14 +57,32 @@ class Autoencoder:
             self._vae.enable_gradient_checkpointing()
         else:
             self._vae.disable_gradient_checkpointing()
-        mean = self._vae.encode((image * 2 - 1).to(self._vae.dtype)).latent_dist.mean
-        return cast(Tensor, (mean.float() - self._centre) * self._scale)
+        picture = image * 2 - 1
+        mean = cast(Tensor, self._vae.encode(picture.to(self._vae.dtype)).latent_dist.mean.float())
+        if self._vae.dtype == torch.float16 and mean.requires_grad:
+            _scale_gradient(picture, mean)
+        return (mean - self._centre) * self._scale
 
     @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
         """Latents to images [B, 3, S, S], about [0, 1]."""
         raw = latent / self._scale + self._centre
         return cast(Tensor, self._vae.decode(raw.to(self._vae.dtype)).sample.float() / 2 + 0.5)
+
+
+def _scale_gradient(start: Tensor, end: Tensor) -> None:
+    """Let the gradient travel from `end` back to `start` as large as float16 bears it: a render's gradients are so
+    small that many would become zero on the way. Powers of two cost no precision."""
+    scale = torch.ones((), device=start.device)
+
+    def enlarge(gradient: Tensor) -> Tensor:
+        nonlocal scale
+        largest = gradient.abs().max().clamp(min=torch.finfo(torch.float32).tiny)
+        scale = torch.exp2(torch.log2(LOUDNESS / largest).floor().clamp(-100, 100))
+        return gradient * scale
+
+    end.register_hook(enlarge)
+    start.register_hook(lambda gradient: gradient / scale)
 
 
 def activation_bytes(vae: Any, size: int) -> float:

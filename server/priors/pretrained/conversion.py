@@ -15,7 +15,7 @@ from server.priors.finite import check_finite
 from server.priors.pretrained.families import PretrainedModel
 from server.priors.pretrained.fitting import unfitting
 from server.priors.pretrained.folder import find_weights, usual_name
-from server.priors.pretrained.original_names import original_shapes, usual_vae_name, usual_vae_shape
+from server.priors.pretrained.original_names import original_shapes, usual_file_name, usual_vae_shape
 from server.priors.pretrained.shapes import expected_shapes
 from server.priors.pretrained.single_file import DAMAGED
 
@@ -57,7 +57,7 @@ def _from_single_file(model: PretrainedModel, part: str, dtype: torch.dtype) -> 
     tensors: State = {}
     with safe_open(model.path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118 (not a dict)
-            usual = usual_vae_name(name)
+            usual = usual_file_name(name)
             if usual in wanted:
                 tensors[usual] = _as(file.get_tensor(name), dtype).view(wanted[usual][1])
     if part in ("unet", "vae"):

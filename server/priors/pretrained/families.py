@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from server.errors import BadRequest
 from server.priors.card import PriorCard
-from server.world.camera_law import CameraLaw
+from server.priors.photographic import photographic
+from server.priors.pretrained.lora_files import Lora
 
 FamilyName = Literal["sd", "sdxl", "sd3"]
 
@@ -102,6 +103,7 @@ class PretrainedModel:
         variants: of a folder, per network the infix of its weight files ("fp16"); None for plain ones.
         prefixes: of a single file, per network how the names of its tensors begin.
         zero_empty_prompt: whether "no prompt" is a condition of zeros and not the encoded empty text.
+        loras: what is added to its networks.
     """
 
     path: Path
@@ -114,10 +116,7 @@ class PretrainedModel:
     variants: dict[str, str | None] = field(default_factory=dict)
     prefixes: dict[str, str] = field(default_factory=dict)
     zero_empty_prompt: bool = False
-
-
-# What people photograph objects from: seldom from high above, with lenses of many lengths.
-PHOTOGRAPHS = CameraLaw(fov=45.0, fov_spread=15.0, elevation=(-10.0, 60.0), low_elevation=(-10.0, 45.0))
+    loras: tuple[Lora, ...] = ()
 
 
 def card_of(
@@ -128,15 +127,15 @@ def card_of(
     The default bandwidths fit every family, because each scales its latents to a standard deviation of about 1.
     """
     channels = int(vae["latent_channels"])
-    return PriorCard(
-        name=name,
-        description=f"{shown}: a model of the family {FAMILIES[family].label}.",
-        licence=licence or "the licence that came with the model",
-        image_size=side * 2 ** (len(vae["block_out_channels"]) - 1),
-        latent_shape=(channels, side, side),
-        view_prompts=True,
-        guidance_scale=FAMILIES[family].guidance_scale,
-        cameras=PHOTOGRAPHS,
+    return photographic(
+        PriorCard(
+            name=name,
+            description=f"{shown}: a model of the family {FAMILIES[family].label}.",
+            licence=licence or "the licence that came with the model",
+            image_size=side * 2 ** (len(vae["block_out_channels"]) - 1),
+            latent_shape=(channels, side, side),
+            guidance_scale=FAMILIES[family].guidance_scale,
+        )
     )
 
 

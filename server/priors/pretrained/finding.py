@@ -26,17 +26,16 @@ def check_model(name: str) -> PretrainedModel:
     return _find_whole_in_cache(model, name) or _read_configuration(model, name)
 
 
-def check_model_here(name: str) -> None:
+def check_model_here(name: str) -> PretrainedModel | None:
     """What can be said at once: a model on the hub that is not in the cache is only checked for its spelling, since a
-    request of the user interface must not wait for a network. Loading it says the rest.
+    request of the user interface must not wait for a network, and is None. Loading it says the rest.
 
     Raises:
         BadRequest: as `find_model`.
     """
     if name.startswith(hub.PREFIX):
-        hub.parse_hub_model(name)
-    else:
-        _find_on_disk(name)
+        return _find_whole_in_cache(hub.parse_hub_model(name), name)
+    return _find_on_disk(name)
 
 
 def find_model(name: str) -> PretrainedModel:

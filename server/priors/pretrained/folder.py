@@ -17,11 +17,13 @@ from server.priors.pretrained.families import (
     broken,
     card_of,
 )
+from server.priors.pretrained.few_steps import suit_few_steps
 from server.priors.pretrained.fitting import check_fit
 from server.priors.pretrained.header import read_header
+from server.priors.pretrained.options import Misfit
 from server.priors.pretrained.original_names import usual_vae_name, usual_vae_shape
 from server.priors.pretrained.parts import AGAIN, check_parts
-from server.priors.pretrained.shapes import Misfit, expected_shapes
+from server.priors.pretrained.shapes import expected_shapes
 
 PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "sample"}
 TIME_IDS = 6
@@ -56,10 +58,11 @@ def read_folder(path: Path, name: str, weights: bool = True) -> PretrainedModel:
     prediction = _prediction(path, family, scheduler)
     for part in networks:
         _check_network(path / part, part, family, configs[part], weights)
+    names = (Path(name).name, path.name, str(index.get("_name_or_path", "")))
     return PretrainedModel(
         path=path,
         family=family,
-        card=card_of(name, path.name, family, side, configs["vae"]),
+        card=suit_few_steps(card_of(name, path.name, family, side, configs["vae"]), scheduler, names),
         prediction=prediction,
         scheduler=scheduler,
         configs=configs,

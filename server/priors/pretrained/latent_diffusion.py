@@ -10,11 +10,15 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from server.accelerators import memory_of
 from server.priors.parametrisation import Network, Prediction, as_denoiser
 from server.priors.pretrained.autoencoder import Autoencoder
 from server.priors.pretrained.families import PretrainedModel
 from server.priors.pretrained.folder import TIME_IDS
-from server.priors.pretrained.loading import load_networks, noise_table
+from server.priors.pretrained.loading import Networks, load_networks, noise_table
+from server.priors.pretrained.memory import check_memory
+from server.priors.pretrained.merging import merge_loras
+from server.priors.pretrained.precision import precision_for
 from server.priors.pretrained.text import TextReader, TextStates
 from server.priors.pretrained.view_prompts import names_a_view, view_prompts, view_weights
 from server.world.views import Views
@@ -31,18 +35,21 @@ class LatentDiffusion:
     for Stable Diffusion 1, 2 and XL the range is about .03 to 14.6. In flow matching, sigma = u / (1 - u) has no end.
     The `shift` of a flow scheduler moves a sampler's steps and not what the network knows: nothing here needs it.
 
-    The denoiser runs in float32 on the CPU and in half precision on CUDA; everything that crosses the protocol is
-    float32. Text encoders stay in main memory and visit the device when there is a new prompt.
+    Networks run in float32 on the CPU and in half precision on accelerators (precision.py); everything that crosses the
+    protocol is float32. Text encoders stay in main memory and visit the device when there is a new prompt.
 
     Args:
         model: see finding.py.
-        device: "cpu" or "cuda".
+        device: see server/accelerators.py.
         low_vram: needs less of the device's memory and more time: text encoders never visit the device, guidance
             branches are evaluated one after another, and so are images in the autoencoder, which may then be in half
             precision.
+        networks: instead of those in the model's files.
     """
 
-    def __init__(self, model: PretrainedModel, device: str = "cpu", low_vram: bool = False) -> None:
+    def __init__(
+        self, model: PretrainedModel, device: str = "cpu", low_vram: bool = False, networks: Networks | None = None
+    ) -> None:
         self.card = model.card
         self.device = torch.device(device)
         self.levels = noise_table(model)
@@ -50,7 +57,10 @@ class LatentDiffusion:
         self._prediction = cast(Prediction, model.prediction)
         self._one_by_one = low_vram
         self._flow_steps = float(model.scheduler.get("num_train_timesteps", 1000))
-        networks = load_networks(model, _half_precision(self.device), spare_memory=low_vram)
+        if networks is None:
+            check_memory(model, device, low_vram)
+            networks = load_networks(model, precision_for(model, self.device, low_vram))
+            merge_loras(model, networks)
         # Convolutions are faster with channels last: a UNet by a fifth, an encoder by a third, measured on a CPU.
         self._denoiser = networks.denoiser.to(self.device, memory_format=torch.channels_last)
         vae = networks.vae.to(self.device, memory_format=torch.channels_last)
@@ -74,9 +84,6 @@ class LatentDiffusion:
         """The prompt as the denoiser reads it, encoded once and remembered: one text, or one for each view.
 
         Views choose between view-dependent prompts, unless the prompt is empty or says itself from where.
-
-        Raises:
-            BadRequest: "prompt-unreadable" when the prompt is longer than the text encoders read.
         """
         if views is None or not prompt.strip() or names_a_view(prompt):
             return self._read((prompt,))
@@ -103,6 +110,7 @@ class LatentDiffusion:
 
     def _answer(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[TextStates]) -> list[Tensor]:
         batch, count = len(noisy), len(conditions)
+        conditions = self._texts.alike(conditions)
         texts = torch.cat([condition.states.expand(batch, -1, -1) for condition in conditions])
         pooled = [condition.pooled.expand(batch, -1) for condition in conditions if condition.pooled is not None]
         network = self._network(TextStates(texts, torch.cat(pooled) if pooled else None))
@@ -141,14 +149,6 @@ class LatentDiffusion:
 
 
 def _free_memory(device: torch.device) -> float:
-    """Bytes of the device that are free, or kept by torch for reuse; no limit is known on a CPU."""
-    if device.type != "cuda":
-        return inf
-    free, _ = torch.cuda.mem_get_info(device)
-    return float(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
-
-
-def _half_precision(device: torch.device) -> torch.dtype:
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    """Bytes of an accelerator that are free; a processor swaps before it fails, and has no limit here."""
+    memory = None if device.type == "cpu" else memory_of(device)
+    return inf if memory is None else memory[0]

@@ -14,6 +14,7 @@ from server.errors import Problem
 from server.priors.parametrisation import NoiseTable
 from server.priors.pretrained.conversion import open_network
 from server.priors.pretrained.families import FAMILIES, PretrainedModel, broken
+from server.priors.pretrained.precision import Precision
 from server.priors.quiet import without_progress_bars
 
 
@@ -27,12 +28,8 @@ class Networks:
     tokenizers: dict[str, Any]
 
 
-def load_networks(model: PretrainedModel, half: torch.dtype, spare_memory: bool = False) -> Networks:
+def load_networks(model: PretrainedModel, precision: Precision) -> Networks:
     """Open all of a model's files.
-
-    Args:
-        half: precision of everything that bears it; float32 for none.
-        spare_memory: whether the autoencoder, too, may be in half precision where its range is that of float32.
 
     Raises:
         BadRequest: "prior-broken" when one of its parts cannot be opened.
@@ -41,13 +38,10 @@ def load_networks(model: PretrainedModel, half: torch.dtype, spare_memory: bool 
     networks = {}
     with without_progress_bars():
         for part in model.configs:
-            dtype = half
-            # Some autoencoders overflow in float16, and say so; bfloat16 has the range, but is coarse.
-            if part == "vae" and _overflows(model) and not (spare_memory and half == torch.bfloat16):
-                dtype = torch.float32
+            dtype = precision.vae if part == "vae" else precision.networks
             with _naming(model, part):
                 network: Any = open_network(model, part, dtype)
-            if part == "text_encoder_3" and half == torch.float16:
+            if part == "text_encoder_3" and dtype == torch.float16:
                 _keep_range(network)
             networks[part] = network.requires_grad_(False).eval()
     tokenizers = {}
@@ -97,10 +91,6 @@ def _open_tokenizer(model: PretrainedModel, part: str) -> Any:
         # A vocabulary that was found elsewhere knows only the filler of the original CLIP; OpenCLIP's is the word 0.
         options["pad_token"] = "!"
     return CLIPTokenizer.from_pretrained(model.tokenizers[part], **options)
-
-
-def _overflows(model: PretrainedModel) -> bool:
-    return bool(model.configs["vae"].get("force_upcast", True))
 
 
 def _keep_range(t5: Any) -> None:

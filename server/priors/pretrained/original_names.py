@@ -84,6 +84,18 @@ def usual_vae_name(name: str) -> str:
     return f"{name[: found.start()]}{found[1]}.{usual}.{found[3]}"
 
 
+# Old merges, and merges of those, leave a part of these names out. Their numbers of places are not used.
+_OLD_CLIP = re.compile(
+    r"((?:cond_stage_model|conditioner\.embedders\.0|text_encoders\.clip_[lg])\.transformer\.)"
+    r"(?=embeddings\.(?!position_ids$)|encoder\.|final_layer_norm\.)"
+)
+
+
+def usual_file_name(name: str) -> str:
+    """A single file's tensor by the name that most files have for it."""
+    return _OLD_CLIP.sub(r"\1text_model.", usual_vae_name(name), count=1)
+
+
 def usual_vae_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of an autoencoder's tensor, where a matrix may be stored as a convolution of one pixel."""
     return shape[:2] if _VAE_PLACE.search(name) and set(shape[2:]) == {1} else shape

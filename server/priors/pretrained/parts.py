@@ -9,7 +9,7 @@ from typing import Any
 from server.priors.pretrained.families import FAMILIES, SUPPORTED, FamilyName, broken
 
 # UNet options of other families (distilled guidance, class labels, image prompts) that need inputs we do not make.
-FOREIGN_UNET_OPTIONS = ("class_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim")
+FOREIGN_UNET_OPTIONS = ("class_embed_type", "encoder_hid_dim_type")
 MOST_LATENTS = 1024
 AGAIN = "Copy or download the whole folder again."
 
@@ -72,6 +72,11 @@ def _is_finite(value: Any) -> bool:
 
 
 def _check_unet(path: Path, family: FamilyName, unet: dict[str, Any]) -> None:
+    if unet.get("time_cond_proj_dim") is not None:
+        raise broken(
+            f"{path} is a latent consistency model (LCM), made for few steps: its guidance is an input of its own.",
+            "Take the model that it was distilled from.",
+        )
     foreign = [option for option in FOREIGN_UNET_OPTIONS if unet.get(option) is not None]
     added = unet.get("addition_embed_type")
     if added != ("text_time" if family == "sdxl" else None):

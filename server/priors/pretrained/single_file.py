@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from server.priors.pretrained.families import SUPPORTED, FamilyName, PretrainedModel, broken, card_of
+from server.priors.pretrained.few_steps import suit_few_steps
 from server.priors.pretrained.fitting import FLOATS, check_fit
 from server.priors.pretrained.header import Header, read_header
 from server.priors.pretrained.layouts import (
@@ -25,9 +26,11 @@ from server.priors.pretrained.layouts import (
     unet_config,
     vae_config,
 )
-from server.priors.pretrained.original_names import original_shapes, usual_vae_name, usual_vae_shape
+from server.priors.pretrained.options import Misfit
+from server.priors.pretrained.original_names import original_shapes, usual_file_name, usual_vae_shape
+from server.priors.pretrained.others import what_else
 from server.priors.pretrained.parts import check_parts
-from server.priors.pretrained.shapes import Misfit, expected_shapes
+from server.priors.pretrained.shapes import expected_shapes
 from server.priors.pretrained.vocabularies import find_clip_vocabulary, find_t5_vocabulary
 
 # Where the text encoders of each family lie. The suffix of a prefix tells the layout: "model." is OpenCLIP's.
@@ -60,31 +63,6 @@ FLOW = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps":
 SIDES = range(8, 4097)
 DAMAGED = "The file may be damaged, or the model have a shape of its own; try its diffusers folder."
 
-# What else is shared as a safetensors file, by a piece of some tensor's name; the first that is found names it.
-OTHERS = (
-    ("lora_", "a LoRA"),
-    (".lora", "a LoRA"),
-    ("hada_w1", "a LyCORIS adapter"),
-    ("lokr_w1", "a LyCORIS adapter"),
-    ("control_model.", "a ControlNet"),
-    ("controlnet", "a ControlNet"),
-    ("input_hint_block", "a ControlNet"),
-    ("motion_modules", "an AnimateDiff motion module"),
-    ("ip_adapter", "an IP-Adapter"),
-    ("string_to_param", "a textual inversion"),
-    ("emb_params", "a textual inversion"),
-    ("double_blocks.", "a model of the Flux family"),
-    ("patchify_proj", "a video model"),
-    ("temporal", "a video model"),
-    ("time_stack", "a video model"),
-    ("joint_blocks.", "a denoiser of Stable Diffusion 3 alone"),
-    ("down_blocks.", "one part of a diffusers folder"),
-    ("transformer_blocks.", "one part of a diffusers folder"),
-    ("first_stage_model.", "an autoencoder"),
-    ("encoder.down.", "an autoencoder"),
-    ("encoder.block.", "a text encoder"),
-    ("text_model.", "a text encoder"),
-)
 CHANNELS = {5: "a depth model", 7: "an upscaler", 8: "an editing model", 9: "an inpainting model"}
 
 
@@ -118,12 +96,12 @@ def read_single_file(path: Path, name: str) -> PretrainedModel:
 
 
 def read_usual_header(path: Path) -> Header:
-    """The file's header, in which the autoencoder's attention has its usual names and shapes.
+    """The file's header, in which tensors have their usual names, and the autoencoder's attention its usual shapes.
 
     Raises:
         BadRequest: "prior-broken" when the file is not whole, or holds one tensor under two names.
     """
-    header = read_header(path).renamed(usual_vae_name)
+    header = read_header(path).renamed(usual_file_name)
     return replace(header, shapes={name: usual_vae_shape(name, shape) for name, shape in header.shapes.items()})
 
 
@@ -149,12 +127,14 @@ def _read(header: Header, name: str) -> PretrainedModel:
         expected = original_shapes(part, prefix, expected_shapes(part, family, configs[part]) or {})
         check_fit(header.path, part, expected, header.shapes, header.dtypes, DAMAGED)
     check_parts(header.path, family, configs)
+    scheduler = FLOW if family == "sd3" else BETAS | {"rescale_betas_zero_snr": "ztsnr" in header.shapes}
+    card = card_of(name, header.path.name, family, side, configs["vae"], header.metadata.get("modelspec.license"))
     return PretrainedModel(
         path=header.path,
         family=family,
-        card=card_of(name, header.path.name, family, side, configs["vae"], header.metadata.get("modelspec.license")),
+        card=suit_few_steps(card, scheduler, (header.path.stem, header.metadata.get("modelspec.title", ""))),
         prediction=prediction,
-        scheduler=FLOW if family == "sd3" else BETAS | {"rescale_betas_zero_snr": "ztsnr" in header.shapes},
+        scheduler=scheduler,
         configs=configs,
         tokenizers=_tokenizers(header.path, configs),
         prefixes=prefixes,
@@ -170,8 +150,9 @@ def _layout_of(header: Header) -> str:
         return "sd3"
     first = header.shapes.get(f"{DENOISER}input_blocks.0.0.weight")
     if first is None or header.has("control_model.") or any("time_stack" in name for name in header.shapes):
-        found = next((what for piece, what in OTHERS if any(piece in name for name in header.shapes)), None)
-        raise Misshapen(found or "no model that is known here")
+        raise Misshapen(what_else(header) or "no model that is known here")
+    if header.has(f"{DENOISER}time_embed.cond_proj."):
+        raise Misshapen("a latent consistency model (LCM), whose guidance is an input of its own")
     if first[1] != 4:
         raise Misshapen(CHANNELS.get(first[1], f"a model with {first[1]} input channels"))
     if header.has("conditioner."):

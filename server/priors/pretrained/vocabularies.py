@@ -1,7 +1,7 @@
 """Where the vocabularies for a single file can be found: such files hold text encoders, but not their words.
 
 Looked for beside the file, in the programs that such files usually lie in, and in the hub's cache on this machine;
-never on the network.
+never on the network. CLIP's own ships with this program, and is taken last: a file may have been trained with others.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from server.errors import BadRequest
 
 # A file in .../models/checkpoints/style/ has the program's own folder four levels up.
 LEVELS_UP = 5
+# OpenAI's vocabulary, of which every published Stable Diffusion was made; its licence lies beside it.
+SHIPPED_CLIP = Path(__file__).parent / "clip"
 # Beside the file, and in the program.
 CLIP_PLACES = ("tokenizer", "comfy/sd1_clip_tokenizer")
 T5_PLACES = ("tokenizer_3", "comfy/text_encoders/t5_tokenizer")
@@ -30,7 +33,7 @@ def find_clip_vocabulary(file: Path, size: int) -> Path:
     Raises:
         BadRequest: "vocabulary-missing", saying what to fetch and where to put it.
     """
-    for folder in _candidates(file, *CLIP_PLACES):
+    for folder in chain(_candidates(file, *CLIP_PLACES), [SHIPPED_CLIP]):
         if os.path.isfile(folder / "merges.txt") and _size(folder / "vocab.json", _clip_size) == size:
             return folder
     raise _missing(file, "CLIP", "openai/clip-vit-large-patch14 vocab.json merges.txt", file.parent / "tokenizer")

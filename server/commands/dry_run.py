@@ -1,0 +1,31 @@
+"""`--dry-run`: what a recipe comes to, said before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from server.priors.catalogue import read_card
+from server.recipe import Recipe
+from server.studio.plan import plan_of, render_size_of
+
+
+def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
+    """Every setting of the recipe, with what it leaves open decided by its prior's card.
+
+    Raises:
+        BadRequest: as `read_card`.
+    """
+    card = read_card(recipe.prior)
+    picture = {"learning_rate": card.picture_learning_rate}
+    field = {"learning_rate": card.learning_rate, "regularisers": asdict(card.regularisers)}
+    return {
+        "kind": recipe.kind,
+        "prompt": recipe.prompt,
+        "seed": recipe.seed,
+        "prior": recipe.prior,
+        "preset": recipe.preset,
+        **plan_of(recipe, card).as_json(),
+        "render_size": render_size_of(recipe, card, device),
+        **(field if recipe.kind == "mesh" else picture),
+    }

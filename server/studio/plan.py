@@ -1,0 +1,212 @@
+"""What a run will do: every setting of a recipe, with what it leaves open decided by the prior's card, and the denoiser
+calls that it comes to. Free of torch, so that all of it can be said before anything is loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from server.generators.radiance_field.resolution import SMALL
+from server.guidance.course import Course
+from server.guidance.levels import interval_levels, rising_levels, timesteps_below
+from server.priors.card import Leg, PriorCard
+from server.priors.pretrained.view_prompts import names_a_view
+from server.recipe import Recipe
+from server.world.tiles import extent_of, windows_in
+
+# Optimiser steps that keep a picture at the pace of attached noise; with 5, a weave loses a seventh of its contrast.
+FITS = 8
+# As published: of score distillation via inversion.
+SDI_STEPS, SDI_SCALE = 10, -6.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe without gaps.
+
+    Attributes:
+        method: "msd", "sds", "sdi" or "flow".
+        estimator: of the mean shift; None for other methods.
+        centre, kernel_time, interval: of the estimator "paper"; None for others.
+        inversion_scale: guidance scale of the inversion; None where nothing is inverted.
+        sampler_steps: noise levels; None where there is no sampler.
+        samples: targets averaged in a step.
+        scale: of guidance.
+        spare_prompt: whether only that part of the negative prompt is avoided that the prompt does not share.
+        perp_neg: whether the prompts of other views are kept out of each view.
+        course: noise and bandwidths from the first step to the last.
+        fits: optimiser steps towards a target made with noise that stays.
+        steps: of the run.
+        images: looked at in every step.
+    """
+
+    method: str
+    estimator: str | None
+    centre: str | None
+    kernel_time: str | None
+    interval: tuple[float, float] | None
+    inversion_scale: float | None
+    sampler_steps: int | None
+    samples: int
+    scale: float
+    spare_prompt: bool
+    perp_neg: bool
+    course: Course
+    fits: int
+    steps: int
+    images: int
+
+    @property
+    def branches(self) -> int:
+        """Evaluations of the network for one guided answer."""
+        if self.spare_prompt or self.perp_neg:
+            return 2 + self.spare_prompt + 2 * self.perp_neg
+        return 1 if self.scale in (0.0, 1.0) else 2
+
+    @cached_property
+    def calls(self) -> int:
+        """Evaluations of the network in the whole run, if nothing ends it early; every image and branch counts."""
+        bandwidths = Counter(self.course.at(step).bandwidth for step in range(self.steps))
+        return self.images * sum(count * self.calls_at(bandwidth) for bandwidth, count in bandwidths.items())
+
+    def calls_at(self, bandwidth: float) -> int:
+        """Evaluations for one image in a step with this bandwidth."""
+        steps = self.sampler_steps or 0
+        match self.method, self.estimator:
+            case "sdi", _:
+                guided, inverting = 1, len(timesteps_below(bandwidth, steps))
+            case "flow", _:
+                guided, inverting = steps, steps - 1
+            case "msd", "exact":
+                guided, inverting = 1 + self.samples * steps, 0
+            case "msd", "paper":
+                guided, inverting = self.samples * steps, 0
+                if self.centre == "inversion" and self.interval:
+                    inverting = len(rising_levels(interval_levels(bandwidth, steps, self.interval))) - 1
+            case "msd", "tweedie":
+                guided, inverting = 1, 0
+            case _:
+                guided, inverting = self.samples, 0
+        return guided * self.branches + inverting * self._branches_of_inversion
+
+    @property
+    def _branches_of_inversion(self) -> int:
+        # A model that is not guided has no unconditional answer to invert with.
+        without = not (self.spare_prompt or self.perp_neg) and self.scale == 1.0
+        return 1 if without or self.inversion_scale in (0.0, 1.0) else 2
+
+    def as_json(self) -> dict[str, Any]:
+        """For people and programs to read; bandwidths and noises leg by leg."""
+        legs = [asdict(leg) for leg in self.course.legs]
+        own = {name: value for name, value in vars(self).items() if name not in ("course", "calls", "scale")}
+        schedule = {"noise": self.course.noise, "bandwidth_schedule": self.course.schedule, "bandwidths": legs}
+        return {
+            **own,
+            "guidance_scale": self.scale,
+            **schedule,
+            "calls_a_step": self._range(),
+            "denoiser_calls": self.calls,
+        }
+
+    def _range(self) -> list[int]:
+        """Fewest and most calls of a step."""
+        found = [self.images * self.calls_at(self.course.at(step).bandwidth) for step in (0, self.steps - 1)]
+        return [min(found), max(found)]
+
+
+def plan_of(recipe: Recipe, card: PriorCard) -> Plan:
+    """The recipe's own settings where it has them, those of the card for its kind where not. A recipe that names its
+    noise or a bandwidth has a course of one leg."""
+    guidance = recipe.guidance
+    estimator = (guidance.estimator or card.estimator) if guidance.method == "msd" else None
+    paper, sdi = estimator == "paper", guidance.method == "sdi"
+    centre = (guidance.centre or card.centre) if paper else None
+    samples_levels = paper or estimator == "exact" or guidance.method in ("sdi", "flow")
+    inverts = centre == "inversion" or guidance.method in ("sdi", "flow")
+    scale = card.guidance_scale if guidance.scale is None else guidance.scale
+    own_steps, own_scale = (SDI_STEPS, SDI_SCALE) if sdi else (card.sampler_steps, card.inversion_scale)
+    schedule = guidance.bandwidth_schedule or card.bandwidth_schedule
+    return Plan(
+        method=guidance.method,
+        estimator=estimator,
+        centre=centre,
+        kernel_time=(guidance.kernel_time or card.kernel_time) if paper else None,
+        interval=_interval(recipe, card) if paper else None,
+        inversion_scale=_first(guidance.inversion_scale, own_scale) if inverts else None,
+        sampler_steps=(guidance.sampler_steps or own_steps) if samples_levels else None,
+        samples=guidance.samples,
+        scale=scale,
+        spare_prompt=guidance.perpendicular_negative and bool(recipe.negative_prompt.strip()),
+        perp_neg=_opposes_views(recipe, card, scale),
+        course=Course(_legs(recipe, card), schedule, recipe.steps),
+        fits=guidance.fits or (FITS if recipe.kind == "texture" else 1),
+        steps=recipe.steps,
+        images=images_of(recipe),
+    )
+
+
+# Wishes that only some rules listen to, by the field of the plan that says what became of them.
+_OF_SOME = {
+    "centre": "centre",
+    "kernel_time": "kernel_time",
+    "interval_low": "interval",
+    "interval_high": "interval",
+    "inversion_scale": "inversion_scale",
+    "sampler_steps": "sampler_steps",
+    "estimator": "estimator",
+}
+
+
+def without_effect(recipe: Recipe, plan: Plan) -> list[str]:
+    """Fields of the recipe's guidance that were named and that its rule does not listen to."""
+    asked = recipe.guidance
+    ignored = [
+        name for name, found in _OF_SOME.items() if None is not getattr(asked, name) and None is getattr(plan, found)
+    ]
+    if asked.perp_neg and not plan.perp_neg:
+        ignored.append("perp_neg")
+    return ignored
+
+
+def images_of(recipe: Recipe) -> int:
+    """Images that are looked at in every step: views of an object, or windows onto a tile."""
+    if recipe.kind == "mesh":
+        return recipe.views_per_step
+    return recipe.views_per_step * windows_in(extent_of(recipe.texture.width, recipe.texture.height))
+
+
+def render_size_of(recipe: Recipe, card: PriorCard, device: str) -> int:
+    """Pixels per side of the last renderings of an object, or of every window onto a picture."""
+    # A processor would spend minutes a step on an object's last pixels.
+    most = SMALL if recipe.kind == "mesh" and device == "cpu" else card.render_size
+    return recipe.render_size or min(card.image_size, most)
+
+
+def _legs(recipe: Recipe, card: PriorCard) -> tuple[Leg, ...]:
+    guidance = recipe.guidance
+    legs = card.picture if recipe.kind == "texture" else (Leg("fresh", card.bandwidth_start, card.bandwidth_end),)
+    if guidance.noise or guidance.bandwidth_start or guidance.bandwidth_end:
+        start = guidance.bandwidth_start or legs[0].bandwidth_start
+        end = guidance.bandwidth_end or min(start, legs[-1].bandwidth_end)
+        legs = (Leg(guidance.noise or legs[0].noise, max(start, end), end),)
+    return legs
+
+
+def _interval(recipe: Recipe, card: PriorCard) -> tuple[float, float]:
+    """One end that is named moves the other out of its way."""
+    low, high = recipe.guidance.interval_low, recipe.guidance.interval_high
+    if low is None:
+        low = card.interval[0] if high is None else min(card.interval[0], high / 2)
+    return low, max(card.interval[1], 2 * low) if high is None else high
+
+
+def _opposes_views(recipe: Recipe, card: PriorCard, scale: float) -> bool:
+    wanted = _first(recipe.guidance.perp_neg, card.perp_neg)
+    told_in_words = recipe.kind == "mesh" and card.view_prompts and not names_a_view(recipe.prompt)
+    return bool(wanted) and told_in_words and scale != 1.0
+
+
+def _first(wish: Any, usual: Any) -> Any:
+    return usual if wish is None else wish

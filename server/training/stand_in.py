@@ -1,0 +1,267 @@
+"""Training the stand-in: a small latent diffusion model that behaves like Stable Diffusion. First the autoencoder; then
+photographs are drawn and encoded once; then the diffusion network and its text encoder.
+
+    python -m server train-stand-in --out RUN_FOLDER
+
+The same command goes on where a stopped run was. In RUN_FOLDER: `checkpoint.pt`, `latents.safetensors`, `log.jsonl`,
+`sheets/*.png`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from server.errors import BadRequest
+from server.files import write_bytes
+from server.training.photographs import PhotographBank, caption_numbers, captions
+from server.training.pictures import Watch, unwatched
+from server.training.stand_in_networks import (
+    SCALE,
+    build_networks,
+    build_scheduler,
+    centre_latents,
+    predict_noise,
+    tokens_of,
+)
+from server.training.stand_in_plan import Plan
+from server.training.stand_in_sheets import reconstruction_sheet, sample_sheet
+from server.training.state import CHECKPOINT, LOG, LOG_EVERY, RunningAverage, read_checkpoint, write_checkpoint
+
+LATENTS = "latents.safetensors"
+KL = 3e-4  # weight of the divergence of a latent number, against the squared error of a pixel
+CROPPED = 0.8  # share of the autoencoder's steps that see a quarter of each picture, which are four times as quick
+NO_TEXT = 0.1
+MOST_SNR = 5.0  # Min-SNR weighting (Hang et al. 2023): most of the work goes where pictures take shape
+
+
+class Trainer:
+    """One run in one folder. It has two stages, "code" and "diffusion"."""
+
+    def __init__(self, plan: Plan, folder: Path, cache: Path, watch: Watch = unwatched) -> None:
+        self.plan = plan
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.networks = build_networks(plan.size, plan.seed)
+        self.bank = PhotographBank(cache, plan.size.image, plan.views, watch=watch)
+        self.tokens = tokens_of(self.networks.tokenizer, captions())
+        self.silence = tokens_of(self.networks.tokenizer, [""])
+        self.alphas = build_scheduler().alphas_cumprod
+        self._begin_stage("code")
+        if (folder / CHECKPOINT).exists():
+            self._restore(read_checkpoint(folder / CHECKPOINT, torch.device("cpu")))
+
+    def run(self, checkpoint_seconds: float, sheet_every: int, seconds: float = math.inf) -> None:
+        """Train to the plan's end, or for `seconds`; leaves a checkpoint either way."""
+        began = saved = measured = time.monotonic()
+        losses: list[dict[str, Tensor]] = []
+        while not self.done and time.monotonic() - began < seconds:
+            if self.stage == "code" and self.step >= self.plan.code_steps:
+                self._finish_code()
+                measured = time.monotonic()
+            losses.append(self.advance())
+            stage_over = self.step == (self.plan.code_steps if self.stage == "code" else self.plan.steps)
+            if self.step % LOG_EVERY == 0 or stage_over:
+                now = time.monotonic()
+                self._log(losses, now - measured)
+                losses, measured = [], now
+            if self.step % sheet_every == 0:
+                self.draw_sheet()
+            if time.monotonic() - saved > checkpoint_seconds:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+        self.draw_sheet()
+
+    @property
+    def done(self) -> bool:
+        return self.stage == "diffusion" and self.step >= self.plan.steps
+
+    def advance(self) -> dict[str, Tensor]:
+        """One optimiser step of the current stage."""
+        generator = self._generator(self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate()
+        losses = self._code_losses(generator) if self.stage == "code" else self._diffusion_losses(generator)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses["loss"].backward()
+        modules = self._modules()
+        nn.utils.clip_grad_norm_([p for m in modules for p in m.parameters()], 1.0)
+        self.optimiser.step()
+        self.average.update(modules)
+        self.step += 1
+        return {name: value.detach() for name, value in losses.items()}
+
+    def save(self) -> None:
+        networks = self.networks
+        state = {
+            "stage": self.stage,
+            "step": self.step,
+            "plan": self._identity(),
+            "vae": networks.vae.state_dict(),
+            "text_encoder": networks.text_encoder.state_dict(),
+            "unet": networks.unet.state_dict(),
+            "average": self.average.state(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        write_checkpoint(self.folder / CHECKPOINT, state)
+
+    def report(self) -> dict[str, Any]:
+        return {"stage": self.stage, "step": self.step, "done": self.done, "folder": str(self.folder)}
+
+    @torch.no_grad()
+    def draw_sheet(self) -> None:
+        """What the averaged weights make, as a picture."""
+        (self.folder / "sheets").mkdir(exist_ok=True)
+        path = self.folder / "sheets" / f"{self.stage}-{self.step:06d}.png"
+        modules = self._modules()
+        self.average.swap(modules)
+        if self.stage == "code":
+            photographs = self.bank.draw(32, torch.Generator().manual_seed(0))
+            reconstruction_sheet(self.networks, photographs.pictures, path)
+        else:
+            sample_sheet(self.networks, path)
+        self.average.swap(modules)
+
+    # ----- the two losses
+
+    def _code_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        pictures = 2 * self.bank.draw(self.plan.code_batch, generator).pictures - 1
+        if self.step < CROPPED * self.plan.code_steps:
+            pictures = _quarter(pictures, generator)
+        code = self.networks.vae.encode(pictures).latent_dist
+        noise = torch.randn(code.mean.shape, generator=generator)
+        again = self.networks.vae.decode(code.mean + code.std * noise).sample
+        square, divergence = functional.mse_loss(again, pictures), code.kl().sum() / code.mean.numel()
+        # The absolute error keeps edges sharp.
+        loss = square + 0.2 * functional.l1_loss(again, pictures) + KL * divergence
+        return {"loss": loss, "square": square, "divergence": divergence}
+
+    def _diffusion_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        count = self.plan.batch
+        chosen = torch.randint(len(self.latents), (count,), generator=generator)
+        clean = self.latents[chosen].float()
+        silent = torch.rand(count, 1, generator=generator) < NO_TEXT
+        tokens = torch.where(silent, self.silence, self.tokens[self.captions[chosen]])
+        place = torch.rand(count, generator=generator)
+        order = torch.randperm(count, generator=generator)
+        timestep = ((order + place) / count * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
+        kept = self.alphas[timestep][:, None, None, None]
+        noise = torch.randn(clean.shape, generator=generator)
+        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
+        error = (predict_noise(self.networks, noisy, timestep, tokens) - noise).square().mean((1, 2, 3))
+        snr = (kept / (1 - kept)).flatten()
+        return {"loss": (error * snr.clamp(max=MOST_SNR) / snr).mean(), "noise": error.mean()}
+
+    # ----- the run
+
+    @torch.no_grad()
+    def _finish_code(self) -> None:
+        """Fix the autoencoder, scale its latents, and encode the photographs of the next stage."""
+        vae = self.networks.vae
+        self.draw_sheet()
+        self.average.swap(self._modules())
+        vae.eval().requires_grad_(False)
+        centre_latents(vae, self._encode(2048, 1)[0])
+        latents, chosen = self._encode(self.plan.pictures, 2)
+        latents = (latents * SCALE).half()
+        write_bytes(self.folder / LATENTS, save({"latents": latents.contiguous(), "captions": chosen}))
+        self._begin_stage("diffusion")
+        self.save()
+
+    def _encode(self, count: int, salt: int) -> tuple[Tensor, Tensor]:
+        """Raw latents and numbers of captions of `count` photographs."""
+        found, chosen = [], []
+        for start in range(0, count, 256):
+            generator = torch.Generator().manual_seed(self.plan.seed + 1_000_000_000 * salt + start)
+            photographs = self.bank.draw(min(256, count - start), generator)
+            found.append(self.networks.vae.encode(2 * photographs.pictures - 1).latent_dist.mean)
+            chosen.append(caption_numbers(photographs))
+        return torch.cat(found), torch.cat(chosen)
+
+    def _modules(self) -> list[nn.Module]:
+        networks = self.networks
+        return [networks.vae] if self.stage == "code" else [networks.text_encoder, networks.unet]
+
+    def _begin_stage(self, stage: str) -> None:
+        self.stage, self.step = stage, 0
+        modules = self._modules()
+        if stage == "diffusion":
+            self.networks.vae.eval().requires_grad_(False)
+            kept = load_file(self.folder / LATENTS)
+            self.latents, self.captions = kept["latents"], kept["captions"]
+        parameters = [p for m in modules for p in m.parameters()]
+        self.optimiser = torch.optim.AdamW(parameters, lr=self._rate(), betas=(0.9, 0.99), weight_decay=0.01)
+        self.average = RunningAverage(modules, decay=0.999)
+        for module in modules:
+            module.train()
+
+    def _generator(self, step: int) -> torch.Generator:
+        """Of the seed, the stage and the step alone, so that a resumed run repeats it."""
+        salt = {"code": 1, "diffusion": 2}[self.stage]
+        return torch.Generator().manual_seed((self.plan.seed * 4 + salt) * 100_000_000 + step)
+
+    def _rate(self) -> float:
+        """Warm-up, then a cosine for the autoencoder; for the network a plateau that falls over the last third, so that
+        a run can be made longer, or shorter, before it falls."""
+        plan, warm = self.plan, min(1.0, (self.step + 1) / 200)
+        if self.stage == "code":
+            return plan.code_rate * warm * _cosine(self.step / plan.code_steps)
+        return plan.rate * warm * _cosine(max(0.0, (self.step / plan.steps - 2 / 3) * 3))
+
+    def _identity(self) -> dict[str, Any]:
+        plan = self.plan
+        numbers = {"seed": plan.seed, "code_steps": plan.code_steps, "pictures": plan.pictures, "views": plan.views}
+        return {**numbers, "batch": plan.batch, "size": asdict(plan.size)}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        there, here = state["plan"], self._identity()
+        if there != here:
+            different = [
+                f"{name} {there.get(name)} and not {here[name]}" for name in here if there.get(name) != here[name]
+            ]
+            raise BadRequest(
+                "training-plan-differs",
+                f"The run in {self.folder} was started with other values: {', '.join(different)}.",
+                "Give the same values to continue it, or another --out to start anew.",
+            )
+        for name in ("vae", "text_encoder", "unet"):
+            getattr(self.networks, name).load_state_dict(state[name])
+        self._begin_stage(state["stage"])
+        self.step = int(state["step"])
+        self.average.load(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def _log(self, losses: list[dict[str, Tensor]], seconds: float) -> None:
+        means = {name: float(torch.stack([loss[name] for loss in losses]).mean()) for name in losses[-1]}
+        batch = self.plan.code_batch if self.stage == "code" else self.plan.batch
+        line = {
+            "stage": self.stage,
+            "step": self.step,
+            **{name: round(value, 6) for name, value in means.items()},
+            "rate": round(self._rate(), 8),
+            "images_per_second": round(batch * len(losses) / seconds, 1),
+            "time": round(time.time(), 1),
+        }
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+
+
+def _quarter(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """The same quarter of all pictures, from anywhere."""
+    half = pictures.shape[-1] // 2
+    top, left = torch.randint(half + 1, (2,), generator=generator).tolist()
+    return pictures[..., top : top + half, left : left + half]
+
+
+def _cosine(progress: float) -> float:
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

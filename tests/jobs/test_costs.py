@@ -1,0 +1,39 @@
+"""What a denoiser call took on this machine is told by the jobs that were done as a prior itself would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.jobs.costs import preset_costs, seconds_per_call
+from server.jobs.events import State
+from server.jobs.store import Job
+from server.priors.cards import built_in_cards
+from server.recipe import read_recipe
+from server.studio.plan import plan_of
+
+
+def job(kind: str, seconds: float, state: State = "done", **guidance: Any) -> Job:
+    recipe = read_recipe({"kind": kind, "prompt": "a duck", "guidance": guidance}).model_dump(mode="json")
+    report = {"seconds": seconds, "denoiser_calls": 200}
+    return Job("x", state, recipe, report, None, None, [], 0.0, 0.0, 0.0, 0)
+
+
+def test_the_newest_usual_job_of_each_kind_tells() -> None:
+    jobs = [
+        job("mesh", 9.0, state="failed"),
+        job("mesh", 9.0, estimator="exact"),
+        job("mesh", 20.0),
+        job("mesh", 60.0),
+        job("texture", 10.0),
+    ]
+    assert seconds_per_call(jobs) == {"embedded": {"mesh": 0.1, "texture": 0.05}}
+    assert seconds_per_call([]) == {}
+
+
+def test_presets_cost_what_their_recipes_come_to() -> None:
+    for card in built_in_cards():
+        for kind, presets in preset_costs(card).items():
+            for preset, cost in presets.items():
+                recipe = read_recipe({"kind": kind, "prompt": "a duck", "prior": card.name, "preset": preset})
+                assert cost["denoiser_calls"] == plan_of(recipe, card).calls
+                assert (cost["steps"], cost["views_per_step"]) == (recipe.steps, recipe.views_per_step)
