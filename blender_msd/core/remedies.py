@@ -104,6 +104,7 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "prompt-unreadable": ("The prompt was not understood", KNOWN),
     "job-running": ("A job is already running", CANCEL),
     "nothing-to-cover": ("Nothing to put the picture on", IMAGE_ONLY),
+    "nothing-to-fill": ("There is no image to fill", IMAGE_ONLY),
     "scene-linked": ("The scene cannot be changed", None),
     "preset-unknown": ("There is no such preset", DEFAULTS),
     "choice-unknown": ("A choice is not there any more", DEFAULTS),

@@ -11,7 +11,7 @@ from server.commands.bars import CountingBar, counted
 from server.commands.guidance_options import add_guidance_options, guidance_asked
 from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
 from server.paths import path_argument
-from server.recipe import NoiseName, Preset, TextureRecipe
+from server.recipe import MapName, NoiseName, Preset, TextureRecipe
 from server.world.captions import PATTERNS
 
 
@@ -48,6 +48,14 @@ def add_textures(subjects: Any) -> None:
     )
     textures.add_argument("--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of its steps")
     textures.add_argument("--size", type=field(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
+    textures.add_argument(
+        "--maps",
+        nargs="*",
+        default=["normal", "height", "roughness", "ao"],
+        choices=get_args(MapName),
+        metavar="MAP",
+        help="beside every texture; with none, only colours (default: normal height roughness ao)",
+    )
     textures.add_argument("--pictures", type=path_argument, help="folder for all textures, and for sheets of them")
     textures.add_argument("--out", type=path_argument, help="keep rows in this .json; the same command goes on")
     cache = Path(".cache/prior-data")
@@ -74,7 +82,7 @@ def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
     use_half_of_the_cores()
     seeds = range(args.seed, args.seed + args.seeds)
     asked = (args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
-    runs = plan_runs(*asked, guidance_asked(args))
+    runs = plan_runs(*asked, guidance_asked(args), args.maps)
     kept = KeptRows(args.out)
     prior = load_prior(args.prior, args.device)
     with CountingBar(STEPS, "Judge") as bar:

@@ -99,12 +99,14 @@ def test_a_server_told_to_end_does_so_with_a_job_running_and_its_stream_open(
 ) -> None:
     server = start(tmp_path)
     server.wait_for_line()
+    with_map = bricks | {"texture": bricks["texture"] | {"maps": ["height"]}}
     with server.client() as client:
         done, running, queued = (
-            client.post("/v1/jobs", json=bricks | {"steps": steps}).json()["id"] for steps in (3, 100_000, 4)
+            client.post("/v1/jobs", json=with_map | {"steps": steps}).json()["id"] for steps in (3, 100_000, 4)
         )
         assert "event: done" in client.get(f"/v1/jobs/{done}/events").text
-        assert client.get(f"/v1/jobs/{done}/artifacts/texture.png").content.startswith(b"\x89PNG")
+        for name in ("texture.png", "texture_height.png"):
+            assert client.get(f"/v1/jobs/{done}/artifacts/{name}").content.startswith(b"\x89PNG")
         worker = client.get("/v1/capabilities").json()["devices"][0]["pid"]
         with client.stream("GET", f"/v1/jobs/{running}/events") as response:
             lines = response.iter_lines()
