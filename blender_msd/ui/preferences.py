@@ -30,6 +30,8 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
     server_python: bpy.props.StringProperty(
         name="Python",
         description="Use a Python I already have: the program of an environment that holds the server's packages",
+        # As a path, which need not be text, but without Blender's own button: its browser hides `.venv`.
+        subtype="FILE_NAME",
     )
     model_folder: bpy.props.StringProperty(
         name="Models",
@@ -65,6 +67,7 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
     base_python: bpy.props.StringProperty(
         name="Build upon",
         description="Python that the environment is made with. Empty: the one inside Blender, or one that is found",
+        subtype="FILE_NAME",
     )
     env_folder: bpy.props.StringProperty(
         name="Folder",
