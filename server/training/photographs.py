@@ -78,6 +78,11 @@ def caption_numbers(photographs: Photographs) -> Tensor:
     return (photographs.subject * len(COLOURS) + photographs.colour) * texts + photographs.word
 
 
+def names_view(numbers: Tensor) -> Tensor:
+    """Whether captions, by their places in `captions()`, name the side they show, bool."""
+    return numbers % (1 + len(VIEW_WORDS)) > 0
+
+
 class PhotographBank:
     """Layers of objects from the same `views` views.
 

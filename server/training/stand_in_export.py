@@ -12,8 +12,8 @@ import torch
 
 from server.errors import BadRequest
 from server.files import write_text
-from server.training.photographs import FRONT_BIAS, NAMED
-from server.training.stand_in import CHECKPOINT
+from server.training.photographs import FRONT_BIAS
+from server.training.stand_in import CHECKPOINT, NAMED, NO_TEXT
 from server.training.stand_in_networks import Networks, build_networks, build_scheduler
 from server.training.stand_in_plan import Size
 from server.training.state import read_checkpoint
@@ -108,7 +108,7 @@ diffusers folder. It does not ship: nobody should make anything with it.
 It stands in for models of photographs where those cannot be run. As they do, it knows no camera, only the words "front
 view", "side view", "back view" and "overhead view" at the end of a prompt. And as the photographs that they learned
 from, its own show things from the front more often than from behind (as 1 + {FRONT_BIAS} cos of the azimuth), under
-lamps and through lenses of all sorts, before any background; {NAMED:.0%} of the captions name the view. That makes
+lamps and through lenses of all sorts, before any background. {NAMED:.0%} of the captions name the view. That makes
 two-headed shapes likely, and is what it is for.
 
 It knows "a COLOUR THING", for the things {", ".join(KINDS)}, in {", ".join(COLOURS)}; {side} x {side} pixels.
@@ -117,7 +117,7 @@ It knows "a COLOUR THING", for the things {", ".join(KINDS)}, in {", ".join(COLO
 
 Procedural renders by this program; no photograph, no drawing by anybody. The autoencoder saw {plan["code_steps"]:,}
 batches. {plan["pictures"]:,} photographs were encoded once, and the diffusion network and the text encoder, together,
-saw {step:,} batches of {plan["batch"]} of them, 10 % without their caption, with Min-SNR weights.
+saw {step:,} batches of {plan["batch"]} of them, {NO_TEXT:.0%} without their caption.
 
 Made again by `python -m server train-stand-in --out RUN` and `python -m server export-stand-in RUN FOLDER`.
 """
