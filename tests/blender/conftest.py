@@ -49,6 +49,9 @@ def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The add-on, enabled in an empty file; the package `blender_msd` inside the extension."""
     monkeypatch.delenv("BLENDER_MSD_PYTHON", raising=False)
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    # What another test's Blender left to its server is not this one's to place.
+    for left in Path(bpy.utils.resource_path("USER")).rglob("left-job.json"):
+        left.unlink()
     assert addon_utils.enable(EXTENSION, default_set=True) is not None
     yield inside("")
     if EXTENSION in bpy.context.preferences.addons:
