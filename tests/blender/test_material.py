@@ -165,17 +165,30 @@ def test_when_nothing_is_selected_only_the_image_is_made(server, bridge):
     assert {image.name for image in bpy.data.images if image.use_fake_user} == {"red bricks 3", "red bricks 3 normal"}
 
 
+def in_the_editor():
+    """The Image Editor as context."""
+    window = bpy.context.window_manager.windows[0]
+    return bpy.context.temp_override(window=window, area=window.screen.areas[0])
+
+
 @pytest.fixture
-def editor(server):
-    """The Image Editor as context, showing a blue image of 8 x 4 pixels."""
+def shown(server):
+    """A blue image of 8 x 4 pixels in the Image Editor."""
     image = bpy.data.images.new("mine", 8, 4)
     image.pixels.foreach_set(np.tile(np.array([0, 0, 1, 1], np.float32), 32))
     area = bpy.context.window_manager.windows[0].screen.areas[0]
     before, area.type = area.type, "IMAGE_EDITOR"
     area.spaces.active.image = image
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area):
-        yield image
-    area.type = before
+    yield image
+    # Opening a file makes other areas.
+    bpy.context.window_manager.windows[0].screen.areas[0].type = before
+
+
+@pytest.fixture
+def editor(shown):
+    """The same, with the Image Editor as context; no file may be opened meanwhile."""
+    with in_the_editor():
+        yield shown
 
 
 def colour_of(image) -> tuple[float, ...]:
@@ -205,8 +218,9 @@ def test_an_image_that_was_filled_twice_is_restored_to_what_the_artist_had(edito
     assert colour_of(editor) == pytest.approx((0, 0, 1), abs=0.01)
 
 
-def test_what_was_in_the_image_survives_saving(editor, tmp_path):
-    fill(apply="THIS")
+def test_what_was_in_the_image_survives_saving(shown, tmp_path):
+    with in_the_editor():
+        fill(apply="THIS")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
     overwriting, image = inside("scene.overwriting"), bpy.data.images["mine"]
