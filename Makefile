@@ -5,7 +5,9 @@
 # make gpu        where there is a graphics card: its tests, times and memory, into docs/gpu.md and docs/gpu.json
 # make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
+# make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: half of it
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
+# make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -36,8 +38,8 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test test-setup test-setup-short lint test-portable \
-  test-portable-short $(PROCESSORS)
+.PHONY: setup extension demo paper gpu gpu-packages test chaos test-setup test-setup-short test-gui test-gui-short lint \
+  test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
 $(SERVER): server/requirements.lock tests/requirements.lock
@@ -84,6 +86,12 @@ test: setup lint $(VALIDATOR)
 	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/setup
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
 
+test-gui: $(SERVER)
+	.venv/bin/python -m tests.gui
+
+test-gui-short: $(SERVER)
+	.venv/bin/python -m tests.gui an_object_forms_while_you_watch every_state_can_be_read_in_a_narrow_sidebar
+
 # Fetches the packages of a computer without a graphics card once; pip looks where it is set to look.
 test-setup: $(SERVER)
 	mkdir -p .cache
@@ -94,6 +102,9 @@ test-setup: $(SERVER)
 
 test-setup-short: $(SERVER)
 	.venv/bin/python -m pytest -s tests/setup
+
+chaos: $(SERVER)
+	.venv/bin/python -m tests.jobs.chaos.kills 100
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)

@@ -86,5 +86,5 @@ def _place(job: JobView, finished: jobs.Finished, where: Place | Target) -> str:
         made = placement.place(finished.result, finished.recipe, job.job_id, VERSION, where)
     else:
         assert isinstance(where, Target)
-        made, _ = images.place(finished.result, finished.recipe, job.job_id, VERSION, where)
+        made, _ = images.place(finished.result, finished.recipe, job.job_id, VERSION, where, finished.maps)
     return made.name

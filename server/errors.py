@@ -49,7 +49,7 @@ class Cancelled(Exception):
 
 
 # A limit on the size of files is met like the end of a disk.
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def disk_problem(
@@ -69,7 +69,7 @@ def disk_problem(
     """
     named = file if file is not None else error.filename
     reason = os.strerror(error.errno) if error.errno is not None else str(error) or "unknown error"
-    full = error.errno in _FULL
+    full = error.errno in FULL
     hints = ["Make room on the disk, or use another one." if full else "", safe]
     if refusal and not full:
         hints.append("Name another file or folder.")

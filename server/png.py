@@ -14,11 +14,11 @@ from server import __version__
 from server.files import write_bytes
 
 
-def png_bytes(pixels: NDArray[np.uint8], recipe: str | None = None) -> bytes:
+def png_bytes(pixels: NDArray[np.uint8 | np.uint16], recipe: str | None = None) -> bytes:
     """A PNG file.
 
     Args:
-        pixels: [H, W, 3 or 4], top row first.
+        pixels: [H, W, 3 or 4] of 8 bits, or grey ones, [H, W] of 8 or 16 bits; top row first.
         recipe: JSON; kept as the text "recipe", beside "Software".
     """
     notes: Mapping[str, str] = {} if recipe is None else {"Software": f"Blender MSD {__version__}", "recipe": recipe}
@@ -31,6 +31,6 @@ def png_bytes(pixels: NDArray[np.uint8], recipe: str | None = None) -> bytes:
     return encoded.getvalue()
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8], recipe: str | None = None) -> None:
+def write_png(path: Path, pixels: NDArray[np.uint8 | np.uint16], recipe: str | None = None) -> None:
     """Replace `path` by `png_bytes`, whole or not at all. Raises OSError, as server.files.replaced."""
     write_bytes(path, png_bytes(pixels, recipe))

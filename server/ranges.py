@@ -21,6 +21,10 @@ def in_words(schema: dict[str, Any]) -> str:
             return f"a number {_between(schema)}"
         case "boolean":
             return "true or false"
+        case "array":
+            return f"a list of {in_words(schema['items'])}"
+        case "string" if "maxLength" not in schema:
+            return "text"
         case "string":
             return f"text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
     return "an object"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -29,6 +29,8 @@ CentreName = Literal["clean", "random", "inversion"]
 KernelTime = Literal["half_var", "sigma", "lam2+sigma2", "vp"]
 NoiseName = Literal["fresh", "attached", "view"]
 ScheduleName = Literal["constant", "linear", "cosine", "geometric", "timestep"]
+MapName = Literal["albedo", "normal", "height", "roughness", "ao", "metallic", "orm"]
+NormalFormat = Literal["opengl", "directx"]
 
 MAX_SEED = 2**31 - 1
 MOST_LORAS = 8
@@ -59,6 +61,11 @@ def _leaves_room_for_charts(texture_size: int) -> int:
     if 0 < texture_size < 64:
         raise ValueError("must be 0, or a whole number from 64 to 4096")
     return texture_size
+
+
+def _each_once(maps: list[MapName]) -> list[MapName]:
+    # In one order, so that equal wishes are equal recipes.
+    return [name for name in get_args(MapName) if name in maps]
 
 
 def why_too_much(views: int, side: int) -> str:
@@ -170,6 +177,10 @@ class TextureRecipe(_Part):
     height: Whole = Field(default=512, ge=32, le=8192)
     tile_x: bool = True
     tile_y: bool = True
+    maps: Annotated[list[MapName], AfterValidator(_each_once)] = Field(
+        default=[], description="beside the colour, estimated from it"
+    )
+    normals: NormalFormat = Field(default="opengl", description="of the normal map: whether green is up, or down")
 
 
 def _preset_fills_steps(schema: dict[str, Any]) -> None:
@@ -260,8 +271,8 @@ def read_recipe(data: dict[str, Any]) -> Recipe:
 
 def _sentence(error: Any) -> str:
     """What is wrong, from one of pydantic's `ValidationError.errors()`."""
-    path = [str(part) for part in error["loc"]]
-    field = ".".join(path)[:100] or "The recipe"
+    field = ".".join(str(part) for part in error["loc"])[:100] or "The recipe"
+    path = [part for part in error["loc"] if isinstance(part, str)]
     match error["type"]:
         case "value_error":
             return f"{field} {error['ctx']['error']}"
@@ -270,7 +281,9 @@ def _sentence(error: Any) -> str:
     model: type[BaseModel] = Recipe
     for part in path[:-1]:
         model = model.model_fields[part].annotation  # type: ignore[assignment]
-    accepted = in_words(model.model_json_schema()["properties"][path[-1]] if path else {})
+    schema = model.model_json_schema()["properties"][path[-1]] if path else {}
+    in_a_list = bool(path) and path[-1] != error["loc"][-1]
+    accepted = in_words(schema["items"] if in_a_list else schema)
     if error["type"] == "missing":
         return f"{field} is missing: it must be {accepted}"
     return f"{field} must be {accepted}, not {shown(error['input'])}"

@@ -19,15 +19,28 @@ ALLOWED = {
     "priors": {"world"},
     "guidance": {"priors"},
     "generators": {"world"},
+    "materials": set(),
     "meshing": {"world"},
-    "studio": {"guidance", "generators", "meshing", "priors", "world"},
-    "jobs": {"studio", "priors"},
+    "studio": {"guidance", "generators", "materials", "meshing", "priors", "world"},
+    "jobs": {"studio", "meshing", "priors"},
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
-    "evaluation": {"training", "studio", "meshing", "guidance", "priors", "world"},
+    "evaluation": {"training", "studio", "materials", "meshing", "guidance", "priors", "world"},
     "bench": {"training", "studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
-    "commands": {"api", "bench", "evaluation", "generators", "jobs", "lab", "priors", "studio", "training", "world"},
+    "commands": {
+        "api",
+        "bench",
+        "evaluation",
+        "generators",
+        "jobs",
+        "lab",
+        "materials",
+        "priors",
+        "studio",
+        "training",
+        "world",
+    },
 }
 # Values and tools that every room may use.
 ROOMLESS = {
@@ -119,7 +132,7 @@ def test_the_server_never_imports_blender_and_the_extension_never_imports_the_se
 def test_no_file_outgrows_one_idea() -> None:
     for path in [*SERVER.rglob("*.py"), *(ROOT / "blender_msd").rglob("*.py")]:
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        assert lines <= 330, f"{path.relative_to(ROOT)} has {lines} lines"
+        assert lines <= 300, f"{path.relative_to(ROOT)} has {lines} lines"
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
@@ -133,7 +146,7 @@ def test_help_answers_without_loading_what_is_heavy(command: list[str]) -> None:
 
 def test_arguments_and_progress_bars_belong_to_the_commands() -> None:
     for path in SERVER.rglob("*.py"):
-        if path.parent.name == "commands" or path.stem in ("arguments", "console", "paths", "worker"):
+        if path.parent.name == "commands" or path.stem in ("arguments", "console", "paths"):
             continue
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"^\s*(import argparse|from argparse|from tqdm|import tqdm)", text, re.MULTILINE), path

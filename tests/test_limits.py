@@ -16,6 +16,7 @@ from server.recipe import (
     EstimatorName,
     GuidanceRecipe,
     KernelTime,
+    MapName,
     MeshRecipe,
     NoiseName,
     Recipe,
@@ -66,6 +67,10 @@ def test_numbers_have_the_same_ends_in_both(model: type[BaseModel], name: str, a
 
 def test_every_range_of_the_add_on_is_compared_here() -> None:
     assert {value for value in vars(limits).values() if isinstance(value, limits.Range)} == {row[2] for row in RANGES}
+
+
+def test_the_maps_of_both_are_called_the_same() -> None:
+    assert get_args(MapName) == limits.MAPS
 
 
 def test_objects_have_every_noise_of_the_server_and_textures_those_that_make_a_pattern() -> None:

@@ -23,6 +23,7 @@ LEFT_OUT = {
     "guidance.bandwidth_schedule": "for researchers",
     "guidance.samples": "more take as long as more steps",
     "guidance.stop_threshold": "ends a run that has arrived",
+    "texture.normals": "Blender's Normal Map node reads OpenGL's; engines get theirs from the command line",
     "mesh.resolution": "Quality sets it; time and memory grow with its cube",
     "mesh.level": "found where the cameras see the outline; the command `finish` tries another afterwards",
 }
@@ -55,7 +56,7 @@ def said_by_the_panel(kind: str) -> dict[str, Any]:
     """A recipe with everything that the panel can choose."""
     if kind == "mesh":
         return mesh_recipe("a duck", **COMMON, faces=500, texture_size=512)
-    return texture_recipe("bricks", **COMMON, width=64, height=32, tile_x=False, tile_y=True)
+    return texture_recipe("bricks", **COMMON, width=64, height=32, tile_x=False, tile_y=True, maps=("height", "normal"))
 
 
 def fields_of(model: type[BaseModel], before: str = "") -> Iterator[str]:

@@ -140,9 +140,9 @@ def test_a_result_that_finds_its_place_taken_at_the_end_is_kept_and_named(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from server.studio import production
+    from server.studio import assignment
 
-    monkeypatch.setattr(production, "SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(assignment, "SAVE_INTERVAL_S", 0.0)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "temporary").mkdir()
@@ -209,9 +209,9 @@ def test_what_a_full_disk_cuts_short_leaves_the_old_file_and_says_so(tmp_path: P
 def test_a_run_whose_state_cannot_be_kept_goes_on_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from server.studio import production
+    from server.studio import assignment
 
-    monkeypatch.setattr(production, "SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(assignment, "SAVE_INTERVAL_S", 0.0)
     (tmp_path / "unfinished").write_bytes(b"")
     small = {"texture": {"width": 32, "height": 32}, "render_size": 16, "steps": 60}
     recipe = read_recipe({"kind": "texture", "prompt": "red bricks", "prior": "exact", **small})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from .results import ResultFolder
 
 # The texture of a mesh, in the order of `Maps`.
 MAPS = ("albedo.png", "normal.png")
+# The picture of a texture, and what the files of its maps are called.
+COLOUR = "texture.png"
+MAP_FILE = re.compile(r"texture_([a-z]+)\.png")
 # The job may go on where nobody sees it, and can be followed again later.
 OUT_OF_REACH = ("server-lost", "server-slow")
 
@@ -96,12 +100,14 @@ class Finished:
         report: the server's report; with "faces" of a mesh, "width" and "height" of a picture.
         recipe: the full recipe, filled in by the server.
         folder: where all files of the result lie.
+        maps: of a picture, by their names in the recipe.
     """
 
     result: Mesh | Png
     report: dict[str, Any]
     recipe: dict[str, Any]
     folder: Path
+    maps: Mapping[str, Png] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -240,7 +246,7 @@ def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: 
     shown = ("faces",) if is_mesh else ("width", "height")
     report = report | {name: int(report[name]) for name in shown}
     names = [str(name) for name in report["artifacts"]]
-    wanted = "mesh.npz" if is_mesh else "texture.png"
+    wanted = "mesh.npz" if is_mesh else COLOUR
     folder = ResultFolder(results, recipe["prompt"], job_id)
     data = fetch(wanted)
     result = read_mesh(data) if is_mesh else read_png(data)
@@ -250,10 +256,12 @@ def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: 
         if name not in (wanted, "recipe.json", "report.json"):
             data = fetch(name)
             folder.save(name, data)
-            if name in MAPS:
-                pictures[name] = read_png(data)
+            map_file = MAP_FILE.fullmatch(name)
+            if name in MAPS or map_file:
+                pictures[map_file[1] if map_file else name] = read_png(data)
     if isinstance(result, Mesh) and result.uv is not None and len(pictures) == len(MAPS):
         result = replace(result, maps=Maps(*(pictures[name] for name in MAPS)))
     folder.save_json("recipe.json", recipe)
     folder.save_json("report.json", report)
-    return Finished(result, report, recipe, folder.path)
+    maps = {} if is_mesh else pictures
+    return Finished(result, report, recipe, folder.path, maps)

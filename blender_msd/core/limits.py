@@ -33,6 +33,8 @@ FACES = Range(0, 2_000_000)
 
 # What targets may be made with. The server takes "view" for textures, too, for comparison: see ui/properties.py.
 NOISES = {"mesh": ("fresh", "attached", "view"), "texture": ("fresh", "attached")}
+# What a texture may bring beside its colour; the panel's names are the same in capitals.
+MAPS = ("albedo", "normal", "height", "roughness", "ao", "metallic", "orm")
 ESTIMATORS = ("paper", "noised", "tweedie", "exact")
 CENTRES = ("inversion", "random", "clean")
 KERNEL_TIMES = ("half_var", "sigma", "lam2+sigma2", "vp")

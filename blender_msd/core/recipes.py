@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from .limits import (
     INTERVAL_LOW,
     INVERSION_SCALE,
     KERNEL_TIMES,
+    MAPS,
     MODEL_CHARACTERS,
     NOISES,
     PICTURE_SIDE,
@@ -93,11 +94,19 @@ def mesh_recipe(prompt: str, *, faces: int = 0, texture_size: int | None = None,
 
 
 def texture_recipe(
-    prompt: str, *, width: int, height: int, tile_x: bool = True, tile_y: bool = True, **common: Any
+    prompt: str,
+    *,
+    width: int,
+    height: int,
+    tile_x: bool = True,
+    tile_y: bool = True,
+    maps: Collection[str] = (),
+    **common: Any,
 ) -> dict[str, Any]:
     """Recipe for a picture of `width` x `height` pixels that repeats along the ticked axes.
 
     Args:
+        maps: estimated from its colour; of MAPS.
         common: fields of `Common`.
 
     Raises:
@@ -106,7 +115,10 @@ def texture_recipe(
     recipe = _recipe("texture", prompt, Common(**common))
     for name, side in (("Width", width), ("Height", height)):
         number(name, side, PICTURE_SIDE)
-    return recipe | {"texture": {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}}
+    for name in maps:
+        choice("Maps", name, {known: known for known in MAPS})
+    texture = {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}
+    return recipe | {"texture": texture | _chosen(maps=[name for name in MAPS if name in maps] or None)}
 
 
 def _recipe(kind: str, prompt: str, common: Common) -> dict[str, Any]:

@@ -26,7 +26,7 @@ CONTINUE = Button("msd.set_up", "Continue")
 PAUSE = Button("msd.set_up_pause", "Pause", "PAUSE")
 UPDATE = Button("msd.set_up", "Update")
 REPAIR = Button("msd.set_up_repair", "Repair")
-SYSTEM = Button("msd.open_system_preferences", "Allow Online Access")
+SYSTEM = Button("msd.open_system_preferences", "Allow Online")
 START = Button("msd.start_server", "Start the Server")
 WAIT = Button("msd.start_server", "Go On Waiting")
 GO_ON = Button("msd.go_on", "Go On")
@@ -39,10 +39,10 @@ CANCEL = Button("msd.cancel", "Cancel the Job")
 FOLDER = Button("msd.open_folder", "Open Folder")
 REPORT = Button("msd.copy_report", "Copy Report")
 SAVE = Button("wm.save_mainfile", "Save the File")
-OWN_MODEL = Button("msd.adjust", "Use the Server's Model", what="OWN_MODEL")
+OWN_MODEL = Button("msd.adjust", "Server's Model", what="OWN_MODEL")
 LOOK_AGAIN = Button("msd.refresh_models", "Look Again")
 IMAGE_ONLY = Button("msd.adjust", "Image Only", what="IMAGE_ONLY")
-VERTEX_COLOURS = Button("msd.adjust", "Use Vertex Colours", what="VERTEX_COLOURS")
+VERTEX_COLOURS = Button("msd.adjust", "Vertex Colours", what="VERTEX_COLOURS")
 SCALE_ONE = Button("msd.adjust", "Set Scale to 1", what="SCALE_ONE")
 SKETCH = Button("msd.adjust", "Use Sketch", what="SKETCH")
 DEFAULTS = Button("msd.adjust", "Reset Values", what="DEFAULTS")
@@ -54,7 +54,7 @@ UNKNOWN = "That did not work"
 REMEDIES: dict[str, tuple[str, Button | None]] = {
     # Starting and reaching the server
     "server-not-set-up": ("The server is not set up", SET_UP),
-    "server-python-missing": ("The server's Python was not found", PREFERENCES),
+    "server-python-missing": ("The server's Python is missing", PREFERENCES),
     "server-did-not-start": ("The server did not start", PREFERENCES),
     "server-slow": ("The server does not answer yet", WAIT),
     "server-stopped": ("The server stopped unexpectedly", GO_ON),
@@ -104,6 +104,7 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "prompt-unreadable": ("The prompt was not understood", KNOWN),
     "job-running": ("A job is already running", CANCEL),
     "nothing-to-cover": ("Nothing to put the picture on", IMAGE_ONLY),
+    "nothing-to-fill": ("There is no image to fill", IMAGE_ONLY),
     "scene-linked": ("The scene cannot be changed", None),
     "preset-unknown": ("There is no such preset", DEFAULTS),
     "choice-unknown": ("A choice is not there any more", DEFAULTS),
@@ -143,9 +144,10 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "disk-full": ("The disk is full", FOLDER),
     "file-unusable": ("A file cannot be used", FOLDER),
     "out-not-writable": ("Nothing can be written there", FOLDER),
-    "data-folder-unusable": ("The server's folder cannot be used", FOLDER),
+    "data-folder-unusable": ("The server's folder is unusable", FOLDER),
     "folder-unusable": ("A folder of models cannot be read", PREFERENCES),
     "path-unreadable": ("The path was not understood", PREFERENCES),
     "path-relative": ("The path leads nowhere yet", SAVE),
     "store-broken": ("The list of jobs is damaged", FOLDER),
+    "store-busy": ("The list of jobs is in use", AGAIN),
 }

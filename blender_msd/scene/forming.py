@@ -15,14 +15,23 @@ COVERED = "msd_covered"
 ADDED = "msd_added"
 
 
-def wear(obj: bpy.types.Object, image: bpy.types.Image, has_uv: bool, repeat: float) -> None:
+def wear(obj: bpy.types.Object, image: bpy.types.Image, has_uv: bool, scale: tuple[float, float]) -> None:
     """Show the preview picture in the active slot of an object, unless it wears it already."""
     if any(_is_preview(slot.material) for slot in obj.material_slots) or not obj.data:
         return
     take_off()
-    material = materials.image_material(NAME, image, has_uv, repeat)
+    material = materials.image_material(NAME, image, has_uv, scale)
     provenance.mark_preview(material)
     put_on(obj, material)
+
+
+def give(obj: bpy.types.Object, material: bpy.types.Material) -> None:
+    """Put a material into the active slot of an object, which gets a slot when it has none."""
+    if obj.material_slots:
+        obj.material_slots[obj.active_material_index or 0].material = material
+    else:
+        surface: Any = obj.data
+        surface.materials.append(material)
 
 
 def put_on(obj: bpy.types.Object, material: bpy.types.Material) -> None:

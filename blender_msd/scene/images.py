@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import bpy
 
 from ..core.arrays import Pixels, Png
 from ..core.names import block_name
-from . import editors, forming, materials, meshes, provenance
+from . import editors, forming, materials, overwriting, provenance, spans
 
 PREVIEW_NAME = "MSD preview"
 
@@ -22,11 +23,17 @@ class Target:
         object_uid: `session_uid` of the object that gets the material in its active slot; None makes only the image.
         repeat: how many times the picture fits along each axis.
         name: of the object, for people.
+        others: `session_uid` of more objects that get the material.
+        image_uid: `session_uid` of the image that is filled; None makes a new one.
+        width: of the picture on the surface, in scene units; 0 lets it fit `repeat` times.
     """
 
     object_uid: int | None
     repeat: float
     name: str = ""
+    others: tuple[int, ...] = ()
+    image_uid: int | None = None
+    width: float = 0.0
 
 
 def show_preview(pixels: Pixels, target: Target) -> bpy.types.Image:
@@ -42,7 +49,8 @@ def show_preview(pixels: Pixels, target: Target) -> bpy.types.Image:
     _show_in_editors(image, instead_of=None)
     obj = None if target.object_uid is None else find_surface(target.object_uid)
     if obj is not None:
-        forming.wear(obj, image, _has_uv(obj), target.repeat)
+        scale, _ = _scale(obj, target, pixels.width / pixels.height)
+        forming.wear(obj, image, spans.has_uv(obj), scale)
     return image
 
 
@@ -53,41 +61,61 @@ def remove_preview() -> None:
 
 
 def place(
-    png: Png, recipe: dict[str, Any], job_id: str, version: str, target: Target
+    png: Png,
+    recipe: dict[str, Any],
+    job_id: str,
+    version: str,
+    target: Target,
+    maps: Mapping[str, Png] | None = None,
 ) -> tuple[bpy.types.Image, bpy.types.Material | None]:
-    """The finished picture, packed, on a new Principled material. Replaces the preview; pushes no undo step.
+    """The finished picture and its maps, packed, on a new Principled material. Replaces the preview; pushes no undo
+    step.
 
     Returns:
-        The image and the material. When the object is gone by now, the material is kept with a fake user.
+        The image and the material. When the objects are gone by now, the material is kept with a fake user.
     """
     name = block_name(recipe["prompt"], f" {recipe['seed']}")
-    image = packed(name, png)
-    provenance.write(image, recipe, job_id, version)
+    filled = None if target.image_uid is None else overwriting.find(target.image_uid)
+    image = overwriting.packed(name, png) if filled is None else overwriting.fill(filled, png)
+    images = {
+        role: overwriting.packed(block_name(recipe["prompt"], f" {recipe['seed']} {role}"), each)
+        for role, each in _maps(maps)
+    }
+    for role, each in images.items():
+        if role != "albedo":
+            materials.hold_data(each)
+    for each in (image, *images.values()):
+        provenance.write(each, recipe, job_id, version)
     _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))
     remove_preview()
     if target.object_uid is None:
-        image.use_fake_user = True
+        for each in (image, *images.values()):
+            each.use_fake_user = True
         return image, None
-    obj = find_surface(target.object_uid)
-    material = materials.image_material(name, image, obj is not None and _has_uv(obj), target.repeat)
-    provenance.write(material, recipe, job_id, version)
-    surface = materials_of(obj)
-    if obj is None or surface is None:
-        material.use_fake_user = True
-    elif obj.material_slots:
-        obj.material_slots[obj.active_material_index or 0].material = material
-    else:
-        surface.append(material)
-    return image, material
+    if "albedo" in images:
+        image.use_fake_user = True
+    objects = [obj for uid in (target.object_uid, *target.others) if (obj := find_surface(uid)) is not None]
+    made: dict[tuple[bool, tuple[float, float]], bpy.types.Material] = {}
+    wearers: Sequence[bpy.types.Object | None] = objects or [None]
+    for obj in wearers:
+        scale, width = _scale(obj, target, png.width / png.height)
+        looks = (obj is not None and spans.has_uv(obj), scale)
+        if looks not in made:
+            made[looks] = materials.image_material(name, image, *looks, images, width)
+            provenance.write(made[looks], recipe, job_id, version)
+        if obj is None:
+            made[looks].use_fake_user = True
+        else:
+            forming.give(obj, made[looks])
+    return image, next(iter(made.values()))
 
 
-def packed(name: str, png: Png) -> bpy.types.Image:
-    """An image datablock that carries its own file."""
-    image = bpy.data.images.new(name, png.width, png.height)
-    # The file itself is packed: nothing is encoded again, and nothing is decoded before it is first seen.
-    image.pack(data=png.data, data_len=len(png.data))  # type: ignore[arg-type]  # bytes, which the stubs call text
-    image.source = "FILE"
-    return image
+def _maps(maps: Mapping[str, Png] | None) -> list[tuple[str, Png]]:
+    return sorted((maps or {}).items())
+
+
+def _scale(obj: bpy.types.Object | None, target: Target, aspect: float) -> tuple[tuple[float, float], float]:
+    return spans.repeats(1.0 if obj is None else spans.unit_span(obj), target.repeat, target.width, aspect)
 
 
 def find_surface(session_uid: int) -> bpy.types.Object | None:
@@ -105,12 +133,6 @@ def materials_of(obj: bpy.types.Object | None) -> bpy.types.IDMaterials | None:
     if obj is None or obj.data is None or obj.library is not None or obj.data.library is not None:
         return None
     return getattr(obj.data, "materials", None)
-
-
-def _has_uv(obj: bpy.types.Object) -> bool:
-    """Whether there is a UV map that a picture which repeats can use."""
-    uv = obj.data.uv_layers.active if isinstance(obj.data, bpy.types.Mesh) else None
-    return uv is not None and uv.name != meshes.UV
 
 
 def _show_in_editors(image: bpy.types.Image, instead_of: bpy.types.Image | None) -> None:

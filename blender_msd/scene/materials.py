@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import bpy
@@ -10,6 +11,8 @@ from . import meshes
 from .present import present
 
 ROUGHNESS = 0.55
+# Of a picture's shorter side: how deep a height map of the server is from black to white.
+DEPTH = 0.02
 
 Node = TypeVar("Node", bound=bpy.types.Node)
 
@@ -31,8 +34,7 @@ def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) 
     relief = _new(tree, bpy.types.ShaderNodeNormalMap)
     colours, bumps = (_new(tree, bpy.types.ShaderNodeTexImage) for _ in range(2))
     coordinates.uv_map = relief.uv_map = meshes.UV
-    encoding: Any = normal.colorspace_settings  # whose names come with Blender's colour configuration
-    encoding.name = "Non-Color"
+    hold_data(normal)
     colours.image, bumps.image = albedo, normal
     tree.nodes.active = colours  # which solid shading shows
     for node, left, down in ((colours, 550, 0), (relief, 220, 300), (bumps, 550, 300), (coordinates, 750, 150)):
@@ -45,29 +47,99 @@ def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) 
     return material
 
 
-def image_material(name: str, image: bpy.types.Image, has_uv: bool, repeat: float) -> bpy.types.Material:
-    """Principled BSDF coloured by an image: Texture Coordinate -> Mapping -> Image Texture.
+def image_material(
+    name: str,
+    image: bpy.types.Image,
+    has_uv: bool,
+    scale: tuple[float, float],
+    maps: Mapping[str, bpy.types.Image] | None = None,
+    width: float = 1.0,
+) -> bpy.types.Material:
+    """Principled BSDF coloured by an image: Texture Coordinate -> Mapping -> Image Textures, of maps as well.
 
     Args:
-        has_uv: use the mesh's UV map; without one the image is projected from the object's six sides.
-        repeat: how many times the image fits along each axis; the Mapping node's scale.
+        has_uv: use the mesh's UV map; without one the images are projected from the object's six sides, and the relief
+            comes from the height map alone: a normal map needs to know which way a UV map runs.
+        scale: how many times the image fits along each axis; the Mapping node's scale.
+        maps: by their names in the recipe.
+        width: of one image on the surface, in scene units; says how deep the height map is.
     """
     material, tree, shader = _principled(name)
     coordinates = _new(tree, bpy.types.ShaderNodeTexCoord)
     mapping = _new(tree, bpy.types.ShaderNodeMapping)
-    texture = _new(tree, bpy.types.ShaderNodeTexImage)
-    texture.image = image
-    tree.nodes.active = texture  # which solid shading shows
-    _set_input(mapping, "Scale", (repeat, repeat, repeat))
-    if not has_uv:
-        texture.projection = "BOX"
-        texture.projection_blend = 0.2
-    for node, offset in ((texture, 300), (mapping, 500), (coordinates, 700)):
-        node.location = (shader.location.x - offset, shader.location.y)
+    _set_input(mapping, "Scale", (*scale, scale[0]))
     _link(tree, coordinates, "UV" if has_uv else "Object", mapping, "Vector")
-    _link(tree, mapping, "Vector", texture, "Vector")
-    _link(tree, texture, "Color", shader, "Base Color")
+    pictures = {"colour": image, **(maps or {})}
+    nodes = {}
+    for row, (role, picture) in enumerate(pictures.items()):
+        node = nodes[role] = _new(tree, bpy.types.ShaderNodeTexImage)
+        node.image = picture
+        node.location = (shader.location.x - 600, shader.location.y - 300 * row)
+        if role != "colour":
+            node.label = role
+        if not has_uv:
+            node.projection = "BOX"
+            node.projection_blend = 0.2
+        _link(tree, mapping, "Vector", node, "Vector")
+    tree.nodes.active = nodes["colour"]  # which solid shading shows
+    mapping.location = (shader.location.x - 800, shader.location.y)
+    coordinates.location = (shader.location.x - 1000, shader.location.y)
+    _wire(tree, shader, nodes, has_uv, DEPTH * width)
     return material
+
+
+def hold_data(image: bpy.types.Image) -> None:
+    """The image holds numbers, which are not to be read as colours."""
+    encoding: Any = image.colorspace_settings  # whose names come with Blender's colour configuration
+    encoding.name = "Non-Color"
+
+
+def _wire(
+    tree: bpy.types.NodeTree,
+    shader: bpy.types.Node,
+    nodes: Mapping[str, bpy.types.Node],
+    has_uv: bool,
+    depth: float,
+) -> None:
+    """Link image nodes, by their roles, to what they are for."""
+    left = shader.location.x - 250
+    colour = nodes.get("albedo", nodes["colour"])
+    if "ao" in nodes:
+        mix = _new(tree, bpy.types.ShaderNodeMix)
+        mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+        mix.location = (left, shader.location.y)
+        # Every type has sockets of the same names: by their places, of colours.
+        sockets, mixed = present(mix.inputs), present(mix.outputs)[2]
+        factor: Any = sockets[0]
+        factor.default_value = 1.0
+        tree.links.new(colour.outputs["Color"], sockets[6])
+        tree.links.new(nodes["ao"].outputs["Color"], sockets[7])
+        tree.links.new(mixed, shader.inputs["Base Color"])
+    else:
+        _link(tree, colour, "Color", shader, "Base Color")
+    packed = {"roughness": "Roughness", "metallic": "Metallic"}
+    if "orm" in nodes and not packed.keys() <= nodes.keys():
+        split = _new(tree, bpy.types.ShaderNodeSeparateColor)
+        split.location = (left, shader.location.y - 300)
+        _link(tree, nodes["orm"], "Color", split, "Color")
+        for channel, role in (("Green", "roughness"), ("Blue", "metallic")):
+            if role not in nodes:
+                _link(tree, split, channel, shader, packed[role])
+    for role, socket in packed.items():
+        if role in nodes:
+            _link(tree, nodes[role], "Color", shader, socket)
+    if "normal" in nodes and has_uv:
+        relief: bpy.types.Node = _new(tree, bpy.types.ShaderNodeNormalMap)
+        _link(tree, nodes["normal"], "Color", relief, "Color")
+    elif "height" in nodes:
+        # Beside a normal map it would be the same relief once more: it is there for who displaces.
+        relief = _new(tree, bpy.types.ShaderNodeBump)
+        _set_input(relief, "Distance", depth)
+        _link(tree, nodes["height"], "Color", relief, "Height")
+    else:
+        return
+    relief.location = (left, shader.location.y - 600)
+    _link(tree, relief, "Normal", shader, "Normal")
 
 
 def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.NodeTree, bpy.types.Node]:

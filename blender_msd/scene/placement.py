@@ -11,7 +11,7 @@ import numpy as np
 from ..core.arrays import Mesh
 from ..core.errors import Problem
 from ..core.names import block_name
-from . import editors, images, materials, meshes, provenance, view
+from . import editors, images, materials, meshes, overwriting, provenance, view
 from .present import present
 
 COLLECTION = "Generated"
@@ -160,8 +160,8 @@ def _give_to_user(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
 def _material(prompt: str, arrays: Mesh) -> bpy.types.Material:
     if arrays.maps is None:
         return materials.colour_attribute_material(block_name(prompt))
-    albedo = images.packed(block_name(prompt, " albedo"), arrays.maps.albedo)
-    normal = images.packed(block_name(prompt, " normal"), arrays.maps.normal)
+    albedo = overwriting.packed(block_name(prompt, " albedo"), arrays.maps.albedo)
+    normal = overwriting.packed(block_name(prompt, " normal"), arrays.maps.normal)
     return materials.baked_material(block_name(prompt), albedo, normal)
 
 

@@ -6,7 +6,7 @@ import bpy
 
 from ..core import checks
 from ..core.errors import Problem
-from ..scene import images, placement, room
+from ..scene import images, overwriting, placement, room
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
@@ -41,18 +41,41 @@ def place(context: bpy.types.Context, values: Values) -> Place:
 
 
 def target(context: bpy.types.Context, values: Values) -> Target:
-    """What a picture goes on.
+    """What a picture goes on: by itself only an image when nothing is selected.
 
     Raises:
-        Problem: "nothing-to-cover".
+        Problem: "nothing-to-cover", "nothing-to-fill".
     """
+    apply, repeat = values["apply"], values["repeat"]
+    width = placement.units(present(context.scene), values["real_width"])
+    if apply == "THIS":
+        image = image_of(context)
+        if image is None or not overwriting.can_be_filled(image):
+            hint = "Open an image of this file in the Image Editor, or choose Image Only."
+            raise Problem("nothing-to-fill", "There is no image here that can be filled.", hint)
+        return Target(None, repeat, image.name, image_uid=image.session_uid)
+    if apply == "IMAGE" or nothing_selected(context):
+        return Target(None, repeat)
+    selected = [obj for obj in context.selected_objects if images.takes_material(obj)]
     obj = context.object
-    if values["apply"] == "IMAGE":
-        return Target(None, values["repeat"])
+    if apply == "SELECTED" and selected:
+        obj = obj if obj in selected else selected[0]
     if obj is None or not images.takes_material(obj):
         hint = "Select an object with a surface, or choose Image Only."
         raise Problem("nothing-to-cover", "The active object takes no material.", hint)
-    return Target(obj.session_uid, values["repeat"], obj.name)
+    others = tuple(other.session_uid for other in selected if other != obj) if apply == "SELECTED" else ()
+    return Target(obj.session_uid, repeat, obj.name, others, None, width)
+
+
+def nothing_selected(context: bpy.types.Context) -> bool:
+    """Whether no object is selected, and none is active that would take a material."""
+    return not context.selected_objects and not images.takes_material(context.object)
+
+
+def image_of(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The image that the Image Editor shows in which the context is; None elsewhere."""
+    space = context.space_data
+    return space.image if isinstance(space, bpy.types.SpaceImageEditor) else None
 
 
 def check(values: Values, kind: str) -> None:

@@ -11,8 +11,10 @@ from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.limits import SEED
 from ..core.names import printable
+from ..scene import overwriting
 from ..scene.images import Target
 from ..scene.placement import Place
+from ..scene.present import present
 from . import aims
 from .preferences import setup
 from .properties import MeshSettings, TextureSettings
@@ -117,6 +119,24 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         except Problem as problem:
             return refuse(self, problem, "texture")
         return _outcome(self, "texture")
+
+
+class MSD_OT_restore_image(bpy.types.Operator):
+    bl_idname = "msd.restore_image"
+    bl_label = "Restore Previous"
+    bl_description = "Put back what was in this image before it was filled"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not overwriting.was_filled(aims.image_of(context)):
+            cls.poll_message_set("This image was not filled")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        overwriting.restore(present(aims.image_of(context)))
+        return {"FINISHED"}
 
 
 class MSD_OT_go_on(bpy.types.Operator):
@@ -234,6 +254,7 @@ class MSD_OT_finish(bpy.types.Operator):
 CLASSES = (
     MSD_OT_generate_mesh,
     MSD_OT_fill_texture,
+    MSD_OT_restore_image,
     MSD_OT_go_on,
     MSD_OT_another_seed,
     MSD_OT_reconnect,

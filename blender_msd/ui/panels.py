@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..scene import overwriting
+from . import aims
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
 from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
@@ -69,11 +71,29 @@ class _TexturePanel(TabPanel):
         tiles = column.row(heading="Tile")
         tiles.prop(settings, "tile_x", toggle=True)
         tiles.prop(settings, "tile_y", toggle=True)
+        column.column(heading="Maps").prop(settings, "maps")
+        if settings.maps:
+            column.label(text="Estimated from colour", icon="INFO")
         column.prop(settings, "apply")
-        repeat = column.row()
-        repeat.enabled = settings.apply == "MATERIAL"
+        if settings.apply in ("MATERIAL", "SELECTED") and aims.nothing_selected(bpy.context):
+            draw_text(layout, "Nothing is selected: only an image", "INFO")
+        spans = column.column(align=True)
+        spans.enabled = settings.apply in ("MATERIAL", "SELECTED")
+        repeat = spans.row(align=True)
+        repeat.enabled = not settings.real_width
         repeat.prop(settings, "repeat")
+        spans.prop(settings, "real_width")
+        _draw_image(layout, context)
         draw_go(layout, context, settings, "msd.fill_texture", "texture")
+
+
+def _draw_image(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """In the Image Editor: whether its picture is shown repeated, and what was in it before it was filled."""
+    space = context.space_data
+    if isinstance(space, bpy.types.SpaceImageEditor):
+        layout.prop(space, "show_repeat", text="Show Repeated", toggle=True)
+        if overwriting.was_filled(space.image):
+            layout.operator("msd.restore_image", icon="LOOP_BACK")
 
 
 def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: str, kind: str) -> None:

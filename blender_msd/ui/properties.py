@@ -173,11 +173,28 @@ class TextureSettings(CommonSettings):
     )
     tile_x: BoolProperty(name="X", description="Left and right edges fit together", default=True)
     tile_y: BoolProperty(name="Y", description="Top and bottom edges fit together", default=True)
+    maps: EnumProperty(
+        name="Maps",
+        description="Pictures beside the colour, estimated from it",
+        items=(
+            ("NORMAL", "Normal", "Which way the surface faces", 1),
+            ("HEIGHT", "Height", "How high it is, with 16 bits; lifts the surface where there is no normal map", 2),
+            ("ROUGHNESS", "Roughness", "How dull it is", 4),
+            ("AO", "Occlusion", "How much light reaches its joints; multiplied into the colour", 8),
+            ("ALBEDO", "Albedo", "The colour with the light taken out, used in its place", 16),
+            ("METALLIC", "Metallic", "Where it is bare metal: for surfaces that are known to be of metal", 32),
+            ("ORM", "ORM", "Occlusion, roughness and metallic packed into one picture, for game engines", 64),
+        ),
+        options={"ENUM_FLAG"},
+        default=set(),
+    )
     apply: EnumProperty(
         name="Apply To",
         items=(
             ("MATERIAL", "New Material", "A new material in the active object's active slot"),
-            ("IMAGE", "Image Only", "Only the image"),
+            ("SELECTED", "All Selected", "A new material in the active slot of every selected object"),
+            ("THIS", "This Image", "Into the image of the Image Editor, which can be restored"),
+            ("IMAGE", "Image Only", "Only a new image"),
         ),
         default="MATERIAL",
     )
@@ -186,6 +203,12 @@ class TextureSettings(CommonSettings):
         description="How many times the picture fits across the surface",
         default=1.0,
         soft_min=0.01,
+        soft_max=1000.0,
+    )
+    real_width: FloatProperty(
+        name="Width in Metres",
+        description="How wide one picture is on the surface, whatever its UV map. 0: it fits as often as Repeat says",
+        soft_min=0.0,
         soft_max=1000.0,
     )
 

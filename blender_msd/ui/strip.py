@@ -13,7 +13,7 @@ from ..core.state import OF_THE_SERVER, State, state_of
 from .buttons import draw_button
 from .drawn import TabPanel
 from .preferences import set_up
-from .writing import ICON, shortened, sidebar, width, wrapped
+from .writing import ICON, shortened, sidebar, wrapped
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
@@ -30,8 +30,10 @@ ICONS: dict[str, IconItems] = {
     "incompatible": "ERROR",
     "failed": "ERROR",
 }
-# Beside the button's label.
-BUTTON = 20
+# Pixels, at a scale of 1: what opens and what drags a panel, and what a label has around it.
+ARROWS, PADDING = 20, 8
+# Of the line below the header; the button has the other part of it, and beside Details a larger one.
+SHARE, DETAILS = 0.55, 0.4
 
 
 def current_state() -> State:
@@ -44,24 +46,33 @@ def current_state() -> State:
 
 
 class StripPanel(TabPanel):
-    """Drawn first, and whether other panels are open or not."""
+    """Drawn first. Its header says the state, so that it is read even where the panel is closed.
 
-    bl_label = "Status"
-    bl_options = {"HIDE_HEADER"}
+    A panel without a header would put its tab before Blender's own.
+    """
+
+    bl_label = ""
     bl_order = 0
 
-    def draw(self, context: bpy.types.Context) -> None:
-        """Two lines in every state, so that nothing below moves."""
+    def draw_header(self, context: bpy.types.Context) -> None:
         state = current_state()
-        first, *others = wrapped(printable(state.text), sidebar() - ICON)
-        column = self.layout.column(align=True)
-        column.label(text=first, icon=ICONS[state.name])
-        row = column.row(align=True)
+        self.layout.label(text=_header(state)[0], icon=ICONS[state.name])
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """One line in every state, so that nothing below moves."""
+        state = current_state()
+        rest = shortened(_header(state)[1], SHARE * sidebar() - PADDING)
+        row = self.layout.split(factor=SHARE if state.problem is None else DETAILS, align=True)
         if state.problem is not None:
             row.operator("msd.details", text="Details")
         elif state.fraction is None:
-            rest = shortened(" ".join(others), sidebar() - width(state.button.label) - BUTTON)
             row.label(text=rest)
         else:
-            row.progress(factor=state.fraction, type="BAR", text=f"{state.fraction:.0%}")
+            row.progress(factor=state.fraction, type="BAR", text=rest or f"{state.fraction:.0%}")
         draw_button(row, state.button)
+
+
+def _header(state: State) -> tuple[str, str]:
+    """What of the state's text the header has room for, and the rest."""
+    first, *others = wrapped(printable(state.text), sidebar() - ICON - ARROWS)
+    return first, " ".join(others)

@@ -43,7 +43,7 @@ class Values:
         value = getattr(source, name)
         if isinstance(about, bpy.types.IntProperty | bpy.types.FloatProperty):
             return number(about.name, value, Range(about.soft_min, about.soft_max))
-        if isinstance(about, bpy.types.EnumProperty):
+        if isinstance(about, bpy.types.EnumProperty) and not about.is_enum_flag:
             return choice(about.name, value, {item.identifier: item.name for item in about.enum_items})
         return value
 
@@ -69,12 +69,13 @@ class Values:
         if kind == "mesh":
             side = self._unless_own("texture_size")
             return mesh_recipe(**common, faces=self["faces"], texture_size=None if side is None else int(side))
-        return texture_recipe(**common, **{name: self[name] for name in ("width", "height", "tile_x", "tile_y")})
+        sides = {name: self[name] for name in ("width", "height", "tile_x", "tile_y")}
+        return texture_recipe(**common, **sides, maps=[name.lower() for name in self["maps"]])
 
     def check(self, kind: str) -> None:
         """Raises the Problem that an operator would report for these settings, if there is one."""
         self.recipe(kind)
-        for name in ("size", "place") if kind == "mesh" else ("apply", "repeat"):
+        for name in ("size", "place") if kind == "mesh" else ("apply", "repeat", "real_width"):
             self.__getitem__(name)
 
     def _unless_own(self, name: str) -> str | None:

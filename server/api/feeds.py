@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from server.api.limits import MOST_EVENTS_WAITING, MOST_STREAMS, PAUSE_A_STREAM
 from server.api.problems import Refused
 from server.jobs.events import OVER, Bell, StoredEvent
+from server.jobs.faults import StoreFault
 from server.jobs.refusals import NoSuchJob
 from server.jobs.store import Store
 
@@ -150,7 +150,7 @@ class _Feed:
                     if not over:
                         await asyncio.sleep(PAUSE_A_STREAM * len(self._subscriptions))
                         await news.wait()
-        except sqlite3.Error:
+        except StoreFault:
             pass  # whoever asks again is told
         finally:
             self._ended = True

@@ -28,6 +28,9 @@ class DataFolderLock:
     def __init__(self, data_dir: Path) -> None:
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Prompts and pictures are nobody else's, in a folder that was there already, too.
+            if os.name == "posix" and data_dir.stat().st_mode & 0o077:
+                data_dir.chmod(0o700)
             self._fd = os.open(data_dir / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             hint = "Choose a folder that can be written to."

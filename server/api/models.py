@@ -98,9 +98,11 @@ class Prior(_Said):
     bandwidth_end: float = 0.0
     picture: list[Leg] = []
     cameras: CameraLaw = CameraLaw()
-    costs: dict[Kind, dict[Preset, Cost]] = Field(default={}, description="what each preset asks for by default")
+    costs: dict[Kind, dict[Preset, Cost]] = Field(
+        default_factory=dict, description="what each preset asks for by default"
+    )
     seconds_per_call: dict[Kind, float] = Field(
-        default={}, description="of jobs that were done here with the model's own guidance"
+        default_factory=dict, description="of jobs that were done here with the model's own guidance"
     )
 
 
@@ -168,6 +170,9 @@ class JobAnswer(_Said):
     started: Seconds | None
     finished: Seconds | None
     last_event: Count
+    attempts: Count = Field(description="how often a worker began with it")
+    finish: bool = Field(description="whether it was told to make do with what there is")
+    priority: Count = Field(description="of the queued jobs, the highest is next, then the oldest")
 
 
 class JobPage(_Said):

@@ -59,13 +59,13 @@ class Office:
         low_vram: bool = False,
         allowed: Allowed = Allowed(),
     ) -> Office:
-        """Open the store in `data_dir` and fail what a crash interrupted. The queue is not started.
+        """Open the store in `data_dir` and queue again what was under way. The queue is not started.
 
         Raises:
-            Problem: "store-broken".
+            Problem: "store-broken", "store-busy", "disk-full".
         """
         bell = Bell()
         store = Store(data_dir / "jobs.sqlite", bell.ring)
-        store.fail_interrupted()
         queue = Queue(store, data_dir, devices, low_vram)
+        queue.recover()
         return Office(data_dir, token, bell, store, queue, hosts, heartbeat_s, prior_folders, allowed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from starlette.routing import compile_path
 
 from server.api.answers import Answer
 from server.errors import BadRequest, Problem
+from server.jobs.faults import StoreFault
 from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
 from server.ranges import shown
 
@@ -32,7 +32,7 @@ class Refused(Problem):
 
 def status_of(problem: Problem) -> int:
     match problem:
-        case Refused():
+        case Refused() | StoreFault():
             return problem.status
         case NoSuchJob():
             return 404
@@ -48,15 +48,6 @@ def status_of(problem: Problem) -> int:
 def answer(problem: Problem) -> Answer:
     headers = problem.headers if isinstance(problem, Refused) else None
     return Answer({"error": problem.as_json()}, status_of(problem), headers)
-
-
-def store_problem(error: sqlite3.Error) -> Problem:
-    """What SQLite said about the list of jobs, for people."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-        hint = "Make room on the disk of the server's data folder, then ask again."
-        return Refused(507, "disk-full", "There is no room left for the list of jobs.", hint)
-    hint = "See that the server may write into its data folder, and start it again."
-    return Refused(503, "store-broken", f"The list of jobs cannot be used: {error}.", hint)
 
 
 def _methods_there(request: Request) -> list[str]:
@@ -90,16 +81,11 @@ def answer_every_problem(app: FastAPI) -> None:
         said = first["msg"].replace("Input should", "must").replace("String should", "must")
         return answer(BadRequest("request-invalid", f"{where} {said}.", "Correct it, and ask again."))
 
-    async def from_store(_: Request, error: Exception) -> Answer:
-        assert isinstance(error, sqlite3.Error)
-        return answer(store_problem(error))
-
     async def unforeseen(_: Request, error: Exception) -> Answer:
         said = f"The server failed: {type(error).__name__}."
         return answer(Problem("internal", said, "See the server's output for the details."))
 
     app.add_exception_handler(Problem, known)
     app.add_exception_handler(HTTPException, from_framework)
-    app.add_exception_handler(sqlite3.Error, from_store)
     app.add_exception_handler(RequestValidationError, from_validation)
     app.add_exception_handler(Exception, unforeseen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request
@@ -24,9 +24,7 @@ from server.api.problems import Refused
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.costs import MOST_JOBS, preset_costs, seconds_per_call
-from server.jobs.events import OVER
-from server.jobs.refusals import Conflict
-from server.jobs.store import MAX_NUMBER
+from server.jobs.record import MAX_NUMBER
 from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
 from server.recipe import SIZES, Recipe, preset_of, read_recipe
 
@@ -49,6 +47,8 @@ Digits = Annotated[int, BeforeValidator(_in_digits)]
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 
 ProcessId = Annotated[Digits, Path(ge=1, le=2**31 - 1)]
+
+Order = Literal["cancel", "finish", "pause", "resume", "retry", "first"]
 
 _MEDIA_TYPES = {
     ".npz": "application/octet-stream",
@@ -94,6 +94,14 @@ def build_routes(office: Office) -> APIRouter:
     everybody = APIRouter(prefix="/v1")
     routes = APIRouter(dependencies=[_TOKEN])
     store, queue = office.store, office.queue
+    orders: dict[Order, Callable[[str], None]] = {
+        "cancel": queue.cancel,
+        "finish": queue.finish,
+        "pause": queue.pause,
+        "resume": queue.resume,
+        "retry": queue.retry,
+        "first": queue.put_first,
+    }
 
     # Neither of these two waits for a disk, nor for a thread while others do.
     @everybody.get("/health", response_model=About, responses=refusals())
@@ -175,11 +183,7 @@ def build_routes(office: Office) -> APIRouter:
     @routes.delete("/jobs/{job_id}", status_code=204, responses=refusals(404, 409))
     def delete_job(job_id: str) -> None:
         """Forget a job that is over, and its files."""
-        state = store.get(job_id).state
-        if state not in OVER:
-            raise Conflict("job-not-over", f"The job is {state}.", "Cancel it first, then delete it.")
-        shutil.rmtree(job_folder(office.data_dir, job_id), ignore_errors=True)
-        store.delete(job_id)
+        queue.delete(job_id)
 
     @routes.post("/jobs/{job_id}/events", include_in_schema=False)
     def no_order(job_id: str) -> None:
@@ -187,9 +191,10 @@ def build_routes(office: Office) -> APIRouter:
         raise HTTPException(405)
 
     @routes.post("/jobs/{job_id}/{order}", response_model=JobAnswer, responses=refusals(404, 409))
-    def order_job(job_id: str, order: Literal["cancel", "finish", "pause", "resume"]) -> Answer:
-        """Cancel a job, make the result from what there is, wait after the current step, or go on."""
-        {"cancel": queue.cancel, "finish": queue.finish, "pause": queue.pause, "resume": queue.resume}[order](job_id)
+    def order_job(job_id: str, order: Order) -> Answer:
+        """Cancel a job, make the result from what there is, leave the device to others, go on, try again after a
+        failure, or be the next of those that wait."""
+        orders[order](job_id)
         return Answer(store.get(job_id).as_json())
 
     @routes.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses={**_STREAM, **refusals(404, 429)})

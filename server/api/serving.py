@@ -176,8 +176,10 @@ def stop_behind_jobs(
 def _stop_on_signals(server: Server) -> None:
     # uvicorn takes the signals while it runs and raises them again at its end, which must not cut off what follows.
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: server.stop())
+        # SIGHUP: its terminal was closed; SIGBREAK is the same on Windows.
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: server.stop())
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -37,7 +37,7 @@ def backends(device: str) -> dict[str, Backend]:
     return {"torch": Backend("torch", "plain torch hash grid, for comparison"), chosen.name: chosen}
 
 
-def bench_rates(device: str, repeats: int = 20, points: int = POINTS) -> dict[str, dict[str, float]]:
+def field_rates(device: str, repeats: int = 20, points: int = POINTS) -> dict[str, dict[str, float]]:
     """Millions of points a second by each backend: forwards, and forwards and backwards, of grid and whole field.
 
     Returns:
@@ -86,7 +86,7 @@ def _both(module: nn.Module, points: Tensor) -> Callable[[], None]:
     return work
 
 
-def bench_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step: Callable[[], None]) -> dict[str, Any]:
+def field_step(recipe: Recipe, prior: Prior, backend: str, device: str, on_step: Callable[[], None]) -> dict[str, Any]:
     """Seconds a step of a whole optimisation, by part; forward and backward passes together.
 
     Returns:

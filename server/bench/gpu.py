@@ -148,13 +148,13 @@ def _compare_grids(device: str) -> dict[str, Any]:
 
 def _time_steps(name: str, extent: Extent, device: str) -> dict[str, Any]:
     from server.bench import random_models
-    from server.bench.step import bench_overhead
+    from server.bench.step import bench_step
     from server.recipe import read_recipe
 
     prior = random_models.random_prior(getattr(random_models, name), device)
     asked = {"kind": "mesh", "prompt": "a yellow duck", "steps": extent.steps}
     return {
-        f"{size}_px": bench_overhead(read_recipe(asked | {"render_size": size}), prior, size, extent.steps, device)
+        f"{size}_px": bench_step(read_recipe(asked | {"render_size": size}), prior, size, extent.steps, device)
         for size in extent.sizes
     }
 

@@ -25,7 +25,7 @@ from server.studio.optimisation import SNAPSHOTS, optimise
 OBJECT_RADIUS = 0.6
 
 
-def bench_overhead(
+def bench_step(
     recipe: Recipe, prior: Prior, size: int, steps: int, device: str, on_step: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
     """Time steps as they are at the end of a run; after each, its denoiser calls and its encoding once more, alone.

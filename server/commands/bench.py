@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from server.accelerators import NAMES
 from server.arguments import device, field
-from server.commands.shared import ProgressBar, add_device, add_json, add_prior
+from server.commands.bars import CountingBar, ProgressBar
+from server.commands.shared import add_device, add_json, add_prior
 from server.errors import BadRequest
 from server.paths import path_argument
 from server.recipe import EstimatorName, MeshRecipe, Recipe
@@ -108,9 +109,7 @@ def _mesh(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _field(args: argparse.Namespace) -> dict[str, Any] | None:
-    from tqdm import tqdm
-
-    from server.bench.field import POINTS, backends, bench_rates, bench_step
+    from server.bench.field import POINTS, backends, field_rates, field_step
     from server.priors.catalogue import load_prior
     from server.recipe import read_recipe
     from server.studio.threads import use_half_of_the_cores
@@ -120,9 +119,9 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
     chosen = backends(args.device)
-    rates = bench_rates(args.device)
-    with tqdm(total=args.steps * len(chosen), desc="Steps") as bar:
-        steps = {name: bench_step(recipe, prior, name, args.device, bar.update) for name in chosen}
+    rates = field_rates(args.device)
+    with CountingBar(args.steps * len(chosen), "Steps") as bar:
+        steps = {name: field_step(recipe, prior, name, args.device, bar.step) for name in chosen}
     result = {
         "device": args.device,
         "threads": threads,
@@ -146,9 +145,7 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _step(args: argparse.Namespace) -> dict[str, Any] | None:
-    from tqdm import tqdm
-
-    from server.bench.step import bench_overhead
+    from server.bench.step import bench_step
     from server.priors.catalogue import load_prior
     from server.recipe import read_recipe
     from server.studio.threads import use_half_of_the_cores
@@ -158,9 +155,9 @@ def _step(args: argparse.Namespace) -> dict[str, Any] | None:
     recipes = [read_recipe(asked | {"render_size": size}) for size in args.sizes]
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
-    with tqdm(total=(args.steps + 1) * len(args.sizes), desc="Steps") as bar:
+    with CountingBar((args.steps + 1) * len(args.sizes), "Steps") as bar:
         sizes = {
-            str(size): bench_overhead(recipe, prior, size, args.steps, args.device, bar.update)
+            str(size): bench_step(recipe, prior, size, args.steps, args.device, bar.step)
             for size, recipe in zip(args.sizes, recipes, strict=True)
         }
     if args.json:

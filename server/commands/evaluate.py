@@ -8,18 +8,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from server.arguments import Pair, field, whole
+from server.commands.bars import CountingBar, counted
 from server.commands.evaluate_textures import add_textures
 from server.commands.guidance_options import add_guidance_options, guidance_asked
-from server.commands.shared import (
-    add_device,
-    add_json,
-    add_prior,
-    add_seed,
-    check_folder,
-    check_suffix,
-    check_targets,
-    counted,
-)
+from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
 from server.paths import path_argument
 from server.recipe import GuidanceRecipe, NoiseName, Recipe
 
@@ -94,8 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _shapes(args: argparse.Namespace) -> dict[str, Any]:
-    from tqdm import tqdm
-
     from server.evaluation.kept_rows import KeptRows
     from server.evaluation.shapes import evaluate_shapes, planned_runs
     from server.evaluation.variants import variants
@@ -112,9 +102,9 @@ def _shapes(args: argparse.Namespace) -> dict[str, Any]:
     perp_negs = [None if said is None else said == "on" for said in args.perp_negs]
     methods = variants(args.methods, args.noise, args.bandwidths, perp_negs, args.calls)
     seeds = range(args.seed, args.seed + args.seeds)
-    with tqdm(total=STEPS, desc="Judge of views", mininterval=1.0, delay=1) as bar:
-        judge = trained_view_judge(args.cache, STEPS, bar.update, counted)
-    with tqdm(total=planned_runs(args.prompts, seeds, methods), desc="Shapes", unit="mesh", delay=1) as bar:
+    with CountingBar(STEPS, "Judge of views") as bar:
+        judge = trained_view_judge(args.cache, STEPS, bar.step, counted)
+    with CountingBar(planned_runs(args.prompts, seeds, methods), "Shapes") as bar:
         result = evaluate_shapes(
             args.prompts,
             seeds,
@@ -123,7 +113,7 @@ def _shapes(args: argparse.Namespace) -> dict[str, Any]:
             args.device,
             {"preset": args.preset, "guidance": guidance_asked(args)},
             pictures=args.pictures,
-            on_row=lambda row: bar.update(),
+            on_row=lambda row: bar.step(),
             judge=judge,
             kept=kept,
         )
@@ -131,15 +121,13 @@ def _shapes(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _prior(args: argparse.Namespace) -> dict[str, Any]:
-    from tqdm import tqdm
-
     from server.evaluation.prior import evaluate_prior, planned_steps
     from server.studio.threads import use_half_of_the_cores
 
     use_half_of_the_cores()
     for folder in filter(None, (args.cache, args.pictures)):
         check_folder(folder)
-    with tqdm(total=planned_steps(), desc="Judging", mininterval=1.0) as bar:
+    with CountingBar(planned_steps(), "Judging") as bar:
         result = evaluate_prior(
             args.prior,
             args.device,
@@ -147,7 +135,7 @@ def _prior(args: argparse.Namespace) -> dict[str, Any]:
             args.seed,
             args.repeats,
             args.pictures,
-            on_step=bar.update,
+            on_step=bar.step,
             watch=counted,
         )
     return _warned(result)

@@ -7,19 +7,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from server.arguments import field, whole
+from server.commands.bars import CountingBar, counted
 from server.commands.guidance_options import add_guidance_options, guidance_asked
-from server.commands.shared import (
-    add_device,
-    add_json,
-    add_prior,
-    add_seed,
-    check_folder,
-    check_suffix,
-    check_targets,
-    counted,
-)
+from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
 from server.paths import path_argument
-from server.recipe import NoiseName, Preset, TextureRecipe
+from server.recipe import MapName, NoiseName, Preset, TextureRecipe
 from server.world.captions import PATTERNS
 
 
@@ -56,6 +48,14 @@ def add_textures(subjects: Any) -> None:
     )
     textures.add_argument("--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of its steps")
     textures.add_argument("--size", type=field(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
+    textures.add_argument(
+        "--maps",
+        nargs="*",
+        default=["normal", "height", "roughness", "ao"],
+        choices=get_args(MapName),
+        metavar="MAP",
+        help="beside every texture; with none, only colours (default: normal height roughness ao)",
+    )
     textures.add_argument("--pictures", type=path_argument, help="folder for all textures, and for sheets of them")
     textures.add_argument("--out", type=path_argument, help="keep rows in this .json; the same command goes on")
     cache = Path(".cache/prior-data")
@@ -66,8 +66,6 @@ def add_textures(subjects: Any) -> None:
 
 
 def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
-    from tqdm import tqdm
-
     from server.evaluation.kept_rows import KeptRows
     from server.evaluation.texture_gates import describe
     from server.evaluation.textures import evaluate_textures, plan_runs, planned_steps
@@ -84,13 +82,13 @@ def _textures(args: argparse.Namespace) -> dict[str, Any] | None:
     use_half_of_the_cores()
     seeds = range(args.seed, args.seed + args.seeds)
     asked = (args.patterns, args.pairs, seeds, args.presets, args.methods, args.noise, args.prior, args.size)
-    runs = plan_runs(*asked, guidance_asked(args))
+    runs = plan_runs(*asked, guidance_asked(args), args.maps)
     kept = KeptRows(args.out)
     prior = load_prior(args.prior, args.device)
-    with tqdm(total=STEPS, desc="Judge", mininterval=1.0, delay=1) as bar:
-        judge = trained_judge(args.cache, STEPS, bar.update, counted)
-    with tqdm(total=planned_steps(runs), desc="Textures") as bar:
-        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.update)
+    with CountingBar(STEPS, "Judge") as bar:
+        judge = trained_judge(args.cache, STEPS, bar.step, counted)
+    with CountingBar(planned_steps(runs), "Textures") as bar:
+        result = evaluate_textures(runs, prior, judge, args.device, args.calls, args.pictures, kept, bar.step)
     if args.json:
         return result
     print(describe(result["summary"], result["failed"]))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field
-from server.commands.shared import ProgressBar, add_device, add_json, check_suffix, check_targets
+from server.commands.bars import ProgressBar
+from server.commands.shared import add_device, add_json, check_suffix, check_targets
 from server.paths import as_path, path_argument
 from server.recipe import MeshRecipe
 

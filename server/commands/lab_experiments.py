@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from server.commands.bars import CountingBar
 from server.commands.shared import check_folder, check_targets
 from server.errors import BadRequest
 from server.files import save_results
@@ -17,26 +17,6 @@ from server.lab.report import SYMMETRY, TABLE1, TABLE2, Column, as_text, show
 
 MAIN_DENSITIES = ("fractal", "spiral", "pinwheel")
 Result = dict[str, Any]
-
-
-class _Bar:
-    """A progress bar of known length on stderr."""
-
-    def __init__(self, total: int, description: str) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=total, desc=description, file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def step(self, description: str = "") -> None:
-        if description:
-            self._bar.set_postfix_str(description, refresh=False)
-        self._bar.update()
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -84,7 +64,7 @@ def run_table1(args: argparse.Namespace) -> Result | None:
     from server.lab.table1 import METHODS, table1
 
     _check(args)
-    with _Bar(len(args.densities) * len(METHODS) * args.seeds, "table 1") as bar:
+    with CountingBar(len(args.densities) * len(METHODS) * args.seeds, "table 1") as bar:
         result = table1(args.densities, args.bandwidth, args.seed, args.seeds, on_row=bar.step)
     _save(args, "table1", result)
     draw_efficiency(result["rows"], args.out / "table1.png")
@@ -109,7 +89,7 @@ def run_table2(args: argparse.Namespace) -> Result | None:
         * args.seeds
         * sum(1 if method == "ddim" else steps_of(method) for method in methods)
     )
-    with _Bar(total, "table 2") as bar:
+    with CountingBar(total, "table 2") as bar:
         result = table2(args.densities, args.denoiser, methods, args.seed, args.seeds, bar.step, args.weights)
     _save(args, "table2", result)
     draw_quality(result["rows"], args.out / "table2.png")
@@ -121,7 +101,7 @@ def run_landscape(args: argparse.Namespace) -> Result | None:
     from server.lab.landscape import SHOWN, landscapes
 
     _check(args)
-    with _Bar(sum(draws for _, _, draws in SHOWN), "landscape") as bar:
+    with CountingBar(sum(draws for _, _, draws in SHOWN), "landscape") as bar:
         result, found = landscapes(args.density, args.seed, bar.step)
     _save(args, "landscape", result)
     draw_landscapes(args.density, result["rows"], found, args.out / "landscape.png")
@@ -136,7 +116,7 @@ def run_samples(args: argparse.Namespace) -> Result | None:
 
     _check(args)
     runs = len(args.densities) + ("fractal" in args.densities)
-    with _Bar(runs * sum(1 if m == "ddim" else steps_of(m) for m in METHODS), "samples") as bar:
+    with CountingBar(runs * sum(1 if m == "ddim" else steps_of(m) for m in METHODS), "samples") as bar:
         result = samples(args.densities, seed=args.seed, on_step=bar.step)
         guided = (
             samples(["fractal"], scale=4.0, seed=args.seed, on_step=bar.step) if "fractal" in args.densities else None
@@ -155,7 +135,7 @@ def run_variance(args: argparse.Namespace) -> Result | None:
     from server.lab.variance import BANDWIDTHS, METHODS, variance
 
     _check(args)
-    with _Bar(len(BANDWIDTHS) * len(METHODS), "variance") as bar:
+    with CountingBar(len(BANDWIDTHS) * len(METHODS), "variance") as bar:
         result = variance(args.density, seed=args.seed, on_row=bar.step)
     _save(args, "variance", result)
     draw_variance(args.density, result["rows"], args.out / "variance.png", args.seed)
@@ -169,7 +149,7 @@ def run_symmetry(args: argparse.Namespace) -> Result | None:
     from server.lab.textures import TEXTURES
 
     _check(args)
-    with _Bar(len(TEXTURES) * len(CONDITIONS) * args.seeds, "symmetry") as bar:
+    with CountingBar(len(TEXTURES) * len(CONDITIONS) * args.seeds, "symmetry") as bar:
         result = symmetry(seed=args.seed, seeds=args.seeds, on_run=bar.step)
     _save(args, "symmetry", result)
     draw_symmetry(result["rows"], args.out / "symmetry.png")
@@ -188,7 +168,7 @@ def run_train(args: argparse.Namespace) -> Result | None:
     mixture = density(args.density)
     generator = torch.Generator().manual_seed(args.seed)
     started = time.monotonic()
-    with _Bar(args.iterations, f"train {args.density}") as bar:
+    with CountingBar(args.iterations, f"train {args.density}") as bar:
         network = train(mixture, generator, args.iterations, on_step=lambda step, loss: bar.step(f"loss {loss:.4f}"))
     seconds = time.monotonic() - started
     save_weights(network, path)

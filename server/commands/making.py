@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field
+from server.commands.bars import ProgressBar
 from server.commands.dry_run import describe_run
 from server.commands.guidance_options import add_guidance_options, add_method_and_noise, guidance_asked
-from server.commands.shared import ProgressBar, add_common, add_lora, add_low_vram, check_targets, say
+from server.commands.shared import add_common, add_lora, add_low_vram, check_targets, say
 from server.files import beside
 from server.paths import path_argument
 from server.recipe import Recipe

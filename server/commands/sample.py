@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field, real, whole
+from server.commands.bars import CountingBar
 from server.commands.shared import add_common, add_lora, add_low_vram, check_suffix, check_targets, say
 from server.files import save_results
 from server.paths import path_argument
@@ -31,8 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
     import tempfile
 
-    from tqdm import tqdm
-
     from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.studio.sampling import draw_samples
 
@@ -40,7 +39,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
     warnings = say(check_prompt(args.prior, args.prompt, None))
     check_loras(args.prior, args.lora)
     check_targets(args.out)
-    with tqdm(total=args.steps, desc="Sampling") as bar, tempfile.TemporaryDirectory() as folder:
+    with CountingBar(args.steps, "Sampling") as bar, tempfile.TemporaryDirectory() as folder:
         drawn = Path(folder) / "sample.png"
         prior = load_prior(args.prior, args.device, args.low_vram, args.lora)
         calls = draw_samples(
@@ -53,7 +52,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
             args.scale,
             args.azimuth,
             args.device,
-            bar.update,
+            bar.step,
         )
         save_results({args.out: drawn.read_bytes()})
     done = {"prompt": args.prompt, "seed": args.seed, "out": str(args.out), "denoiser_calls": calls}

@@ -6,9 +6,7 @@ import argparse
 import os
 import stat
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from server.accelerators import NAMES
@@ -19,7 +17,7 @@ from server.paths import path_argument
 from server.recipe import Recipe
 
 if TYPE_CHECKING:
-    from server.studio.events import Event
+    pass
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -131,43 +129,3 @@ def check_folder(folder: Path) -> None:
         trial.unlink()
     except OSError as error:
         raise disk_problem(error, NOT_WRITABLE, refusal=True, file=folder) from None
-
-
-def counted(things: Iterable[str], what: str) -> Iterable[str]:
-    """The things, one by one, behind a bar on stderr that says what is done with them."""
-    from tqdm import tqdm
-
-    return tqdm(things, desc=what)
-
-
-class ProgressBar:
-    """Call it with events; phase, share and time left appear on stderr while it is open."""
-
-    def __enter__(self) -> ProgressBar:
-        from tqdm import tqdm
-
-        layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
-        # A log file wants a line now and then, a person wants a bar that moves.
-        interval = 0.1 if sys.stderr.isatty() else 10.0
-        self._bar = tqdm(
-            total=1.0, file=sys.stderr, bar_format=layout, dynamic_ncols=True, desc="Loading", mininterval=interval
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.close()
-
-    def __call__(self, event: Event) -> None:
-        from server.studio.events import Log, Progress
-
-        if isinstance(event, Log):
-            self._bar.write(f"{event.level}: {event.message}", file=sys.stderr)
-        elif isinstance(event, Progress):
-            self._bar.set_description_str(event.phase, refresh=False)
-            left = "" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left"
-            # How far from a mode, in bandwidths.
-            distance = "" if event.q is None else f"q {event.q:.3f}"
-            self._bar.set_postfix_str(", ".join(filter(None, [left, distance])), refresh=False)
-            self._bar.update(event.fraction - self._bar.n)

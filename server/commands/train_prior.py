@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import field, positive, whole
-from server.commands.shared import add_device, add_json, check_folder, counted
+from server.commands.bars import counted
+from server.commands.shared import add_device, add_json, check_folder
 from server.paths import path_argument
 from server.recipe import Recipe
 from server.training.plan import Plan

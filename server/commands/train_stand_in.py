@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from server.arguments import positive, whole
-from server.commands.shared import add_json, add_seed, check_folder, counted
+from server.commands.bars import counted
+from server.commands.shared import add_json, add_seed, check_folder
 from server.paths import path_argument
 from server.training.stand_in_plan import Plan
 

@@ -32,9 +32,10 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
 
     Returns:
         {"summary": [{"preset", "method", "noise", "runs", "right", "name_right", "colours_right", "contrast_ok" (shares
-                      of the runs), "spectrum", "usual_spectrum" (means), "seam_ratio": [least, most], "seconds",
+                      of the runs), "spectrum", "usual_spectrum" (means), "seam_ratio": [least, most],
+                      "map_seam_ratios": {map: [least, most]}, "seconds",
                       "denoiser_calls" (means), "patterns": {pattern: share that is right}, "worst": five rows}],
-         "failed": ["PRESET.METHOD.NOISE.GATE"]: gates that do not hold, "right", "contrast" and "seam"}
+         "failed": ["PRESET.METHOD.NOISE.GATE"]: gates that do not hold, "right", "contrast", "seam" and "maps"}
     """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
@@ -51,6 +52,9 @@ def describe(summary: Sequence[dict[str, Any]], failed: Sequence[str]) -> str:
         lines.append("  ".join(str(group[name]) for name in (*GROUP, *names)))
         patterns = ", ".join(f"{name} {share:.0%}" for name, share in group["patterns"].items())
         lines.append(f"  right: {patterns}")
+        if group["map_seam_ratios"]:
+            seams = (f"{name} {least} to {most}" for name, (least, most) in group["map_seam_ratios"].items())
+            lines.append(f"  seams: {', '.join(seams)}")
         lines += [
             f"  worst: {row['prompt']} ({row['seed']}): seen {row['seen']}, contrast {row['contrast']},"
             f" spectrum {row['spectrum']} dB"
@@ -70,10 +74,20 @@ def _summary(rows: list[Row]) -> dict[str, Any]:
             for key in ("right", "name_right", "colours_right", "contrast_ok", "spectrum", "usual_spectrum")
         },
         "seam_ratio": [min(seams), max(seams)],
+        "map_seam_ratios": _of_maps(rows),
         **{key: _mean(rows, key) for key in ("seconds", "denoiser_calls")},
         "patterns": {name: _mean([row for row in rows if row["pattern"] == name], "right") for name in patterns},
         "worst": sorted(rows, key=_badness, reverse=True)[:WORST],
     }
+
+
+def _of_maps(rows: Sequence[Row]) -> dict[str, list[float]]:
+    """The least and the greatest seam ratio of every map."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for name, ratio in row.get("map_seam_ratios", {}).items():
+            found.setdefault(name, []).append(ratio)
+    return {name: [min(ratios), max(ratios)] for name, ratios in found.items()}
 
 
 def _mean(rows: Sequence[Row], key: str) -> float:
@@ -90,5 +104,6 @@ def _failed(group: dict[str, Any]) -> list[str]:
         "right": group["right"] >= gates["right"],
         "contrast": group["contrast_ok"] >= gates["contrast"],
         "seam": all(within(ratio, SEAM_RATIO) for ratio in group["seam_ratio"]),
+        "maps": all(within(ratio, SEAM_RATIO) for ratios in group["map_seam_ratios"].values() for ratio in ratios),
     }
     return [".".join((*(group[key] for key in GROUP), gate)) for gate, held in holds.items() if not held]

@@ -19,9 +19,10 @@ from server.evaluation.kept_rows import KeptRows, Row, run_name
 from server.evaluation.methods import guidance_of, within_budget
 from server.evaluation.texture_gates import summarise
 from server.evaluation.texture_looks import Reference, draw_reference, examine
-from server.evaluation.texture_sheets import picture_name, read_picture, save_sheets
+from server.evaluation.texture_sheets import picture_name, read_picture, save_map_sheets, save_sheets
+from server.materials.names import map_path
 from server.priors.denoiser import Prior
-from server.recipe import Recipe, read_recipe
+from server.recipe import MapName, Recipe, read_recipe
 from server.studio.events import Event, Log
 from server.studio.production import produce
 from server.training.judge import Judge
@@ -47,6 +48,7 @@ def plan_runs(
     prior: str = "embedded",
     size: int = 256,
     guidance: Mapping[str, Any] = MappingProxyType({}),
+    maps: Sequence[MapName] = (),
 ) -> list[Run]:
     """Every pattern in its first `pairs` of `colour_pairs`, with every seed, preset, method and noise.
 
@@ -56,12 +58,13 @@ def plan_runs(
         noises: None leaves the noise to the prior.
         size: pixels per side; the texture tiles in both directions.
         guidance: further fields of every recipe's guidance; a method's own come first.
+        maps: beside every texture.
 
     Raises:
         BadRequest: an unknown method, no runs at all, or what is no recipe.
     """
     runs = [
-        Run(caption, method, _recipe(caption, seed, preset, prior, size, _guidance(guidance, method, noise)))
+        Run(caption, method, _recipe(caption, seed, preset, prior, size, _guidance(guidance, method, noise), maps))
         for preset in presets
         for method in methods
         for noise in noises
@@ -103,7 +106,8 @@ def evaluate_textures(
                    "name_right", "colours_right", "right", "seen" (what the judge says most often),
                    "contrast" (over that of the prior's own samples of the prompt), "contrast_ok",
                    "spectrum" (distance from that of those samples, in dB), "usual_spectrum" (distance of one of those
-                   samples from the others), "seam_ratio", "seconds", "denoiser_calls", "warnings" (of the job, as
+                   samples from the others), "seam_ratio", "map_seam_ratios" (of runs with
+                   maps: {map: ratio}), "seconds", "denoiser_calls", "warnings" (of the job, as
                    sentences), "run" (name of the recipe)}],
          "summary", "failed": as `summarise`}
     """
@@ -128,6 +132,7 @@ def evaluate_textures(
         on_step()
     rows = [kept[name] for name in planned]
     if pictures is not None:
+        save_map_sheets(rows, pictures)
         save_sheets(rows, {pattern: samples[prompt].first for pattern, prompt in shown.items()}, pictures)
     return {"rows": rows, **summarise(rows)}
 
@@ -144,7 +149,15 @@ def _guidance(asked: Mapping[str, Any], method: str, noise: str | None) -> dict[
     return {**asked, **guidance_of(method), **({} if noise is None else {"noise": noise})}
 
 
-def _recipe(caption: Caption, seed: int, preset: str, prior: str, size: int, guidance: dict[str, Any]) -> Recipe:
+def _recipe(
+    caption: Caption,
+    seed: int,
+    preset: str,
+    prior: str,
+    size: int,
+    guidance: dict[str, Any],
+    maps: Sequence[MapName],
+) -> Recipe:
     return read_recipe(
         {
             "kind": "texture",
@@ -153,7 +166,7 @@ def _recipe(caption: Caption, seed: int, preset: str, prior: str, size: int, gui
             "prior": prior,
             "preset": preset,
             "guidance": guidance,
-            "texture": {"width": size, "height": size, "tile_x": True, "tile_y": True},
+            "texture": {"width": size, "height": size, "tile_x": True, "tile_y": True, "maps": list(maps)},
         }
     )
 
@@ -191,6 +204,7 @@ def _make(
             "noise": report.get("noise", "fresh"),
             **examine(read_picture(made), run.caption, judge, reference),
             "seam_ratio": report["seam_ratio"],
+            **({"map_seam_ratios": report["map_seam_ratios"]} if report["map_seam_ratios"] else {}),
             "seconds": report["seconds"],
             "denoiser_calls": report["denoiser_calls"],
             "warnings": warnings,
@@ -198,4 +212,6 @@ def _make(
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(made, pictures / picture_name(row))
+            for each in run.recipe.texture.maps:
+                shutil.copyfile(map_path(made, each), map_path(pictures / picture_name(row), each))
     return row

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any, get_args
 
-from server.jobs.store import Job
+from server.jobs.job import Job
 from server.priors.card import PriorCard
 from server.recipe import GuidanceRecipe, Preset, read_recipe
 from server.studio.plan import plan_of
@@ -26,7 +26,8 @@ def seconds_per_call(jobs: Iterable[Job]) -> dict[str, dict[str, float]]:
     """
     found: dict[str, dict[str, float]] = {}
     for job in jobs:
-        if job.state != "done" or not job.report or job.recipe.get("guidance") != _USUAL:
+        # The seconds of a run that went on are those of its rest.
+        if job.state != "done" or job.attempts > 1 or not job.report or job.recipe.get("guidance") != _USUAL:
             continue
         seconds, calls = job.report.get("seconds"), job.report.get("denoiser_calls")
         if seconds and calls:

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 State = Literal["queued", "running", "paused", "finishing", "done", "failed", "cancelled"]
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
-ACTIVE: tuple[State, ...] = ("running", "paused", "finishing")
+# A worker has it.
+ACTIVE: tuple[State, ...] = ("running", "finishing")
 
 # Event names whose data point to a file that only the newest few of survive, with the prefix of those files.
 LIVE_FILES = {"preview_mesh": "live", "preview_image": "preview"}

@@ -1,35 +1,52 @@
-"""A worker process seen from the server: start it, talk to it, tell how it ended."""
+"""A worker process seen from the server: start it, talk to it without waiting for it, tell how it ended."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import server
 
-_LOG_LIMIT = 5_000_000
+LOG_LIMIT = 5_000_000
 _STOP_SECONDS = 3.0
+# Begins what the log holds of a job, followed by its id.
+JOB_LINE = "--- job "
+
+Answer = dict[str, Any]
 
 
 class WorkerProcess:
-    """A running `server.jobs.worker` for one device; its stderr goes to `log`.
+    """A running `server.jobs.worker` for one device; its stderr goes to `log`, and the log before it to `log`.1.
 
     Must be created on a thread that lives as long as the worker should: Linux sends the worker's parent-death signal
     when that thread ends.
+
+    Args:
+        on_answer: called from a thread with every answer, and with None once there will be no other.
     """
 
-    def __init__(self, device: str, log: Path, low_vram: bool = False) -> None:
+    def __init__(
+        self,
+        device: str,
+        log: Path,
+        on_answer: Callable[[WorkerProcess, Answer | None], None],
+        low_vram: bool = False,
+    ) -> None:
         self._log = log
-        mode = "wb" if log.exists() and log.stat().st_size > _LOG_LIMIT else "ab"
+        if log.exists() and log.stat().st_size > LOG_LIMIT:
+            log.replace(log.with_name(f"{log.name}.1"))
         options = ["--low-vram"] if low_vram else []
-        with log.open(mode) as file:
+        with log.open("ab") as file:
             self._log_start = file.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-X", "faulthandler", "-m", "server.jobs.worker", device, *options],
@@ -37,35 +54,52 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=file,
                 env=_environment(),
-                text=True,
-                encoding="utf-8",
             )
+        self.last_heard = time.monotonic()
+        self._orders: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._on_answer = on_answer
+        # A process that does not read blocks its writer; a process that does not write, its reader. Nobody else waits.
+        threading.Thread(target=self._write, name="orders to worker", daemon=True).start()
+        threading.Thread(target=self._read, name="answers of worker", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def send(self, order: str, **fields: Any) -> None:
-        """An order to a dead worker is lost; whoever reads `answers` learns of its death."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(json.dumps({"order": order, **fields}) + "\n")
-            self._process.stdin.flush()
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it (SIGSTOP), and none has made it go on."""
+        if not hasattr(os, "waitid"):
+            return False
+        try:
+            found = os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        return found is not None
 
-    def answers(self) -> Iterator[dict[str, Any]]:
-        """The next answers, as they come; ends when the worker does."""
-        assert self._process.stdout is not None
-        while (line := self._process.stdout.readline()).endswith("\n"):
-            yield json.loads(line)
+    def go_on(self) -> None:
+        """Undo a SIGSTOP."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def send(self, order: str, **fields: Any) -> None:
+        """Never waits. An order to a dead worker is lost; whoever hears its answers learns of its death."""
+        self._orders.put(json.dumps({"order": order, **fields}).encode() + b"\n")
+
+    def begin_job(self) -> None:
+        """What it writes to its log from here on is about another job."""
+        with contextlib.suppress(OSError):
+            self._log_start = self._log.stat().st_size
 
     def kill(self) -> None:
         self._process.kill()
 
     def stop(self) -> None:
         """Let it go: it leaves at the end of its input, whatever it does; killed if it does not."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        self._orders.put(None)
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -77,13 +111,40 @@ class WorkerProcess:
         return exit_in_words(self._process.wait())
 
     def last_words(self) -> str:
-        """The most telling line it wrote to its log, or "" if it wrote none."""
-        with self._log.open("rb") as file:
-            file.seek(max(self._log_start, self._log.stat().st_size - 20_000))
-            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        """The most telling line it wrote to its log since its job began, or "" if it wrote none."""
+        try:
+            with self._log.open("rb") as file:
+                file.seek(max(self._log_start, self._log.stat().st_size - 20_000))
+                written = file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+        lines = [line.strip() for line in written.splitlines() if line.strip() and not line.startswith(JOB_LINE)]
         # After a crash in native code the interpreter writes its reason first and a long list of modules last.
         telling = [line for line in lines if line.startswith("Fatal Python error")] or lines
         return telling[-1][:300] if telling else ""
+
+    def _write(self) -> None:
+        pipe = self._process.stdin
+        assert pipe is not None
+        with contextlib.suppress(OSError), pipe:
+            while (line := self._orders.get()) is not None:
+                pipe.write(line)
+                pipe.flush()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe, contextlib.suppress(OSError):
+            while (line := pipe.readline()).endswith(b"\n"):
+                self.last_heard = time.monotonic()
+                try:
+                    answer = json.loads(line)
+                except ValueError:
+                    break
+                self._on_answer(self, answer)
+        # What cannot be understood any more cannot be trusted with a job.
+        self._process.kill()
+        self._orders.put(None)
+        self._on_answer(self, None)
 
 
 def exit_in_words(code: int) -> str:

@@ -1,116 +1,31 @@
 """Jobs and their events in one SQLite file (write-ahead log), so that they outlive the server.
 
-Every method is safe to call from any thread, and every change of state is written together with its event.
+Every method is safe to call from any thread, and every change of state is written together with its event. What SQLite
+and the system refuse is a StoreFault of server/jobs/faults.py.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from server.errors import Problem
-from server.jobs.events import ACTIVE, EVENTS_KEPT, OVER, State, StoredEvent
+from server.jobs.deaths import after_death
+from server.jobs.events import ACTIVE, EVENTS_KEPT, OVER, State
+from server.jobs.faults import StoreFault
+from server.jobs.job import Job
+from server.jobs.outbox import Ending
+from server.jobs.record import Record
 from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
 from server.recipe import Recipe
 
-_SCHEMA_VERSION = 2
-_SCHEMA = """
-CREATE TABLE jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL,
-    recipe TEXT NOT NULL,
-    idempotency_key TEXT UNIQUE,
-    report TEXT,
-    error TEXT,
-    progress TEXT,
-    warnings TEXT NOT NULL DEFAULT '[]',
-    created REAL NOT NULL,
-    started REAL,
-    finished REAL,
-    last_event INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX jobs_by_state ON jobs (state, number);
-CREATE TABLE events (
-    job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    id INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    data TEXT NOT NULL,
-    PRIMARY KEY (job, id)
-) WITHOUT ROWID;
-"""
-# What turns a record of an older version into one of the next.
-_UPGRADES = {1: "ALTER TABLE jobs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'"}
-# SQLite's largest whole number.
-MAX_NUMBER = 2**63 - 1
-_COLUMNS = "id, state, recipe, report, error, progress, warnings, created, started, finished, last_event"
+UNDER_WAY: tuple[State, ...] = ("queued", "paused", *ACTIVE)
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job as it is now.
-
-    Times are seconds since 1970; `progress` is the data of its newest progress event; `warnings` are sentences about
-    what of the recipe will not be followed.
-    """
-
-    id: str
-    state: State
-    recipe: dict[str, Any]
-    report: dict[str, Any] | None
-    error: dict[str, str] | None
-    progress: dict[str, Any] | None
-    warnings: list[str]
-    created: float
-    started: float | None
-    finished: float | None
-    last_event: int
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-class Store:
-    """The record of all jobs.
-
-    Args:
-        path: the SQLite file; created when missing.
-        on_news: called with a job's id, outside the lock, after each of its events was written.
-
-    Raises:
-        Problem: "store-broken" when the file cannot be read as such a record.
-    """
-
-    def __init__(self, path: Path, on_news: Callable[[str], None]) -> None:
-        self._lock = threading.RLock()
-        self._on_news = on_news
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
-            elif version in _UPGRADES:
-                self._db.executescript(f"BEGIN; {_UPGRADES[version]}; PRAGMA user_version = {version + 1}; COMMIT;")
-            elif version != _SCHEMA_VERSION:
-                raise sqlite3.DatabaseError(f"it has version {version}, this server reads version {_SCHEMA_VERSION}")
-        except sqlite3.Error as error:
-            hint = "Move the file away to start with an empty list of jobs, or use another data folder."
-            raise Problem("store-broken", f"The job list {path} cannot be read: {error}.", hint) from None
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
+class Store(Record):
+    """The record of all jobs, and every change of it."""
 
     def submit(
         self,
@@ -158,56 +73,70 @@ class Store:
         self._on_news(job_id)
         return job, True
 
-    def get(self, job_id: str) -> Job:
-        """Raises NoSuchJob."""
-        with self._lock:
-            row = self._db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", [job_id]).fetchone()
-        if row is None:
-            raise NoSuchJob(job_id)
-        return _job(row)
-
-    def page(self, limit: int, before: int | None = None) -> tuple[list[Job], int | None]:
-        """The newest jobs, or the newest of those behind a page, and what to give as `before` for the page behind
-        these; None when there is none."""
-        with self._lock:
-            rows = self._db.execute(
-                f"SELECT number, {_COLUMNS} FROM jobs WHERE number < ? ORDER BY number DESC LIMIT ?",
-                [MAX_NUMBER if before is None else before, limit + 1],
-            ).fetchall()
-        jobs = [_job(row[1:]) for row in rows[:limit]]
-        return jobs, rows[limit - 1][0] if len(rows) > limit else None
-
-    def any_queued(self) -> bool:
-        with self._lock:
-            return self._db.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1").fetchone() is not None
-
-    def any_under_way(self) -> bool:
-        """Whether a job waits or is worked on; a paused one waits for a person."""
-        states = "('queued', 'running', 'finishing')"
-        with self._lock:
-            return self._db.execute(f"SELECT 1 FROM jobs WHERE state IN {states} LIMIT 1").fetchone() is not None
-
     def claim(self) -> Job | None:
-        """Take the oldest queued job: it is `running` from now on. None when no job is queued."""
+        """Take the queued job that is next: a worker has it from now on. None when no job is queued."""
+        self.write_waiting()
         with self._writing():
-            row = self._db.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY number LIMIT 1").fetchone()
+            row = self._db.execute(
+                "SELECT id, finish FROM jobs WHERE state = 'queued' ORDER BY priority DESC, number LIMIT 1"
+            ).fetchone()
             if row is None:
                 return None
-            self._db.execute("UPDATE jobs SET state = 'running', started = ? WHERE id = ?", [time.time(), row[0]])
-            self._write_event(row[0], "state", {"state": "running"})
+            state = "finishing" if row[1] else "running"
+            self._db.execute(
+                "UPDATE jobs SET state = ?, started = ?, attempts = attempts + 1 WHERE id = ?",
+                [state, time.time(), row[0]],
+            )
+            self._write_event(row[0], "state", {"state": state})
             job = self.get(row[0])
         self._on_news(job.id)
         return job
 
-    def change_state(self, job_id: str, before: tuple[State, ...], after: State) -> bool:
-        """Move a job to a state that is not its last, if its state is one of `before`; whether it was."""
+    def change_state(self, job_id: str, before: tuple[State, ...], after: State, finish: bool = False) -> bool:
+        """Move a job to a state that is not its last, if its state is one of `before`; whether it was.
+
+        Args:
+            finish: it is to make do with what there is, now and whenever a worker takes it again.
+        """
         with self._writing():
             if self.get(job_id).state not in before:
                 return False
-            self._db.execute("UPDATE jobs SET state = ? WHERE id = ?", [after, job_id])
+            self._db.execute("UPDATE jobs SET state = ?, finish = finish OR ? WHERE id = ?", [after, finish, job_id])
             self._write_event(job_id, "state", {"state": after})
         self._on_news(job_id)
         return True
+
+    def put_first(self, job_id: str) -> None:
+        """Let a queued job be the next to be taken. Raises Conflict."""
+        with self._writing():
+            state = self.get(job_id).state
+            if state != "queued":
+                raise Conflict("wrong-state", f"Cannot put a job first that is {state}.", "It must be queued.")
+            self._db.execute(
+                "UPDATE jobs SET priority = 1 + (SELECT max(priority) FROM jobs WHERE state = 'queued') WHERE id = ?",
+                [job_id],
+            )
+
+    def retry(self, job_id: str) -> None:
+        """Queue a job that failed or was cancelled once more, with nothing held against it. Raises Conflict."""
+        with self._writing():
+            state = self.get(job_id).state
+            if state not in ("failed", "cancelled"):
+                hint = "Only a job that failed or was cancelled can be tried again."
+                raise Conflict("wrong-state", f"Cannot retry a job that is {state}.", hint)
+            self._db.execute(
+                "UPDATE jobs SET state = 'queued', error = NULL, finished = NULL, deaths = '[]', finish = 0"
+                " WHERE id = ?",
+                [job_id],
+            )
+            # Whoever follows the job would take its old end for its end.
+            self._db.execute(
+                "DELETE FROM events WHERE job = ? AND (name = 'failed' OR name = 'state'"
+                " AND json_extract(data, '$.state') IN ('failed', 'cancelled'))",
+                [job_id],
+            )
+            self._write_event(job_id, "state", {"state": "queued"})
+        self._on_news(job_id)
 
     def end(
         self,
@@ -216,26 +145,51 @@ class Store:
         *,
         report: dict[str, Any] | None = None,
         error: dict[str, str] | None = None,
-        before: tuple[State, ...] = ("queued", *ACTIVE),
+        before: tuple[State, ...] = UNDER_WAY,
     ) -> bool:
-        """Write a job's last state with its last event; False when its state was not one of `before`."""
-        with self._writing():
-            if self.get(job_id).state not in before:
-                return False
-            self._write_event(job_id, "state", {"state": state})
-            if state == "done":
-                self._write_event(job_id, "done", {"report": report})
-            elif state == "failed":
-                self._write_event(job_id, "failed", error or {})
-            self._db.execute(
-                "UPDATE jobs SET state = ?, finished = ?, report = ?, error = ? WHERE id = ?",
-                [state, time.time(), _or_null(report), _or_null(error), job_id],
-            )
-        self._on_news(job_id)
-        return True
+        """`settle` for a job that is over."""
+        return self.settle(job_id, Ending(state, report, error), before)
+
+    def settle(self, job_id: str, ending: Ending, before: tuple[State, ...] = UNDER_WAY) -> bool:
+        """Say how a run of a job ended; False when the job's state was not one of `before`.
+
+        What cannot be written is kept in memory, seen by every reader, and written by `write_waiting`.
+        """
+        try:
+            return self.get(job_id).state in before and self._write_ending(job_id, ending, before)
+        except StoreFault:
+            self._outbox.put(job_id, ending)
+            self._on_news(job_id)
+            return True
+
+    def interrupt(self, job_id: str, cause: str, problem: dict[str, str], forgives_progress: bool = False) -> State:
+        """A run was cut off: the job is queued again, or has failed when it was so for the same cause before.
+
+        Args:
+            cause: what makes two deaths the same.
+            problem: what to say about it, as `Problem.as_json`.
+            forgives_progress: the same death counts only when the job came no further than the last time.
+
+        Returns:
+            The job's state afterwards.
+        """
+        with self._lock:
+            with self._reading():
+                (deaths,) = self._db.execute("SELECT deaths FROM jobs WHERE id = ?", [job_id]).fetchone() or ("[]",)
+            ending = after_death(self.get(job_id), json.loads(deaths), cause, problem, forgives_progress)
+            self.settle(job_id, ending, ACTIVE)
+            return self.get(job_id).state
+
+    def write_waiting(self) -> None:
+        """Write the ends that could not be written before. Raises StoreFault while they still cannot."""
+        if len(self._outbox):
+            self._outbox.write_all(lambda job_id, ending: self._write_ending(job_id, ending, UNDER_WAY))
 
     def append(self, job_id: str, name: str, data: dict[str, Any]) -> None:
-        """Write an event of a job that is not over; a job that is over takes no more events."""
+        """Write an event of a job that is not over; a job that is over takes no more events.
+
+        Of progress, and of what points to files that only the newest few of survive, only the newest are kept.
+        """
         with self._writing():
             if self.get(job_id).state in OVER:
                 return
@@ -251,14 +205,6 @@ class Store:
                 )
         self._on_news(job_id)
 
-    def events_after(self, job_id: str, event_id: int) -> list[StoredEvent]:
-        """Events with a greater id, in order."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT id, name, data FROM events WHERE job = ? AND id > ? ORDER BY id", [job_id, event_id]
-            ).fetchall()
-        return [StoredEvent(row[0], row[1], json.loads(row[2])) for row in rows]
-
     def delete(self, job_id: str) -> None:
         """Forget a job that is over, and its events.
 
@@ -266,61 +212,36 @@ class Store:
             NoSuchJob, or Conflict ("job-not-over").
         """
         with self._writing():
-            state = self.get(job_id).state
-            if state not in OVER:
-                raise Conflict("job-not-over", f"The job is {state}.", "Cancel it first, then delete it.")
+            self.check_over(job_id)
             self._db.execute("DELETE FROM jobs WHERE id = ?", [job_id])
         self._on_news(job_id)
 
-    def fail_interrupted(self) -> list[str]:
-        """After a crash of the server: jobs under way fail, queued ones stay queued. Returns the ids of the failed."""
-        error = Problem(
-            "server-restarted",
-            "The server stopped while this job ran.",
-            "Submit its recipe again: it goes on from where it was.",
-        )
-        with self._lock:
-            marks = ", ".join("?" * len(ACTIVE))
-            rows = self._db.execute(f"SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY number", ACTIVE).fetchall()
-        for (job_id,) in rows:
-            self.end(job_id, "failed", error=error.as_json())
-        return [job_id for (job_id,) in rows]
+    def check_over(self, job_id: str) -> None:
+        """Raises NoSuchJob, or Conflict ("job-not-over")."""
+        state = self.get(job_id).state
+        if state not in OVER:
+            raise Conflict("job-not-over", f"The job is {state}.", "Cancel it first, then delete it.")
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+    def _write_ending(self, job_id: str, ending: Ending, before: tuple[State, ...]) -> bool:
+        with self._writing():
             try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # a full disk has rolled it back already
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _write_event(self, job_id: str, name: str, data: dict[str, Any]) -> int:
-        self._db.execute("UPDATE jobs SET last_event = last_event + 1 WHERE id = ?", [job_id])
-        event_id: int = self._db.execute("SELECT last_event FROM jobs WHERE id = ?", [job_id]).fetchone()[0]
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", [job_id, event_id, name, json.dumps(data)])
-        return event_id
+                job = self._written(job_id)
+            except NoSuchJob:
+                return False
+            if job.state not in before:
+                return False
+            for name, data in ending.events:
+                self._write_event(job_id, name, data)
+            over = ending.state in OVER
+            self._db.execute(
+                "UPDATE jobs SET state = ?, finished = ?, report = ?, error = ? WHERE id = ?",
+                [ending.state, ending.at if over else None, _or_null(ending.report), _or_null(ending.error), job_id],
+            )
+            if ending.death:
+                self._db.execute("UPDATE jobs SET deaths = ? WHERE id = ?", [ending.death, job_id])
+        self._on_news(job_id)
+        return True
 
 
 def _or_null(value: dict[str, Any] | None) -> str | None:
     return None if value is None else json.dumps(value)
-
-
-def _job(row: tuple[Any, ...]) -> Job:
-    job_id, state, recipe, report, error, progress, warnings, created, started, finished, last_event = row
-    return Job(
-        id=job_id,
-        state=state,
-        recipe=json.loads(recipe),
-        report=report and json.loads(report),
-        error=error and json.loads(error),
-        progress=progress and json.loads(progress),
-        warnings=json.loads(warnings),
-        created=created,
-        started=started,
-        finished=finished,
-        last_event=last_event,
-    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,7 @@ def bake(
     uv: Floats,
     fine: tuple[Floats, Triangles],
     size: int,
+    ask: Callable[[], Any] = lambda: None,
 ) -> Texture:
     """The texture of a reduced mesh.
 
@@ -50,25 +53,31 @@ def bake(
         vertices: [V, 3] in field axes; triangles: [F, 3]; uv: [F, 3, 2].
         fine: the mesh before reduction, vertices [N, 3] and triangles; its normals become the normal map.
         size: texels per side.
+        ask: called between blocks of texels; may raise.
 
     Raises:
         JobFailed: "texture-empty", or "field-broken".
     """
-    texels = find_texels(uv, size)
+    texels = find_texels(uv, size, ask)
     normals = smooth_normals(vertices, triangles)
     points, around = texels.interpolate(vertices[triangles]), texels.interpolate(normals[triangles])
     outward = unit(around)
     colours = seen_colours(density, colour, points, -outward)
     tangents = texels.interpolate(corner_tangents(vertices, normals, triangles, uv))
-    relief = fine_normals(points, outward, *fine)
+    relief = fine_normals(points, outward, *fine, ask)
+    ask()
     local = to_tangent_space(relief, around, tangents, handedness(uv)[texels.triangle])
+    ask()
     nearest = texels.nearest()
+    ask()
     return Texture(
         uv, paint(_bytes(colours), nearest), paint(_bytes(local * np.float32(0.5) + np.float32(0.5)), nearest)
     )
 
 
-def fine_normals(points: Floats, outward: Floats, vertices: Floats, triangles: Triangles) -> Floats:
+def fine_normals(
+    points: Floats, outward: Floats, vertices: Floats, triangles: Triangles, ask: Callable[[], Any] = lambda: None
+) -> Floats:
     """Unit normals float32 [M, 3] of the fine mesh next to points [M, 3] whose own normals are `outward`.
 
     A blend of the nearest vertices that face the same way, so that the far side of a thin wall has no say. Weights fall
@@ -78,6 +87,7 @@ def fine_normals(points: Floats, outward: Floats, vertices: Floats, triangles: T
     tree = cKDTree(vertices, balanced_tree=False, compact_nodes=False)
     blended = np.empty_like(points)
     for start in range(0, len(points), CHUNK):
+        ask()
         part = slice(start, start + CHUNK)
         distance, index = tree.query(points[part], k=min(NEIGHBOURS, len(vertices)), workers=-1)
         near = normals[index]

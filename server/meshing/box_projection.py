@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from server.errors import JobFailed
 from server.meshing.coverage import cover
+from server.meshing.edges import undirected_edges
 from server.meshing.fields import Floats, Triangles
 
 Labels = NDArray[np.int64]
@@ -51,7 +52,7 @@ def box_project(vertices: Floats, triangles: Triangles, size: int) -> Floats:
 
 def neighbours(triangles: Triangles) -> Labels:
     """Pairs of faces [P, 2] that share an edge."""
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    edges = undirected_edges(triangles)
     key = edges[:, 0].astype(np.int64) * (int(triangles.max()) + 1) + edges[:, 1]
     order = np.argsort(key, kind="stable")
     same = np.flatnonzero(np.diff(key[order]) == 0)

@@ -7,6 +7,7 @@ import trimesh
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from server.meshing.edges import directed_edges
 from server.meshing.fields import Floats, Triangles
 
 # Taubin's pass-band filter: lambda, mu of "Curve and surface smoothing without shrinkage" (1995), k_PB = 0.1.
@@ -63,7 +64,7 @@ def is_watertight(triangles: Triangles) -> bool:
 
 def _adjacency(count: int, triangles: Triangles) -> sparse.csr_matrix:
     """Symmetric 0/1 matrix [count, count] of vertices that share an edge."""
-    ends = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    ends = directed_edges(triangles)
     ends = np.concatenate([ends, ends[:, ::-1]])
     matrix = sparse.csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), (count, count))
     matrix.data[:] = 1.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,12 +73,17 @@ def as_arrays(vertices: Floats, triangles: Triangles, colours: Floats, placement
 
 
 def write_npz(mesh: MeshArrays, path: Path, texture: Texture | None = None) -> None:
+    """Replace `path` by what `save_npz` saves."""
+    with replaced(path) as file:
+        save_npz(mesh, file, texture)
+
+
+def save_npz(mesh: MeshArrays, file: BinaryIO, texture: Texture | None = None) -> None:
     """Uncompressed arrays `position`, `triangle`, `colour`, with a texture also `uv`; read with allow_pickle=False."""
     arrays: dict[str, Any] = {"position": mesh.position, "triangle": mesh.triangle, "colour": mesh.colour}
     if texture is not None:
         arrays["uv"] = texture.uv
-    with replaced(path) as file:
-        np.savez(file, **arrays)
+    np.savez(file, **arrays)
 
 
 def read_npz(path: Path) -> MeshArrays:

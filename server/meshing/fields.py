@@ -6,6 +6,7 @@ Field axes: Z up, the object's front towards +X, the object inside the unit ball
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,16 @@ def from_torch(function: Callable[[Tensor], Tensor], device: str = "cpu") -> Cal
         return values
 
     return of_arrays
+
+
+def asking(function: Callable[[Floats], Floats], ask: Callable[[], Any]) -> Callable[[Floats], Floats]:
+    """The same function, which asks before every evaluation whether to go on."""
+
+    def asked_first(points: Floats) -> Floats:
+        ask()
+        return function(points)
+
+    return asked_first
 
 
 def in_chunks(function: Callable[[Floats], Floats], points: Floats, columns: int = 0) -> Floats:

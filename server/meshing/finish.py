@@ -13,7 +13,7 @@ from server.meshing.baking import Texture, bake
 from server.meshing.cleaning import clean, is_watertight
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, as_arrays, place
-from server.meshing.fields import Bools, Colour, Density, Floats, Triangles
+from server.meshing.fields import Bools, Colour, Density, Floats, Triangles, asking
 from server.meshing.overview import choose_level, survey
 from server.meshing.reduction import reduce
 from server.meshing.surface import fill_hollows, sample_grid, soften, triangulate
@@ -62,23 +62,28 @@ def finish(
         density, colour, occupied: see fields.py and overview.py.
         on_phase: called at the start of every phase, and at the end, with the phase's name and the share in [0, 1] of
             the finishing that is done.
-        should_stop: asked at the start of every phase, and while unwrapping; may raise Cancelled.
+        should_stop: asked at the start of every phase and between its blocks; may raise Cancelled.
         grain: size of the smallest thing that the field can hold, in units of the ball's radius; 0 when not known.
 
     Raises:
         JobFailed: "nothing-solid", "field-broken" or "surface-too-noisy".
     """
     clock = _Phases(on_phase, should_stop)
+    density, colour = asking(density, should_stop), asking(colour, should_stop)
     clock.enter("Surface")
     overview = survey(density, occupied)
     level = recipe.level or choose_level(density, overview)
-    grid = fill_hollows(sample_grid(density, overview, recipe.resolution, level))
+    grid = sample_grid(density, overview, recipe.resolution, level)
     # Filled again: the blur closes cracks around hollows that were open before.
-    raw = triangulate(fill_hollows(soften(grid, grain)))
+    for make_better in (fill_hollows, lambda grid: soften(grid, grain), fill_hollows):
+        should_stop()
+        grid = make_better(grid)
+    should_stop()
+    raw = triangulate(grid)
     clock.enter("Clean-up")
     fine = clean(*raw)
     clock.enter("Reduce")
-    vertices, triangles, reduced = reduce(*fine, recipe.faces)
+    vertices, triangles, reduced = reduce(*fine, recipe.faces, should_stop)
     clock.enter("Colour")
     colours = vertex_colours(density, colour, vertices, triangles)
     placement = place(vertices)
@@ -117,7 +122,7 @@ def _texture(
     try:
         uv, note = unwrap(*mesh, size, clock.should_stop)
         clock.enter("Bake")
-        return bake(density, colour, *mesh, uv, fine, size), note
+        return bake(density, colour, *mesh, uv, fine, size, clock.should_stop), note
     except JobFailed as problem:
         if problem.code not in ("charts-do-not-fit", "texture-empty"):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from server.meshing.edges import undirected_edges
 from server.meshing.fields import Floats, Triangles
 
 
@@ -13,7 +14,7 @@ def part_pinches(vertices: Floats, triangles: Triangles) -> tuple[Floats, Triang
     Edge collapse makes such edges where sheets come close. Nothing moves; a closed surface that only touched itself is
     closed and manifold afterwards.
     """
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    edges = undirected_edges(triangles)
     unique, index, count = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
     pinched = np.unique(unique[count > 2])
     if len(pinched) == 0:

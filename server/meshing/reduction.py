@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import fast_simplification
 import numpy as np
 
@@ -22,8 +25,13 @@ MOST_FACES_TRIED = 1_200_000
 VOLUME_TOLERANCE = 0.1
 
 
-def reduce(vertices: Floats, triangles: Triangles, faces: int) -> tuple[Floats, Triangles, str]:
+def reduce(
+    vertices: Floats, triangles: Triangles, faces: int, ask: Callable[[], Any] = lambda: None
+) -> tuple[Floats, Triangles, str]:
     """Quadric edge collapse (Garland and Heckbert 1997) down to about `faces` triangles; 0 keeps all.
+
+    Args:
+        ask: called between attempts; may raise.
 
     Returns:
         Vertices, triangles, and a note: empty, or why the budget was not met. A watertight mesh stays watertight and
@@ -36,6 +44,7 @@ def reduce(vertices: Floats, triangles: Triangles, faces: int) -> tuple[Floats, 
     attempts = [(int(faces * share), aggressiveness) for share, aggressiveness in ATTEMPTS[:tried]]
     # The last resort meets the budget half way.
     for target, aggressiveness in [*attempts, ((len(triangles) + faces) // 2, 3.0)]:
+        ask()
         points, indices = fast_simplification.simplify(vertices, triangles, target_count=target, agg=aggressiveness)
         fewer = part_pinches(*drop_degenerate(points.astype(np.float32), indices.astype(np.int32)))
         if not was_closed or _same_solid((vertices, triangles), fewer):

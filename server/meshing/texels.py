@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +47,11 @@ class Texels:
         return near
 
 
-def find_texels(uv: Floats, size: int) -> Texels:
+def find_texels(uv: Floats, size: int, ask: Callable[[], Any] = lambda: None) -> Texels:
     """Texels of a size^2 texture under faces with corners `uv` [F, 3, 2] in [0, 1], v upward.
+
+    Args:
+        ask: called between blocks of faces; may raise.
 
     Raises:
         JobFailed: "texture-empty" when no face covers a texel's centre.
@@ -55,6 +60,7 @@ def find_texels(uv: Floats, size: int) -> Texels:
     weights = np.zeros((size * size, 3), np.float32)
     corners = np.stack([uv[..., 0], 1 - uv[..., 1]], -1).astype(np.float64) * size
     for part in cover(corners, size, size):
+        ask()
         place = part.row * size + part.column
         owner[place] = part.triangle
         weights[place] = part.weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,18 +10,19 @@ from typing import Any
 
 import torch
 
-from server.errors import BadRequest, disk_problem
+from server.errors import BadRequest
 from server.generators.subject import Subject
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, why_too_much
 from server.studio import starts
 from server.studio.climb import Step, StopRequest
 from server.studio.events import Log, OnEvent
+from server.studio.keeping import Keeper
 from server.studio.optimisation import Outcome, optimise
 from server.studio.snapshot import Snapshot, Unfinished
 
-# What a crash may cost, at most, beside the steps between two snapshots.
-SAVE_INTERVAL_S = 5.0
+# What a crash may cost; more where snapshots are large, see Keeper.
+SAVE_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,24 +74,11 @@ class Assignment:
             start: see `kept_start`.
             carried: goes into every snapshot.
         """
-        kept = self.kept
         if start is not None:
             steps = f"step {start.step} of {self.recipe.steps}"
             self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
-        saved = time.monotonic()
-
-        def save(snapshot: Snapshot) -> None:
-            nonlocal saved
-            if kept is None or time.monotonic() - saved < SAVE_INTERVAL_S:
-                return
-            try:
-                kept.save(replace(snapshot, tensors={**snapshot.tensors, **carried}))
-            except OSError as error:
-                reason = disk_problem(error).message
-                self.warn(f"{reason} The run goes on, but what it has reached cannot be kept for another.")
-            saved = time.monotonic()
-
-        return optimise(subject, self.prior, self.recipe, on_step, self.should_stop, self.warn, save, start)
+        keeper = Keeper(self.kept, self.should_stop, carried, self.warn, SAVE_INTERVAL_S)
+        return optimise(subject, self.prior, self.recipe, on_step, keeper.should_stop, self.warn, keeper.save, start)
 
     def kept_start(self, subject: Subject) -> Snapshot | None:
         """Where an earlier run with this recipe was, unless what was kept of it cannot be used."""
@@ -105,6 +92,11 @@ class Assignment:
     def refuse_kept(self, why: str) -> None:
         self.forget()
         self.warn(f"What was kept of an earlier run cannot be used ({why}); this one starts anew.")
+
+    def leave_if_asked(self) -> None:
+        """Where the state of the run is kept already, or there is none."""
+        while self.should_stop() == "keep":
+            pass
 
     def warn(self, message: str) -> None:
         if message not in self.said:

@@ -33,7 +33,8 @@ SPREAD = 0x9E3779B1  # odd, so that no two seeds share a stream; 2^32 over the g
 DECAY_FROM = 0.7
 FINAL_LEARNING_RATE = 0.1
 
-StopRequest = Callable[[], Literal["finish"] | None]
+StopRequest = Callable[[], Literal["finish", "keep"] | None]
+"""Asked before every step: "finish" stops here with what there is; "keep" wants a snapshot now, and is asked again."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Climb:
         """Of optimisation; waiting for the user, while paused, does not count."""
         return time.monotonic() - self.since
 
-    def excluding(self, ask: StopRequest) -> Literal["finish"] | None:
+    def excluding(self, ask: StopRequest) -> Literal["finish", "keep"] | None:
         before = time.monotonic()
         answer = ask()
         self.since += time.monotonic() - before

@@ -56,10 +56,13 @@ def finish_field(
         on_event(Log("warning", finished.report["note"]))
     on_event(Progress("Saving", fractions[1]))
     name = UNNAMED if made_from is None else made_from.prompt
+    should_stop()
     write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
+    should_stop()
     write_glb(finished.mesh, folder / "mesh.glb", name, finished.texture, made_from)
     artifacts = ["mesh.npz", "mesh.glb"]
     if finished.texture is not None:
+        should_stop()
         write_maps(finished.texture, *(folder / name for name in MAPS))
         artifacts += MAPS
     return {**finished.report, "artifacts": artifacts}

@@ -40,7 +40,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
 
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
     outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
-    asked.should_stop()
+    asked.leave_if_asked()
     subject.field.settle()
     occupied = subject.occupancy.cells.cpu().numpy()
 
@@ -57,7 +57,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         recipe.mesh,
         asked.folder,
         with_account,
-        asked.should_stop,
+        asked.leave_if_asked,
         (OPTIMISED, 0.99),
         device,
         recipe,

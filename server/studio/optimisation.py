@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.errors import JobFailed
 from server.generators.subject import Subject
@@ -51,7 +51,7 @@ def optimise(
 
     Args:
         on_warning: told in a sentence what went wrong and was mended: steps skipped, a shape that vanished, memory.
-        on_snapshot: called about SNAPSHOTS times in a run.
+        on_snapshot: called about SNAPSHOTS times in a run, whenever `should_stop` says so, and with the end.
         start: of an earlier run with the same recipe and threads, to go on from; on a CPU it ends in the same bits.
 
     Raises:
@@ -63,12 +63,17 @@ def optimise(
     first = take_snapshot(climb)
     if start is not None:
         restore(climb, start)
+        # Whoever wants to finish there says so again; whoever asks for the recipe anew wants all of its steps.
+        if start.ended and start.ended != "finish":
+            return Outcome(climb.step, climb.calls, start.seconds, start.ended, climb.skipped)
     good = take_snapshot(climb)
     every = max(1, recipe.steps // SNAPSHOTS)
     lightened = False
     stopped_by = "steps"
     while climb.step < recipe.steps:
-        if climb.excluding(should_stop) == "finish":
+        while (wish := climb.excluding(should_stop)) == "keep":
+            on_snapshot(take_snapshot(climb))
+        if wish == "finish":
             stopped_by = "finish"
             break
         if recipe.time_budget_s is not None and climb.seconds() > recipe.time_budget_s:
@@ -115,4 +120,5 @@ def optimise(
         )
     if climb.skipped:
         on_warning(f"{climb.skipped} steps were skipped: their gradients were not finite.")
+    on_snapshot(replace(take_snapshot(climb), ended=stopped_by))
     return Outcome(climb.step, climb.calls, climb.seconds(), stopped_by, climb.skipped)

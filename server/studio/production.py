@@ -40,8 +40,8 @@ def produce(
         unfinished: folder for the state of runs that are under way. The same recipe, asked for again after a crash, a
             failure or a cancel, goes on from there. None keeps nothing.
         on_event: called from this thread with every event of server/studio/events.py.
-        should_stop: polled every step; returns "finish" to stop optimising and keep what exists, may block (pause), and
-            may raise `Cancelled`.
+        should_stop: polled every step and between the blocks of every later phase; see StopRequest. It may raise, which
+            leaves the job there.
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:

@@ -32,11 +32,13 @@ class Snapshot:
             "counters", int64: what has been counted.
         step: steps done. Randomness is drawn from the seed and the number of the step, so there is none to keep.
         seconds: of optimisation so far.
+        ended: why there will be no further step, as in `Outcome.stopped_by`; empty while there will.
     """
 
     tensors: dict[str, Tensor]
     step: int
     seconds: float
+    ended: str = ""
 
     def misfit(self, subject: Subject, steps: int) -> str:
         """Why a run of so many steps of this subject cannot go on from here; empty when it can.
@@ -91,7 +93,7 @@ class Unfinished:
             return None
         try:
             about, tensors = read_tensors(self.path)
-            return Snapshot(tensors, int(about["step"]), float(about["seconds"]))
+            return Snapshot(tensors, int(about["step"]), float(about["seconds"]), str(about.get("ended", "")))
         except OSError as error:
             warn(f"{disk_problem(error).message} What was kept of an earlier run is there; this one starts anew.")
             return None
@@ -100,13 +102,15 @@ class Unfinished:
             warn(f"What was kept of an earlier run is damaged ({error}); this one starts anew.")
             return None
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Replace the file, whole or not at all, and drop the oldest of too many."""
+    def save(self, snapshot: Snapshot) -> int:
+        """Replace the file, whole or not at all, and drop the oldest of too many. Returns its bytes."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_tensors(self.path, snapshot.tensors, {"step": snapshot.step, "seconds": snapshot.seconds})
+        about = {"step": snapshot.step, "seconds": snapshot.seconds, "ended": snapshot.ended}
+        write_tensors(self.path, snapshot.tensors, about)
         by_age = sorted(self.path.parent.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
         for old in by_age[:-MOST_KEPT]:
             old.unlink(missing_ok=True)
+        return self.path.stat().st_size
 
     def discard(self) -> None:
         """The run has ended well. A file that cannot be removed harms nobody."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from server.errors import JobFailed
-from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
-from server.png import write_png
+from server.generators.picture import Picture, PictureSubject, cut_where_ordinary
 from server.studio import starts
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.climb import step_generator
 from server.studio.events import Log, PreviewImage, Progress
+from server.studio.material import to_bytes, write_material
 from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
 from server.studio.plan import plan_of, render_size_of
 from server.studio.snapshot import Snapshot
@@ -31,15 +27,14 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
     counts = starts.account(made, best)
     done = OPTIMISED if len(made) == 1 else STARTED_TWICE
     asked.on_event(Progress("Saving", done, outcome.steps, recipe.steps, None, counts["denoiser_calls"]))
-    pixels = _to_bytes(cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic))
-    write_png(asked.folder / "texture.png", pixels, recipe.model_dump_json())
-    seam = seam_ratio(torch.from_numpy(pixels).permute(2, 0, 1).float())
-    size_report = {"width": texture.width, "height": texture.height, "seam_ratio": round(seam, 4)}
+    colour = cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic)
+    written = write_material(colour, recipe, asked.folder)
+    size_report = {"width": texture.width, "height": texture.height}
     noise = plan_of(recipe, asked.prior.card).course.noise
     warning = starts.warning_of(made, best, noise)
     if warning:
         asked.warn(warning)
-    return {**size_report, "noise": noise, **account(outcome), **counts, "artifacts": ["texture.png"]}
+    return {**size_report, "noise": noise, **account(outcome), **counts, **written}
 
 
 def _starts(asked: Assignment) -> list[Start]:
@@ -61,6 +56,7 @@ def _starts(asked: Assignment) -> list[Start]:
     fault = first.verdict.fault
     if fault is None or asked.most_starts < 2 or not starts.may_follow(first, asked.recipe):
         return [first]
+    asked.leave_if_asked()
     if asked.should_stop() == "finish":
         return [first]
     asked.on_event(Log("info", starts.starting_again(fault)))
@@ -94,15 +90,9 @@ def _paint(
     def preview() -> None:
         scale = min(1.0, 256 / max(texture.width, texture.height))
         pixels = picture.paint(max(1, round(texture.width * scale)), max(1, round(texture.height * scale)), samples=1)
-        asked.on_event(PreviewImage(_to_bytes(pixels)))
+        asked.on_event(PreviewImage(to_bytes(pixels)))
 
     calls, carried = (0, {}) if first is None else (first.outcome.denoiser_calls, starts.pack(first))
     narrator = Narrator(phase, asked.on_event, preview, shares, calls)
     outcome = asked.optimise(subject, narrator, start, carried)
     return Start(asked.recipe.seed, picture, outcome, starts.look_at(picture, asked.prior.card.image_size))
-
-
-def _to_bytes(image: torch.Tensor) -> NDArray[np.uint8]:
-    """[3, H, W] in [0, 1] -> uint8 [H, W, 3]."""
-    pixels: NDArray[np.uint8] = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(pixels)

@@ -293,9 +293,6 @@ def _listed(words: list[str]) -> str:
 
 
 def _unreadable(message: str, kind: str | None) -> BadRequest:
-    known = [f"Colours: {', '.join(COLOURS)}."]
-    if kind != "mesh":
-        known.insert(0, f"Surfaces: {', '.join(PATTERNS)}.")
-    if kind != "texture":
-        known.insert(0, f"Objects: {', '.join(KINDS)}.")
-    return BadRequest("prompt-unreadable", message, " ".join(known))
+    objects = "" if kind == "texture" else f"Objects: {', '.join(KINDS)}. "
+    surfaces = "" if kind == "mesh" else f"Surfaces: {', '.join(PATTERNS)}. "
+    return BadRequest("prompt-unreadable", message, f"{objects}{surfaces}Colours: {', '.join(COLOURS)}.")

@@ -84,7 +84,7 @@ def test_a_server_with_tls_is_reached_through_it_and_by_the_token_of_the_file(
     command = [sys.executable, "-m", "server", "serve", "--data-dir", str(tmp_path), "--device", "cpu"]
     command += ["--token-file", str(files["token_file"])]
     command += ["--tls-certificate", str(files["certificate"]), "--tls-key", str(files["key"])]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     assert process.stderr is not None
     try:
         line = process.stderr.readline()
@@ -105,7 +105,7 @@ def test_a_server_with_tls_is_reached_through_it_and_by_the_token_of_the_file(
 
 def test_the_command_line_says_what_another_interface_wants(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "server", "serve", "--data-dir", str(tmp_path), "--host", OTHER]
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert refused.returncode == 2
     assert "--token-file, --tls-certificate and --tls-key" in refused.stderr
     assert not any(tmp_path.iterdir())

@@ -99,33 +99,40 @@ def test_a_server_told_to_end_does_so_with_a_job_running_and_its_stream_open(
 ) -> None:
     server = start(tmp_path)
     server.wait_for_line()
+    with_map = bricks | {"texture": bricks["texture"] | {"maps": ["height"]}}
     with server.client() as client:
         done, running, queued = (
-            client.post("/v1/jobs", json=bricks | {"steps": steps}).json()["id"] for steps in (3, 100_000, 4)
+            client.post("/v1/jobs", json=with_map | {"steps": steps}).json()["id"] for steps in (3, 100_000, 4)
         )
         assert "event: done" in client.get(f"/v1/jobs/{done}/events").text
-        assert client.get(f"/v1/jobs/{done}/artifacts/texture.png").content.startswith(b"\x89PNG")
+        for name in ("texture.png", "texture_height.png"):
+            assert client.get(f"/v1/jobs/{done}/artifacts/{name}").content.startswith(b"\x89PNG")
         worker = client.get("/v1/capabilities").json()["devices"][0]["pid"]
         with client.stream("GET", f"/v1/jobs/{running}/events") as response:
             lines = response.iter_lines()
             next(line for line in lines if line == "event: progress")
             assert server.end() == 0
-            assert "server-stopped" in "".join(lines)
+            assert 'data: {"state": "queued"}' in list(lines)
     assert not (tmp_path / "server.json").exists()
     assert not is_worker(worker)
     store = Store(tmp_path / "jobs.sqlite", lambda _: None)
-    assert [store.get(job_id).state for job_id in (done, running, queued)] == ["done", "failed", "queued"]
+    assert [store.get(job_id).state for job_id in (done, running, queued)] == ["done", "queued", "queued"]
     store.close()
 
 
-def test_a_crashed_server_is_replaced_and_its_jobs_are_accounted_for(
+def test_a_crashed_server_is_replaced_and_its_jobs_go_on_by_themselves(
     tmp_path: Path, start: Callable[..., Process], bricks: dict[str, Any]
 ) -> None:
     first = start(tmp_path)
     first.wait_for_line()
     with first.client() as client:
-        running = client.post("/v1/jobs", json=bricks | {"steps": 100_000}).json()["id"]
-        queued = client.post("/v1/jobs", json=bricks).json()["id"]
+        paused, running, queued = (
+            client.post("/v1/jobs", json=bricks | {"steps": steps, "seed": steps}).json()["id"]
+            for steps in (99_999, 100_000, 3)
+        )
+        wait_until(lambda: client.get(f"/v1/jobs/{paused}").json()["state"] == "running", "the job")
+        client.post(f"/v1/jobs/{paused}/pause")
+        wait_until(lambda: client.get(f"/v1/jobs/{paused}").json()["state"] == "paused", "the pause")
         wait_until(lambda: client.get(f"/v1/jobs/{running}").json()["state"] == "running", "the job")
         worker = client.get("/v1/capabilities").json()["devices"][0]["pid"]
     first.process.kill()
@@ -136,9 +143,10 @@ def test_a_crashed_server_is_replaced_and_its_jobs_are_accounted_for(
     second.wait_for_line()
     assert second.said()["pid"] == second.process.pid
     with second.client() as client:
-        failed = client.get(f"/v1/jobs/{running}").json()
-        assert (failed["state"], failed["error"]["code"]) == ("failed", "server-restarted")
-        assert failed["recipe"]["steps"] == 100_000
+        for job_id in (paused, running):
+            wait_until(lambda job_id=job_id: client.get(f"/v1/jobs/{job_id}").json()["state"] == "running", "the job")
+            client.post(f"/v1/jobs/{job_id}/finish")
+            wait_until(lambda job_id=job_id: client.get(f"/v1/jobs/{job_id}").json()["state"] == "done", "its end")
         assert "event: done" in client.get(f"/v1/jobs/{queued}/events").text
     wait_until(lambda: not is_worker(worker), "the end of the orphan")
 
@@ -196,13 +204,26 @@ def test_the_server_ends_when_its_parent_closes_the_pipe(tmp_path: Path, start: 
     assert not (tmp_path / "server.json").exists()
 
 
-def test_ctrl_c_ends_the_server_in_order(tmp_path: Path, start: Callable[..., Process]) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_whatever_tells_the_server_to_end_it_ends_in_order(
+    tmp_path: Path, start: Callable[..., Process], name: str
+) -> None:
     server = start(tmp_path)
     server.wait_for_line()
-    server.process.send_signal(signal.SIGINT)
+    server.process.send_signal(getattr(signal, name))
     assert server.process.wait(30) == 0
     assert server.process.stderr.read() == ""
     assert not (tmp_path / "server.json").exists()
+
+
+def test_a_data_folder_that_was_there_is_the_persons_alone_once_it_is_used(
+    tmp_path: Path, start: Callable[..., Process]
+) -> None:
+    tmp_path.chmod(0o755)
+    server = start(tmp_path)
+    server.wait_for_line()
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "jobs.sqlite").stat().st_mode) == 0o600
 
 
 def test_the_http_process_never_imports_torch() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from server.bench.field import backends, bench_rates, bench_step
+from server.bench.field import backends, field_rates, field_step
 from server.bench.prior import bench_prior
 from server.bench.timing import Stopwatch, best_times
 from server.generators.radiance_field.rendering import render
@@ -58,7 +58,7 @@ def test_the_fastest_of_several_runs_counts_and_the_first_does_not(clock: Clock)
 
 
 def test_both_backends_are_measured_alone_and_in_the_field() -> None:
-    rates = bench_rates("cpu", repeats=1, points=200)
+    rates = field_rates("cpu", repeats=1, points=200)
     assert list(rates) == list(backends("cpu")) == ["torch", "numba"]
     for rate in rates.values():
         assert list(rate) == ["encoding_forward", "encoding_both", "field_forward", "field_both"]
@@ -68,7 +68,7 @@ def test_both_backends_are_measured_alone_and_in_the_field() -> None:
 def test_a_step_is_split_into_all_of_its_parts(prior: Prior) -> None:
     recipe = read_recipe({"kind": "mesh", "prompt": "a red ball", "preset": "sketch", "steps": 3})
     counted: list[None] = []
-    parts = bench_step(recipe, prior, "numba", "cpu", lambda: counted.append(None))
+    parts = field_step(recipe, prior, "numba", "cpu", lambda: counted.append(None))
     assert parts.pop("steps") == len(counted) == 3
     assert parts.pop("total") == pytest.approx(sum(parts.values()), abs=1e-4)
     assert set(parts) == {"rays", "field", "compositing", "guidance", "denoiser", "optimiser"}
@@ -88,7 +88,7 @@ def test_a_step_is_timed_at_the_size_that_was_asked_for(prior: Prior, monkeypatc
 
     monkeypatch.setattr("server.generators.radiance_field.subject.render", watched)
     recipe = read_recipe({"kind": "mesh", "prompt": "a red ball", "steps": 2, "render_size": 24})
-    bench_step(recipe, prior, "numba", "cpu", lambda: None)
+    field_step(recipe, prior, "numba", "cpu", lambda: None)
     assert sizes == [12, 24]  # the first part of a run is rendered at half of it
 
 

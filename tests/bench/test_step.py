@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from server.bench.step import bench_overhead
+from server.bench.step import bench_step
 from server.commands.main import main
 from server.priors.catalogue import load_prior
 from server.recipe import Recipe, read_recipe
@@ -46,7 +46,7 @@ def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recip
         return denoise(noisy, sigma, conditions)
 
     prior.denoise = watched  # type: ignore[method-assign]
-    timed = bench_overhead(recipe, prior, 32, 2, "cpu")
+    timed = bench_step(recipe, prior, 32, 2, "cpu")
     assert len(asked) == 2 * (2 + 1)  # one step warms up
     for during, alone in zip(asked[::2], asked[1::2], strict=True):
         assert_close_to_rounding(during, alone)
@@ -55,7 +55,7 @@ def test_the_denoiser_calls_of_every_step_are_made_once_more(folder: Path, recip
 
 
 def test_a_step_takes_longer_than_its_parts(folder: Path, recipe: Recipe) -> None:
-    timed = bench_overhead(recipe, load_prior(str(folder), "cpu"), 32, 2, "cpu")
+    timed = bench_step(recipe, load_prior(str(folder), "cpu"), 32, 2, "cpu")
     low, high = timed["ratio_spread"]
     assert 1 < low <= timed["ratio"] <= high
     assert timed["encoding"] > 0

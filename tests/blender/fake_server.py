@@ -38,14 +38,14 @@ def cube_arrays(side: float = 1.0) -> dict[str, np.ndarray]:
     return {"position": (corner * side).astype(np.float32), "triangle": triangle, "colour": colour}
 
 
-def png(width: int, height: int, rgb: tuple[int, int, int] = (160, 60, 40)) -> bytes:
-    """A PNG file whose top row is white."""
-    row, top = b"\0" + bytes(rgb) * width, b"\0" + b"\xff" * (3 * width)
+def png(width: int, height: int, rgb: tuple[int, int, int] = (160, 60, 40), grey16: bool = False) -> bytes:
+    """A PNG file whose top row is white; `grey16`: one of 16 bits without colours."""
+    row, top = b"\0" + (b"\x40\0" if grey16 else bytes(rgb)) * width, b"\0" + b"\xff" * ((2 if grey16 else 3) * width)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, *((16, 0) if grey16 else (8, 2)), 0, 0, 0)
     body = zlib.compress(top + row * (height - 1))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
@@ -113,7 +113,9 @@ def make_cube(job: FakeJob) -> None:
     job.send("state", state="running")
     if job.recipe["kind"] == "texture":
         job.live_image(np.full((16, 32, 4), 255, np.uint8))
-        job.done(texture__png=png(64, 32))
+        maps = job.recipe["texture"].get("maps", ())
+        files = {f"texture_{name}__png": png(64, 32, (128, 128, 255), name == "height") for name in maps}
+        job.done(texture__png=png(64, 32), **files)
         return
     for number in range(4):
         job.progress(0.2 * number)

@@ -70,13 +70,27 @@ def test_no_line_is_wider_than_the_panel_and_none_is_broken_inside_a_word(addon,
     context = SimpleNamespace(region=SimpleNamespace(width=width), preferences=bpy.context.preferences)
     monkeypatch.setattr(writing, "bpy", SimpleNamespace(context=context, app=bpy.app))
     room = writing.sidebar()
-    assert room == pytest.approx(width - 40)
+    assert room == pytest.approx(width - 60)  # as measured on the screen: 20 for the tabs, 36 for margins, 4 in a label
     lines = writing.wrapped(TEXTS[text], room)
     assert all(writing.width(line) <= room for line in lines)
     if text in ("words", "module"):
         assert " ".join(lines) == TEXTS[text].strip()
     elif text in ("one word", "chinese"):
         assert "".join(lines) == TEXTS[text]
+
+
+def test_every_button_of_an_error_has_room_for_its_label(addon):
+    width = inside("ui.writing").width
+    # Which was seen to just fit into half of a box, in a sidebar of 280 pixels.
+    widest = width("Open Preferences")
+    assert [button.label for _, button in REMEDIES.values() if button and width(button.label) > widest] == []
+
+
+def test_the_strips_header_has_room_for_every_headline_that_it_may_say(addon):
+    strip, width = inside("ui.strip"), inside("ui.writing").width
+    room = 280 - 60 - strip.ICON - strip.ARROWS
+    said = [REMEDIES[code][0] for code in inside("core.state").OF_THE_SERVER & set(REMEDIES)]
+    assert [headline for headline in said if width(headline) > room] == []
 
 
 def test_a_path_is_shortened_in_its_middle(addon):

@@ -24,7 +24,7 @@ class Paper:
     def _part(self, **_: Any) -> Paper:
         return Paper(self.sheet)
 
-    row = column = box = _part
+    row = column = box = split = _part
 
     def menu(self, name: str, text: str = "") -> None:
         assert getattr(bpy.types, name)
@@ -59,6 +59,8 @@ def draw(name: str, shading: str = "MATERIAL", at_once: bool = False) -> str:
         job.changed = 0.0
     space = SimpleNamespace(type="VIEW_3D", shading=SimpleNamespace(type="SOLID", color_type=shading))
     context = SimpleNamespace(scene=bpy.context.scene, space_data=space)
+    if hasattr(cls, "draw_header"):
+        cls.draw_header(SimpleNamespace(layout=paper), context)
     cls.draw(SimpleNamespace(layout=paper, settings=getattr(cls, "settings", "")), context)
     return "\n".join(paper.sheet)
 

@@ -154,6 +154,7 @@ def test_an_object_that_was_deleted_meanwhile_leaves_the_material_in_the_file(se
 
 
 def test_nothing_to_cover_is_said_before_anything_is_sent(server):
+    bpy.ops.object.empty_add()
     with pytest.raises(RuntimeError, match="takes no material"):
         fill()
     assert server.jobs == {}

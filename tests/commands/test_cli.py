@@ -47,6 +47,8 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
         (["texture", "red bricks", "--size", "0"], "--size"),
         (["texture", "red bricks", "--size", "512x0"], "--size"),
         (["texture", "a yellow duck"], "object"),
+        (["texture", "red bricks", "--maps"], "--maps"),
+        (["texture", "red bricks", "--maps", "normal", "shine"], "shine"),
         (["mesh", "a yellow duck", "--device", "quantum"], "quantum"),
         (["conjure"], "conjure"),
     ],
@@ -74,6 +76,20 @@ def test_a_texture_is_written_and_described(tmp_path: Path) -> None:
     assert Image.open(out).size == (48, 32)
     assert report["seam_ratio"] > 0
     assert (report["steps"], report["stopped_by"]) == (3, "steps")
+
+
+def test_maps_are_written_beside_the_colour(tmp_path: Path) -> None:
+    out = tmp_path / "bricks.png"
+    cheap = ["--size", "48x32", "--render-size", "16", "--steps", "3", "--tile"]
+    wanted = ["orm", "height", "normal"]
+    report = document(run("texture", "red bricks", *cheap, "--out", str(out), "--json", "--maps", *wanted))
+    assert set(report["map_seam_ratios"]) == set(wanted)
+    assert {path.name for path in tmp_path.iterdir()} == {"bricks.png", *(f"bricks_{name}.png" for name in wanted)}
+    for name in wanted:
+        with Image.open(tmp_path / f"bricks_{name}.png") as picture:
+            assert picture.size == (48, 32)
+            assert picture.mode == ("I;16" if name == "height" else "RGB")
+            assert json.loads(picture.text["recipe"])["prompt"] == "red bricks"
 
 
 @pytest.fixture(scope="module")

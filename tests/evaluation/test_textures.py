@@ -125,6 +125,24 @@ def test_every_run_is_a_row_a_picture_and_a_place_on_its_sheet(judge: Judge, tmp
     assert [group["runs"] for group in result["summary"]] == [8, 8]
 
 
+def test_maps_are_in_rows_in_the_summary_and_on_a_sheet_of_their_own(judge: Judge, tmp_path: Path) -> None:
+    result = evaluated(judge, small(patterns=["stripes", "dots"], maps=["height", "normal"]), pictures=tmp_path)
+    for row in result["rows"]:
+        assert set(row) == {*ROW, "map_seam_ratios"}
+        assert set(row["map_seam_ratios"]) == {"normal", "height"}
+    seams = [row["map_seam_ratios"]["height"] for row in result["rows"]]
+    (group,) = result["summary"]
+    assert group["map_seam_ratios"]["height"] == [min(seams), max(seams)]
+    assert "normal" in describe(result["summary"], [])
+    # Colour, normal and height of stripes, and of dots.
+    sheet = Image.open(tmp_path / "maps-sketch-msd-fresh.png")
+    assert sheet.size == (3 * THUMBNAIL, 2 * THUMBNAIL)
+    height = read_picture(tmp_path / "red-dots-on-white-sketch-msd-fresh-0_height.png")
+    assert height.shape == (3, 64, 64)
+    place = np.asarray(sheet.crop((2 * THUMBNAIL, THUMBNAIL, 3 * THUMBNAIL, 2 * THUMBNAIL)).resize((64, 64), 4))
+    assert np.abs(place[..., 0] - height[0].numpy() * 255).max() <= 1
+
+
 def test_methods_make_no_more_calls_than_all_may(judge: Judge) -> None:
     rows = evaluated(judge, small(methods=["noised", "tweedie", "paper", "sds"]), calls=90)["rows"]
     assert all(45 < row["denoiser_calls"] <= 90 for row in rows)
@@ -271,6 +289,12 @@ def rows_of(preset: str, wrong: int, pale: int, seams: Sequence[float] = (1.0,))
 def test_a_gate_holds_up_to_its_bound_and_no_further(rows: list[dict[str, Any]], failed: list[str]) -> None:
     preset = rows[0]["preset"]
     assert summarise(rows)["failed"] == [f"{preset}.msd.fresh.{gate}" for gate in failed]
+
+
+@pytest.mark.parametrize(("ratio", "failed"), [(0.8, []), (1.25, []), (0.79, ["maps"]), (1.26, ["maps"])])
+def test_every_map_has_the_gate_of_the_colour(ratio: float, failed: list[str]) -> None:
+    rows = [{**row, "map_seam_ratios": {"normal": 1.0, "ao": ratio}} for row in rows_of("sketch", 0, 0)]
+    assert summarise(rows)["failed"] == [f"sketch.msd.fresh.{gate}" for gate in failed]
 
 
 def test_groups_are_summed_up_apart_and_the_worst_are_shown() -> None:

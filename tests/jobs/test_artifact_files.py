@@ -20,6 +20,21 @@ def test_only_the_newest_live_files_stay(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
 
 
+def test_a_job_that_is_run_again_takes_no_name_of_a_live_file_that_readers_know(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        with LiveFiles(tmp_path, "live").open_next() as (name, file):
+            file.write(b"x")
+        assert name == f"live-{number:04d}.npz"
+
+
+def test_nothing_is_found_in_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "true").mkdir()
+    (tmp_path / "true" / "mesh.npz").write_text("x", encoding="utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "true")
+    assert find_artifact(tmp_path / "true", "mesh.npz") is not None
+    assert find_artifact(tmp_path / "link", "mesh.npz") is None
+
+
 def test_a_half_written_file_cannot_be_found(tmp_path: Path) -> None:
     with LiveFiles(tmp_path, "live").open_next() as (name, file):
         file.write(b"half")

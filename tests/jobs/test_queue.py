@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from server.jobs.artifacts import job_folder
+from server.jobs.process import WorkerProcess
 from server.jobs.queue import Queue
-from server.jobs.store import Conflict, Store
+from server.jobs.refusals import Conflict, NoSuchJob
+from server.jobs.store import Store
 from server.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -98,26 +100,43 @@ def test_a_job_told_to_finish_keeps_what_exists(office: Any, recipe: MakeRecipe)
     assert states == ["queued", "running", "finishing", "done"]
 
 
-def test_a_paused_job_makes_no_steps_until_it_is_resumed(office: Any, recipe: MakeRecipe) -> None:
+def test_a_paused_job_leaves_its_device_to_others_and_goes_on_where_it_was(office: Any, recipe: MakeRecipe) -> None:
     job_id = office.submit(recipe("endless"))
     office.wait_for_step(job_id, 2)
     office.queue.pause(job_id)
-    assert office.store.get(job_id).state == "paused"
-
-    def stands_still() -> bool:
-        # The step under way may still end.
-        before = office.store.get(job_id).last_event
-        time.sleep(0.3)
-        return bool(office.store.get(job_id).last_event == before)
-
-    office.wait_for(stands_still, "the pause")
-    step = office.store.get(job_id).progress["step"]
+    paused = office.wait_for_state(job_id, "paused")
+    other = office.submit(recipe("bricks"))
+    assert office.wait_for_state(other, "done", "failed").state == "done"
+    assert office.store.get(job_id).last_event == paused.last_event
     office.queue.resume(job_id)
-    assert office.store.get(job_id).state == "running"
-    office.wait_for_step(job_id, step + 2)
-    office.queue.pause(job_id)
+    office.wait_for_step(job_id, paused.progress["step"] + 1)
+    said = [event.data["message"] for event in office.store.events_after(job_id, 0) if event.name == "log"]
+    assert any("Going on from step" in message for message in said)
     office.queue.cancel(job_id)
-    office.wait_for_state(job_id, "cancelled")
+
+
+def test_a_paused_job_can_be_finished_or_cancelled(office: Any, recipe: MakeRecipe) -> None:
+    ids = [office.submit(recipe("endless", seed=seed)) for seed in (11, 12)]
+    for job_id in ids:
+        office.wait_for_step(job_id, 2)
+        office.queue.pause(job_id)
+        office.wait_for_state(job_id, "paused")
+    office.queue.cancel(ids[0])
+    assert office.store.get(ids[0]).state == "cancelled"
+    office.queue.finish(ids[1])
+    assert office.wait_for_state(ids[1], "done", "failed").report["stopped_by"] == "finish"
+
+
+def test_a_job_that_is_to_go_on_at_once_is_never_left_paused(office: Any, recipe: MakeRecipe) -> None:
+    job_id = office.submit(recipe("endless", seed=13))
+    office.wait_for_step(job_id, 2)
+    for _ in range(20):
+        office.queue.pause(job_id)
+        office.queue.resume(job_id)
+    step = office.store.get(job_id).progress["step"]
+    office.wait_for_step(job_id, step + 5)
+    office.queue.cancel(job_id)
+    assert "paused" not in [event.data.get("state") for event in office.store.events_after(job_id, 0)]
 
 
 def test_orders_that_make_no_sense_are_refused(office: Any, recipe: MakeRecipe) -> None:
@@ -142,11 +161,16 @@ def test_a_recipe_the_prior_cannot_do_fails_with_its_reason(office: Any, recipe:
     assert office.store.events_after(job_id, 0)[-1].data == job.error
 
 
-def test_a_crashed_worker_fails_its_job_in_plain_words_and_is_replaced(office: Any, recipe: MakeRecipe) -> None:
-    job_id = office.submit(recipe("endless"))
-    office.wait_for_step(job_id, 1)
-    pid = office.worker_pid()
-    os.kill(pid, signal.SIGSEGV)
+def test_a_job_goes_on_by_itself_in_another_worker_and_fails_at_the_second_death_of_one_cause(
+    office: Any, recipe: MakeRecipe
+) -> None:
+    job_id = office.submit(recipe("endless", seed=21))
+    for attempt in (1, 2):
+        office.wait_for(lambda n=attempt: office.store.get(job_id).attempts == n, "the attempt")
+        office.wait_for_state(job_id, "running")
+        pid = office.worker_pid()
+        os.kill(pid, signal.SIGSEGV)
+        office.wait_for(lambda dead=pid: office.queue.devices()[0].get("pid") != dead, "its end")
     job = office.wait_for_state(job_id, "failed", "done")
     assert job.error["code"] == "worker-died"
     assert "SIGSEGV" in job.error["detail"]
@@ -157,10 +181,118 @@ def test_a_crashed_worker_fails_its_job_in_plain_words_and_is_replaced(office: A
     assert office.worker_pid() != pid
 
 
+def test_a_worker_told_to_end_keeps_its_job_and_another_goes_on_with_it(office: Any, recipe: MakeRecipe) -> None:
+    job_id = office.submit(recipe("bricks", steps=150, seed=22, guidance={"stop_threshold": 0.0}))
+    office.wait_for_step(job_id, 5)
+    os.kill(office.worker_pid(), signal.SIGTERM)
+    job = office.wait_for_state(job_id, "done", "failed")
+    assert (job.error, job.attempts, job.report["steps"]) == (None, 2, 150)
+    said = [event.data["message"] for event in office.store.events_after(job_id, 0) if event.name == "log"]
+    assert any("Going on from step" in message for message in said)
+
+
+def test_a_stopped_worker_is_made_to_go_on(office: Any, recipe: MakeRecipe) -> None:
+    job_id = office.submit(recipe("endless", seed=23))
+    office.wait_for_step(job_id, 2)
+    os.kill(office.worker_pid(), signal.SIGSTOP)
+    step = office.store.get(job_id).progress["step"]
+    office.wait_for_step(job_id, step + 20)
+    office.queue.cancel(job_id)
+
+
+def test_orders_to_a_worker_that_does_not_read_wait_for_nobody(office: Any, recipe: MakeRecipe) -> None:
+    worker = WorkerProcess("cpu", office.data_dir / "unread.log", lambda worker, answer: None)
+    os.kill(worker.pid, signal.SIGSTOP)
+    for _ in range(20_000):
+        worker.send("cancel", job="a job of some name")
+    worker.stop()
+    assert "SIGKILL" in worker.how_it_ended()
+
+
+def test_an_idle_worker_that_died_is_buried_and_not_shown_as_idle(office: Any, recipe: MakeRecipe) -> None:
+    office.wait_for_state(office.submit(recipe("bricks")), "done")
+    pid = office.worker_pid()
+    os.kill(pid, signal.SIGKILL)
+    office.wait_for(lambda: office.queue.devices()[0].get("pid") != pid, "its end")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_last_words_are_those_of_the_job_and_not_of_the_one_before(office: Any, recipe: MakeRecipe) -> None:
+    (office.data_dir / "logs").mkdir(exist_ok=True)
+    worker = WorkerProcess("cpu", log := office.data_dir / "logs" / "words.log", lambda worker, answer: None)
+    log.write_text("the reason of an earlier job\n", encoding="utf-8")
+    worker.begin_job()
+    worker.kill()
+    worker.how_it_ended()
+    assert worker.last_words() == ""
+
+
+def test_a_cancelled_job_is_over_before_its_worker_has_left_it(office: Any, recipe: MakeRecipe) -> None:
+    job_id = office.submit(recipe("endless", seed=24))
+    office.wait_for_step(job_id, 1)
+    os.kill(office.worker_pid(), signal.SIGSTOP)
+    office.queue.cancel(job_id)
+    assert office.store.get(job_id).state == "cancelled"
+    following = office.submit(recipe("bricks", seed=25))
+    assert office.wait_for_state(following, "done", "failed").state == "done"
+
+
+def test_a_job_that_no_worker_has_is_queued_again(office: Any, recipe: MakeRecipe) -> None:
+    running = office.submit(recipe("endless", seed=26))
+    office.wait_for_state(running, "running")
+    lost = office.store.submit(recipe("bricks", seed=27))[0].id
+    assert office.store.claim().id == lost  # as if a supervisor had taken it and forgotten it
+    office.wait_for_state(lost, "queued")
+    office.queue.cancel(running)
+    assert office.wait_for_state(lost, "done", "failed").state == "done"
+
+
+def test_a_deleted_job_leaves_no_files_and_says_so_when_it_would(office: Any, recipe: MakeRecipe) -> None:
+    job_id = office.submit(recipe("bricks", seed=28))
+    office.wait_for_state(job_id, "done")
+    folder = job_folder(office.data_dir, job_id)
+    office.queue.delete(job_id)
+    assert not folder.exists()
+    with pytest.raises(NoSuchJob):
+        office.store.get(job_id)
+
+
+def test_a_folder_that_is_a_link_is_neither_written_to_nor_emptied(
+    office: Any, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    running = office.submit(recipe("endless", seed=29))
+    office.wait_for_step(running, 1)
+    job_id = office.submit(recipe("bricks", seed=30))
+    (tmp_path / "mine").write_text("x", encoding="utf-8")
+    job_folder(office.data_dir, job_id).symlink_to(tmp_path)
+    office.queue.cancel(running)
+    assert office.wait_for_state(job_id, "done", "failed").error["code"] == "file-unusable"
+    office.queue.delete(job_id)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_failed_job_can_be_tried_again(office: Any, recipe: MakeRecipe, tmp_path: Path) -> None:
+    job_id = office.submit(recipe("endless", seed=31))
+    office.wait_for_step(job_id, 1)
+    office.queue.cancel(job_id)
+
+    def retried() -> bool:
+        try:
+            office.queue.retry(job_id)
+        except Conflict:
+            return False  # its worker is only just leaving it
+        return True
+
+    office.wait_for(retried, "the retry")
+    office.wait_for_state(job_id, "running")
+    office.queue.finish(job_id)
+    assert office.wait_for_state(job_id, "done", "failed").state == "done"
+
+
 def test_a_worker_that_died_idle_costs_no_job(office: Any, recipe: MakeRecipe) -> None:
     pid = office.worker_pid()
     os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     job_id = office.submit(recipe("bricks"))
     assert office.wait_for_state(job_id, "done", "failed").error is None
 

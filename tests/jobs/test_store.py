@@ -11,10 +11,12 @@ import pytest
 
 from server.errors import Problem
 from server.jobs.events import LIVE_FILES_KEPT
-from server.jobs.store import Conflict, NoSuchJob, Store
+from server.jobs.refusals import Conflict, NoSuchJob
+from server.jobs.store import Store
 from server.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
+NEWER = ("warnings", "attempts", "deaths", "finish", "priority")
 
 
 def test_a_submitted_job_is_queued_with_its_whole_recipe(store: Store, recipe: MakeRecipe) -> None:
@@ -110,17 +112,91 @@ def test_everything_outlives_the_process(tmp_path: Path, recipe: MakeRecipe) -> 
     after.close()
 
 
-def test_after_a_crash_running_jobs_are_failed_and_queued_ones_wait(store: Store, recipe: MakeRecipe) -> None:
-    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(4)]
-    for _ in range(3):
+KILLED = Problem("worker-died", "The worker was stopped by signal 9.").as_json()
+
+
+def test_a_job_that_was_cut_off_is_queued_again_before_younger_ones(store: Store, recipe: MakeRecipe) -> None:
+    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(3)]
+    store.claim()
+    assert store.interrupt(ids[0], "SIGKILL", KILLED) == "queued"
+    again = store.claim()
+    assert again is not None
+    assert (again.id, again.attempts, again.error, again.finished) == (ids[0], 2, None, None)
+    said = [event.data["message"] for event in store.events_after(ids[0], 0) if event.name == "log"]
+    assert said == ["The worker was stopped by signal 9. The job goes on by itself."]
+
+
+def test_the_second_death_of_the_same_cause_fails_the_job_with_the_reason(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    outcomes = []
+    for cause in ("SIGKILL", "SIGSEGV", "SIGKILL"):
         store.claim()
-    store.change_state(ids[1], ("running",), "paused")
-    store.change_state(ids[2], ("running",), "finishing")
-    assert store.fail_interrupted() == ids[:3]
-    assert [store.get(job_id).state for job_id in ids] == ["failed", "failed", "failed", "queued"]
-    assert store.get(ids[0]).error == store.events_after(ids[0], 0)[-1].data
-    assert store.get(ids[0]).error["code"] == "server-restarted"
-    assert Recipe.model_validate(store.get(ids[0]).recipe) == recipe(seed=0)
+        outcomes.append(store.interrupt(job_id, cause, KILLED))
+    assert outcomes == ["queued", "queued", "failed"]
+    job = store.get(job_id)
+    assert job.error is not None
+    assert job.error["code"] == "worker-died"
+    assert "signal 9" in job.error["detail"]
+    assert store.events_after(job_id, 0)[-1].is_last
+
+
+def test_the_server_may_die_again_and_again_while_the_job_gets_on(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    for fraction in (0.2, 0.4, 0.6):
+        store.claim()
+        store.append(job_id, "progress", {"fraction": fraction})
+        assert store.interrupt(job_id, "server", KILLED, forgives_progress=True) == "queued"
+    store.claim()
+    assert store.interrupt(job_id, "server", KILLED, forgives_progress=True) == "failed"
+
+
+def test_a_job_told_to_finish_still_is_when_it_is_run_again(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    store.claim()
+    store.change_state(job_id, ("running",), "finishing", finish=True)
+    store.interrupt(job_id, "SIGKILL", KILLED)
+    again = store.claim()
+    assert again is not None
+    assert (again.state, again.finish) == ("finishing", True)
+
+
+def test_a_job_tried_again_has_nothing_held_against_it(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    for _ in range(2):
+        store.claim()
+        store.interrupt(job_id, "SIGKILL", KILLED)
+    store.retry(job_id)
+    assert store.get(job_id).error is None
+    store.claim()
+    assert store.interrupt(job_id, "SIGKILL", KILLED) == "queued"
+    with pytest.raises(Conflict):
+        store.retry(job_id)
+
+
+def test_the_job_that_was_put_first_last_is_taken_first(store: Store, recipe: MakeRecipe) -> None:
+    ids = [store.submit(recipe(seed=seed))[0].id for seed in range(4)]
+    store.put_first(ids[2])
+    store.put_first(ids[3])
+    assert [store.claim().id for _ in range(4)] == [ids[3], ids[2], ids[0], ids[1]]
+    with pytest.raises(Conflict):
+        store.put_first(ids[0])
+
+
+def test_of_a_hundred_thousand_steps_only_the_newest_is_kept(store: Store, recipe: MakeRecipe) -> None:
+    job_id = store.submit(recipe())[0].id
+    for step in range(50):
+        store.append(job_id, "progress", {"phase": "Painting", "step": step})
+    kept = [(event.id, event.data["step"]) for event in store.events_after(job_id, 0) if event.name == "progress"]
+    assert kept == [(51, 49)]
+
+
+def test_the_events_of_a_job_tried_again_do_not_end_before_it_does(store: Store, recipe: MakeRecipe) -> None:
+    for end in ("failed", "cancelled"):
+        job_id = store.submit(recipe())[0].id
+        store.end(job_id, end, error={"code": "x"})
+        store.retry(job_id)
+        assert not any(event.is_last for event in store.events_after(job_id, 0))
+        store.end(job_id, "done", report={})
 
 
 def test_only_a_job_that_is_over_can_be_deleted(store: Store, recipe: MakeRecipe) -> None:
@@ -158,7 +234,7 @@ def test_a_record_of_the_first_version_is_read_and_goes_on(tmp_path: Path, recip
     with closing(Store(path, lambda _: None)) as store:
         job_id = store.submit(recipe())[0].id
     with closing(sqlite3.connect(path)) as db:
-        db.executescript("ALTER TABLE jobs DROP COLUMN warnings; PRAGMA user_version = 1")
+        db.executescript("".join(f"ALTER TABLE jobs DROP COLUMN {name};" for name in NEWER) + "PRAGMA user_version = 1")
     for _ in range(2):
         with closing(Store(path, lambda _: None)) as store:
             assert store.get(job_id).warnings == []

@@ -119,6 +119,20 @@ def test_a_cancelled_job_ends_at_the_next_phase() -> None:
     assert phases == ["Surface", "Clean-up"]
 
 
+def test_every_phase_of_any_length_asks_between_its_blocks() -> None:
+    phases: list[str] = []
+    asked: list[str] = []
+    finish(
+        sharp(ball(0.5)),
+        position_as_colour,
+        PAINTED,
+        lambda phase, done: phases.append(phase),
+        should_stop=lambda: asked.append(phases[-1] if phases else ""),
+    )
+    for phase in ("Surface", "Reduce", "Colour", "Unwrap", "Bake"):
+        assert asked.count(phase) > 1, phase
+
+
 def test_a_field_of_tensors_is_finished_like_a_field_of_arrays() -> None:
     def density(points: torch.Tensor) -> torch.Tensor:
         return 4 * torch.exp((0.5 - points.norm(dim=-1)) * 250).clamp(max=50)

@@ -22,7 +22,7 @@ from server.generators.subject import Subject
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
-from server.studio import production
+from server.studio import assignment
 from server.studio.events import Log
 from server.studio.optimisation import Outcome, optimise
 from server.studio.production import produce
@@ -98,7 +98,7 @@ def test_a_snapshot_does_not_change_while_the_run_goes_on(prior: Prior) -> None:
 def test_a_cancelled_job_asked_for_again_goes_on_and_ends_in_the_same_bytes(
     kind: str, prior: Prior, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(production, "SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(assignment, "SAVE_INTERVAL_S", 0.0)
     small = {"mesh": {"resolution": 24, "faces": 300, "texture_size": 0}, "texture": {"width": 64, "height": 64}}
     recipe = asked(kind, render_size=16, **{kind: small[kind]})
     unfinished = tmp_path / "unfinished"

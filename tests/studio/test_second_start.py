@@ -17,7 +17,7 @@ from server.priors.card import Leg, PriorCard
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
-from server.studio import production
+from server.studio import assignment
 from server.studio.events import Log, Progress
 from server.studio.production import produce
 from server.studio.starts import TOO_FEW_STEPS, second_seed
@@ -170,7 +170,7 @@ def test_whoever_wants_the_second_finished_gets_one_of_both_and_a_warning(tmp_pa
 
 
 def interrupted(prior: Minded, at: int, folder: Path, unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(production, "SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(assignment, "SAVE_INTERVAL_S", 0.0)
 
     def cancel() -> None:
         if prior.asked >= at:

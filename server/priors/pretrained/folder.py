@@ -20,9 +20,10 @@ from server.priors.pretrained.families import (
 from server.priors.pretrained.few_steps import suit_few_steps
 from server.priors.pretrained.fitting import check_fit
 from server.priors.pretrained.header import read_header
+from server.priors.pretrained.options import Misfit
 from server.priors.pretrained.original_names import usual_vae_name, usual_vae_shape
 from server.priors.pretrained.parts import AGAIN, check_parts
-from server.priors.pretrained.shapes import Misfit, expected_shapes
+from server.priors.pretrained.shapes import expected_shapes
 
 PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "sample"}
 TIME_IDS = 6

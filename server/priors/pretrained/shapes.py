@@ -7,13 +7,20 @@ compares these tables with the networks themselves.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+
+from server.priors.pretrained.options import (
+    Config,
+    Misfit,
+    Unusual,
+    check_divides,
+    read_levels,
+    read_number,
+    read_numbers,
+)
 
 Shapes = dict[str, tuple[int, ...]]
 Tensors = Iterator[tuple[str, tuple[int, ...]]]
-Config = dict[str, Any]
 
-MOST = 2**20
 # Options that shape a network in ways that are not described here, and the values under which they do not.
 PLAIN_UNET: Config = {
     "time_embedding_type": "positional",
@@ -39,14 +46,6 @@ PLAIN_UNET: Config = {
 PLAIN_T5: Config = {"is_gated_act": True, "feed_forward_proj": "gated-gelu"}
 
 
-class Misfit(ValueError):
-    """A configuration that makes no network; the message says why, for people."""
-
-
-class Unusual(Exception):
-    """A network with options that are not described here: only loading it can tell."""
-
-
 def expected_shapes(part: str, family: str, config: Config) -> Shapes | None:
     """The tensors that the network `part` of a model consists of; None when it has options that are not described here.
 
@@ -65,40 +64,6 @@ def expected_shapes(part: str, family: str, config: Config) -> Shapes | None:
         return dict(_clip(config, projects=part == "text_encoder_2" or family == "sd3"))
     except Unusual:
         return None
-
-
-def _number(config: Config, name: str, usual: int | None = None) -> int:
-    value = config.get(name, usual)
-    if type(value) is not int or not 0 < value <= MOST:
-        raise Misfit(f"its {name} is {value!r}")
-    return value
-
-
-def _numbers(config: Config, name: str) -> list[int]:
-    values = config.get(name)
-    if not isinstance(values, list) or not 0 < len(values) < 100:
-        raise Misfit(f"its {name} is {values!r}")
-    return [_number({name: value}, name) for value in values]
-
-
-def _spread(config: Config, name: str, levels: int, usual: int) -> list[int]:
-    """An option that may be given once for all levels."""
-    if config.get(name, usual) is None:
-        raise Unusual
-    if isinstance(config.get(name, usual), list):
-        values = config[name]
-        if any(isinstance(value, list) for value in values):
-            raise Unusual
-        if len(values) != levels:
-            raise Misfit(f"its {name} is {values!r} for {levels} resolutions")
-        return _numbers(config, name)
-    return [_number(config, name, usual)] * levels
-
-
-def _check_divides(name: str, divisor: int, widths: list[int]) -> None:
-    odd = [width for width in widths if width % divisor]
-    if odd:
-        raise Misfit(f"its {name} is {divisor}, which does not divide its width {odd[0]}")
 
 
 def _affine(name: str, *shape: int) -> Tensors:
@@ -143,7 +108,7 @@ def _text_blocks(name: str, width: int, texts: int, depth: int, linear: bool) ->
 def _unet(config: Config) -> Tensors:
     if any(config.get(name, usual) != usual for name, usual in PLAIN_UNET.items()):
         raise Unusual
-    widths = _numbers(config, "block_out_channels")
+    widths = read_numbers(config, "block_out_channels")
     levels, time = len(widths), 4 * widths[0]
     down, up = (config.get(name) for name in ("down_block_types", "up_block_types"))
     kinds = {"down": ("DownBlock2D", "CrossAttnDownBlock2D"), "up": ("UpBlock2D", "CrossAttnUpBlock2D")}
@@ -154,22 +119,22 @@ def _unet(config: Config) -> Tensors:
             raise Misfit(f"it has {levels} widths and {len(given)} {name}_block_types")
     assert isinstance(down, list)
     assert isinstance(up, list)
-    layers = _spread(config, "layers_per_block", levels, 2)
-    depths = _spread(config, "transformer_layers_per_block", levels, 1)
-    heads = _spread(config, "attention_head_dim", levels, 8)
+    layers = read_levels(config, "layers_per_block", levels, 2)
+    depths = read_levels(config, "transformer_layers_per_block", levels, 1)
+    heads = read_levels(config, "attention_head_dim", levels, 8)
     if isinstance(config.get("cross_attention_dim"), list) or config.get("norm_num_groups", 32) is None:
         raise Unusual
-    texts = _number(config, "cross_attention_dim", 1280)
+    texts = read_number(config, "cross_attention_dim", 1280)
     linear = bool(config.get("use_linear_projection", False))
-    _check_divides("norm_num_groups", _number(config, "norm_num_groups", 32), widths)
+    check_divides("norm_num_groups", read_number(config, "norm_num_groups", 32), widths)
     for width, count in zip(widths, heads, strict=True):
-        _check_divides("attention_head_dim", count, [width])
+        check_divides("attention_head_dim", count, [width])
 
-    yield from _affine("conv_in", widths[0], _number(config, "in_channels", 4), 3, 3)
+    yield from _affine("conv_in", widths[0], read_number(config, "in_channels", 4), 3, 3)
     yield from _affine("time_embedding.linear_1", time, widths[0])
     yield from _affine("time_embedding.linear_2", time, time)
     if config.get("addition_embed_type") == "text_time":
-        yield from _affine("add_embedding.linear_1", time, _number(config, "projection_class_embeddings_input_dim"))
+        yield from _affine("add_embedding.linear_1", time, read_number(config, "projection_class_embeddings_input_dim"))
         yield from _affine("add_embedding.linear_2", time, time)
     before = widths[0]
     for level, width in enumerate(widths):
@@ -196,19 +161,19 @@ def _unet(config: Config) -> Tensors:
         if level < levels - 1:
             yield from _affine(f"{block}.upsamplers.0.conv", width, width, 3, 3)
     yield from _affine("conv_norm_out", widths[0])
-    yield from _affine("conv_out", _number(config, "out_channels", 4), widths[0], 3, 3)
+    yield from _affine("conv_out", read_number(config, "out_channels", 4), widths[0], 3, 3)
 
 
 def _vae(config: Config) -> Tensors:
-    widths, latents = _numbers(config, "block_out_channels"), _number(config, "latent_channels", 4)
+    widths, latents = read_numbers(config, "block_out_channels"), read_number(config, "latent_channels", 4)
     for name, kind in (("down_block_types", "DownEncoderBlock2D"), ("up_block_types", "UpDecoderBlock2D")):
         given = config.get(name, [kind])
         if not isinstance(given, list) or any(found != kind for found in given):
             raise Unusual
         if len(given) != len(widths):
             raise Misfit(f"it has {len(widths)} widths and {len(given)} {name}")
-    layers = _number(config, "layers_per_block", 1)
-    _check_divides("norm_num_groups", _number(config, "norm_num_groups", 32), widths)
+    layers = read_number(config, "layers_per_block", 1)
+    check_divides("norm_num_groups", read_number(config, "norm_num_groups", 32), widths)
 
     def middle(side: str) -> Tensors:
         width, block = widths[-1], f"{side}.mid_block"
@@ -229,14 +194,14 @@ def _vae(config: Config) -> Tensors:
                 yield from _affine(f"{side}.{way}_blocks.{level}.{way}samplers.0.conv", width, width, 3, 3)
         yield from _affine(f"{side}.conv_norm_out", widths[-1] if way == "down" else widths[0])
 
-    yield from _affine("encoder.conv_in", widths[0], _number(config, "in_channels", 3), 3, 3)
+    yield from _affine("encoder.conv_in", widths[0], read_number(config, "in_channels", 3), 3, 3)
     yield from climb("encoder", "down", widths, layers)
     yield from middle("encoder")
     yield from _affine("encoder.conv_out", 2 * latents, widths[-1], 3, 3)
     yield from _affine("decoder.conv_in", widths[-1], latents, 3, 3)
     yield from middle("decoder")
     yield from climb("decoder", "up", widths[::-1], layers + 1)
-    yield from _affine("decoder.conv_out", _number(config, "out_channels", 3), widths[0], 3, 3)
+    yield from _affine("decoder.conv_out", read_number(config, "out_channels", 3), widths[0], 3, 3)
     if config.get("use_quant_conv", True):
         yield from _affine("quant_conv", 2 * latents, 2 * latents, 1, 1)
     if config.get("use_post_quant_conv", True):
@@ -244,12 +209,12 @@ def _vae(config: Config) -> Tensors:
 
 
 def _clip(config: Config, projects: bool) -> Tensors:
-    width, inner = _number(config, "hidden_size", 512), _number(config, "intermediate_size", 2048)
-    _check_divides("num_attention_heads", _number(config, "num_attention_heads", 8), [width])
-    words, length = _number(config, "vocab_size", 49408), _number(config, "max_position_embeddings", 77)
+    width, inner = read_number(config, "hidden_size", 512), read_number(config, "intermediate_size", 2048)
+    check_divides("num_attention_heads", read_number(config, "num_attention_heads", 8), [width])
+    words, length = read_number(config, "vocab_size", 49408), read_number(config, "max_position_embeddings", 77)
     yield "text_model.embeddings.token_embedding.weight", (words, width)
     yield "text_model.embeddings.position_embedding.weight", (length, width)
-    for number in range(_number(config, "num_hidden_layers", 12)):
+    for number in range(read_number(config, "num_hidden_layers", 12)):
         layer = f"text_model.encoder.layers.{number}"
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
             yield from _affine(f"{layer}.self_attn.{name}", width, width)
@@ -259,22 +224,22 @@ def _clip(config: Config, projects: bool) -> Tensors:
         yield from _affine(f"{layer}.mlp.fc2", width, inner)
     yield from _affine("text_model.final_layer_norm", width)
     if projects:
-        yield "text_projection.weight", (_number(config, "projection_dim", 512), width)
+        yield "text_projection.weight", (read_number(config, "projection_dim", 512), width)
 
 
 def _t5(config: Config) -> Tensors:
     if any(config.get(name, usual) != usual for name, usual in PLAIN_T5.items()):
         raise Unusual
-    width, heads = _number(config, "d_model", 512), _number(config, "num_heads", 8)
-    inner, wide = heads * _number(config, "d_kv", 64), _number(config, "d_ff", 2048)
-    yield "shared.weight", (_number(config, "vocab_size", 32128), width)
-    for number in range(_number(config, "num_layers", 6)):
+    width, heads = read_number(config, "d_model", 512), read_number(config, "num_heads", 8)
+    inner, wide = heads * read_number(config, "d_kv", 64), read_number(config, "d_ff", 2048)
+    yield "shared.weight", (read_number(config, "vocab_size", 32128), width)
+    for number in range(read_number(config, "num_layers", 6)):
         attention, feed = f"encoder.block.{number}.layer.0", f"encoder.block.{number}.layer.1"
         for letter in "qkv":
             yield f"{attention}.SelfAttention.{letter}.weight", (inner, width)
         yield f"{attention}.SelfAttention.o.weight", (width, inner)
         if number == 0:
-            buckets = _number(config, "relative_attention_num_buckets", 32)
+            buckets = read_number(config, "relative_attention_num_buckets", 32)
             yield f"{attention}.SelfAttention.relative_attention_bias.weight", (buckets, heads)
         yield f"{attention}.layer_norm.weight", (width,)
         for name, shape in (("wi_0", (wide, width)), ("wi_1", (wide, width)), ("wo", (width, wide))):
@@ -284,24 +249,24 @@ def _t5(config: Config) -> Tensors:
 
 
 def _transformer(config: Config) -> Tensors:
-    layers, patch = _number(config, "num_layers", 18), _number(config, "patch_size", 2)
-    head = _number(config, "attention_head_dim", 64)
-    width = _number(config, "num_attention_heads", 18) * head
+    layers, patch = read_number(config, "num_layers", 18), read_number(config, "patch_size", 2)
+    head = read_number(config, "attention_head_dim", 64)
+    width = read_number(config, "num_attention_heads", 18) * head
     if config.get("caption_projection_dim", 1152) != width:
         raise Misfit(f"its caption_projection_dim is not {width}, its width")
     norms, dual = config.get("qk_norm"), config.get("dual_attention_layers", ())
     if norms not in (None, "rms_norm") or not isinstance(dual, (list, tuple)):
         raise Unusual
     added = ("norm_added_q", "norm_added_k")
-    channels, out = _number(config, "in_channels", 16), config.get("out_channels") or config.get("in_channels", 16)
+    channels, out = read_number(config, "in_channels", 16), config.get("out_channels") or config.get("in_channels", 16)
     yield from _affine("pos_embed.proj", width, channels, patch, patch)
-    yield "pos_embed.pos_embed", (1, _number(config, "pos_embed_max_size", 96) ** 2, width)
-    for name, given in (("timestep", 256), ("text", _number(config, "pooled_projection_dim", 2048))):
+    yield "pos_embed.pos_embed", (1, read_number(config, "pos_embed_max_size", 96) ** 2, width)
+    for name, given in (("timestep", 256), ("text", read_number(config, "pooled_projection_dim", 2048))):
         yield from _affine(f"time_text_embed.{name}_embedder.linear_1", width, given)
         yield from _affine(f"time_text_embed.{name}_embedder.linear_2", width, width)
-    yield from _affine("context_embedder", width, _number(config, "joint_attention_dim", 4096))
+    yield from _affine("context_embedder", width, read_number(config, "joint_attention_dim", 4096))
     yield from _affine("norm_out.linear", 2 * width, width)
-    yield from _affine("proj_out", patch**2 * _number({"out_channels": out}, "out_channels"), width)
+    yield from _affine("proj_out", patch**2 * read_number({"out_channels": out}, "out_channels"), width)
     for number in range(layers):
         block, last, twice = f"transformer_blocks.{number}", number == layers - 1, number in dual
         yield from _affine(f"{block}.norm1.linear", (9 if twice else 6) * width, width)

@@ -26,10 +26,11 @@ from server.priors.pretrained.layouts import (
     unet_config,
     vae_config,
 )
+from server.priors.pretrained.options import Misfit
 from server.priors.pretrained.original_names import original_shapes, usual_file_name, usual_vae_shape
 from server.priors.pretrained.others import what_else
 from server.priors.pretrained.parts import check_parts
-from server.priors.pretrained.shapes import Misfit, expected_shapes
+from server.priors.pretrained.shapes import expected_shapes
 from server.priors.pretrained.vocabularies import find_clip_vocabulary, find_t5_vocabulary
 
 # Where the text encoders of each family lie. The suffix of a prefix tells the layout: "model." is OpenCLIP's.

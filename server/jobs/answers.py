@@ -1,0 +1,108 @@
+"""What a worker says, line by line, and the events of its job among it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from server.errors import disk_problem
+from server.jobs.artifacts import LiveFiles
+from server.jobs.events import LIVE_FILES
+from server.meshing.export import save_npz
+from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
+
+# Eyes see no more, and fast steps are a hundred thousand a job.
+PROGRESS_INTERVAL_S = 0.1
+HEARTBEAT_S = 1.0
+
+
+class Answers:
+    """Writes answers, one line each, from any thread; says every second that the process lives."""
+
+    def __init__(self, lines: TextIO) -> None:
+        self._lines = lines
+        self._lock = threading.Lock()
+
+    def send(self, answer: str, **fields: Any) -> None:
+        line = json.dumps({"answer": answer, **_plain(fields)}, allow_nan=False) + "\n"
+        with self._lock:
+            self._lines.write(line)
+            self._lines.flush()
+
+    def start_heartbeat(self) -> None:
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_S)
+            self.send("alive")
+
+
+class Reporter:
+    """Turns the studio's events into answers, and previews into files in the job's folder."""
+
+    def __init__(self, job_id: str, folder: Path, answers: Answers) -> None:
+        self._job_id = job_id
+        self._answers = answers
+        self._meshes = LiveFiles(folder, LIVE_FILES["preview_mesh"])
+        self._images = LiveFiles(folder, LIVE_FILES["preview_image"])
+        self._unsaved = False
+        self._phase = ""
+        self._told = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Previews that cannot be written are missed, and said once: the job is worth more."""
+        try:
+            self._tell(event)
+        except OSError as error:
+            if not self._unsaved:
+                self._send("log", asdict(Log("warning", f"{disk_problem(error).message} Previews are missing.")))
+            self._unsaved = True
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            if self._is_worth_telling(event):
+                self._send("progress", asdict(event))
+        elif isinstance(event, Log):
+            self._send("log", asdict(event))
+        elif isinstance(event, PreviewMesh):
+            mesh = event.mesh
+            with self._meshes.open_next() as (name, file):
+                save_npz(mesh, file)
+            self._send("preview_mesh", {"artifact": name, "vertices": len(mesh.position), "faces": len(mesh.triangle)})
+        elif isinstance(event, PreviewImage):
+            height, width = event.pixels.shape[:2]
+            opaque = np.full((height, width, 1), 255, np.uint8)
+            with self._images.open_next() as (name, file):
+                np.savez(file, pixels=np.concatenate([event.pixels, opaque], -1))
+            self._send("preview_image", {"artifact": name, "width": width, "height": height})
+
+    def _is_worth_telling(self, progress: Progress) -> bool:
+        now = time.monotonic()
+        is_news = progress.phase != self._phase or progress.step == progress.steps
+        if not is_news and now - self._told < PROGRESS_INTERVAL_S:
+            return False
+        self._phase, self._told = progress.phase, now
+        return True
+
+    def _send(self, name: str, data: dict[str, Any]) -> None:
+        self._answers.send("event", job=self._job_id, name=name, data=data)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN, and numpy's numbers are not Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

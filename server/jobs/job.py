@@ -1,0 +1,68 @@
+"""A job as others see it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from server.jobs.events import State
+
+COLUMNS = (
+    "id, state, recipe, report, error, progress, warnings, created, started, finished, last_event, attempts, finish,"
+    " priority"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it is now.
+
+    Times are seconds since 1970; `progress` is the data of its newest progress event; `warnings` are sentences about
+    what of the recipe will not be followed; `attempts` counts how often a worker began with it; `finish` says that it
+    was told to make do with what there is; of the queued jobs, that of the highest `priority` is next, then the oldest.
+    """
+
+    id: str
+    state: State
+    recipe: dict[str, Any]
+    report: dict[str, Any] | None
+    error: dict[str, str] | None
+    progress: dict[str, Any] | None
+    warnings: list[str]
+    created: float
+    started: float | None
+    finished: float | None
+    last_event: int
+    attempts: int = 0
+    finish: bool = False
+    priority: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def job_from_row(row: tuple[Any, ...]) -> Job:
+    """From a row of COLUMNS. Raises sqlite3.DatabaseError when it is damaged."""
+    job_id, state, recipe, report, error, progress, warnings, created, started, finished, last, *counts = row
+    attempts, finish, priority = counts
+    try:
+        return Job(
+            id=job_id,
+            state=state,
+            recipe=json.loads(recipe),
+            report=report and json.loads(report),
+            error=error and json.loads(error),
+            progress=progress and json.loads(progress),
+            warnings=json.loads(warnings),
+            created=created,
+            started=started,
+            finished=finished,
+            last_event=last,
+            attempts=attempts,
+            finish=bool(finish),
+            priority=priority,
+        )
+    except (ValueError, TypeError) as unreadable:
+        raise sqlite3.DatabaseError(f"the entry of job {job_id!r} is damaged ({unreadable})") from None

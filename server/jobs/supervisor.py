@@ -1,0 +1,275 @@
+"""One device: its worker process is kept alive, given jobs one after the other, and never waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from server.errors import Problem
+from server.jobs.artifacts import job_folder
+from server.jobs.faults import StoreFault
+from server.jobs.outbox import Ending
+from server.jobs.process import Answer, WorkerProcess
+from server.jobs.run import Run, ending_of
+from server.jobs.store import Store
+
+LOOK_EVERY_S = 0.5
+# torch alone takes a minute from a slow disk.
+START_LIMIT_S = 180.0
+# Native code that keeps the interpreter for itself, and with it the heartbeat, does so for seconds.
+SILENCE_LIMIT_S = 60.0
+# How long a worker may take to keep its job when the server ends.
+STOP_GRACE_S = 3.0
+# A worker that dies sooner than this, without a job, is started again when there is one.
+SHORT_LIFE_S = 10.0
+GO_ON = "It goes on from where it was."
+
+
+class Supervisor:
+    """The worker of one device, and the job that it has.
+
+    Args:
+        lock: held on the way from "queued" to a worker that has the job, and while orders are given, so that no order
+            to a job is lost in between.
+        device: "auto", "cpu", "cuda", "cuda:1".
+
+    Attributes:
+        state: "off", "starting", "idle", "busy", "down"; `problem`: why, if down; `facts`: of the living worker.
+    """
+
+    def __init__(
+        self, store: Store, data_dir: Path, device: str, log: Path, low_vram: bool, lock: threading.RLock
+    ) -> None:
+        self.device = device
+        self.state, self.problem = "off", ""
+        self.facts: dict[str, Any] = {}
+        self.run: Run | None = None
+        self._store = store
+        self._data_dir = data_dir
+        self._log = log
+        self._low_vram = low_vram
+        self._lock = lock
+        self._worker: WorkerProcess | None = None
+        self._started = self._stopped_since = 0.0
+        self._silent = ""
+        self._killed = False
+        self._failed_starts = 0
+        self._closing = False
+        self._news: queue.SimpleQueue[tuple[WorkerProcess, Answer | None] | None] = queue.SimpleQueue()
+        self._complaint = ""
+        self._thread = threading.Thread(target=self._serve, name=f"supervisor {device}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be a job to take."""
+        self._news.put(None)
+
+    def stop(self) -> None:
+        """Let the worker keep its job and go; `join` waits for it."""
+        self._closing = True
+        self.wake()
+
+    def join(self) -> None:
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def order(self, order: str, grace_s: float | None = None) -> None:
+        """Pass an order on to the worker; under the lock, while `run` is its job. Never waits.
+
+        Args:
+            grace_s: after so many seconds the worker is killed if it still has the job.
+        """
+        run = self.run
+        if run is None or self._worker is None:
+            return
+        if order in ("pause", "resume", "finish"):
+            run.wants_pause = order == "pause"
+        run.is_cancelled = run.is_cancelled or order == "cancel"
+        if grace_s is not None and run.leave_by is None:
+            run.leave_by = time.monotonic() + grace_s
+        self._worker.send(order, job=run.job_id)
+        self.wake()
+
+    def _serve(self) -> None:
+        self._guarded(self._start_worker)
+        while not self._closing:
+            self._guarded(self._turn)
+        self._guarded(self._leave)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """The thread of a device must outlive any fault, a full disk for instance: nobody else would take the jobs."""
+        try:
+            work()
+            self._complaint = ""
+        except Exception as error:
+            # The fault may last, and saying it again and again would only fill the log.
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                if isinstance(error, StoreFault):
+                    print(f"{self.device}: {error}", file=sys.stderr, flush=True)
+                else:
+                    traceback.print_exc()
+            time.sleep(0.2)
+
+    def _turn(self) -> None:
+        self._hear(self._next_news(LOOK_EVERY_S))
+        self._look_after_worker()
+        self._take_job()
+
+    def _next_news(self, timeout_s: float) -> tuple[WorkerProcess, Answer | None] | None:
+        try:
+            return self._news.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def _hear(self, news: tuple[WorkerProcess, Answer | None] | None) -> None:
+        if news is None or news[0] is not self._worker:
+            return
+        worker, answer = news
+        if answer is None:
+            self._bury(worker)
+        elif answer["answer"] == "ready":
+            self.state, self.problem, self.facts = "idle", "", answer["facts"]
+            self._failed_starts = 0
+        elif answer["answer"] == "event":
+            self._pass_on(answer)
+        elif answer["answer"] != "alive":
+            self._end_run(ending_of(self.run, answer))
+            if answer.get("fatal"):
+                self._kill(worker)
+            elif answer.get("why") == "stop":
+                self._killed = True  # it was told to end, and does
+
+    def _pass_on(self, event: Answer) -> None:
+        # Progress and previews come again; how the job ends is kept.
+        with contextlib.suppress(StoreFault):
+            self._store.append(event["job"], event["name"], event["data"])
+
+    def _end_run(self, ending: Ending) -> None:
+        """The worker has left its job."""
+        with self._lock:
+            run, self.run = self.run, None
+            if self.state == "busy":
+                self.state = "idle"
+            if run is not None and not run.is_cancelled:
+                self._store.settle(run.job_id, ending)
+
+    def _bury(self, worker: WorkerProcess) -> None:
+        """The worker is gone."""
+        ending, words, silent = worker.how_it_ended(), worker.last_words(), self._silent
+        self._worker, self.facts, self._silent, self._killed = None, {}, "", False
+        was_starting, self.state = self.state == "starting", "off"
+        with self._lock:
+            run, self.run = self.run, None
+        if was_starting:
+            self.state = "down"
+            self.problem = f"The worker {silent or ending} while it started. {words}".strip()
+            self._failed_starts += 1
+            # Once may be an accident.
+            if self._failed_starts == 1:
+                self._start_worker()
+            else:
+                self._fail_next()
+            return
+        if run is not None and not run.is_cancelled:
+            last = f" Its last words: {words}" if words else ""
+            hint = f"{GO_ON} Log: {self._log}"
+            problem = Problem("worker-died", f"The worker {silent or ending} while this job ran.{last}", hint)
+            self._store.interrupt(run.job_id, silent or ending, problem.as_json())
+        if run is not None or time.monotonic() - self._started > SHORT_LIFE_S:
+            self._start_worker()
+
+    def _start_worker(self) -> None:
+        if self._closing:
+            return
+        self._started, self._stopped_since = time.monotonic(), 0.0
+        try:
+            self._worker = WorkerProcess(self.device, self._log, self._on_answer, self._low_vram)
+            self.state = "starting"
+        except OSError as error:
+            self.state, self.problem = "down", f"The worker could not be started: {error}."
+            self._fail_next()
+
+    def _on_answer(self, worker: WorkerProcess, answer: Answer | None) -> None:
+        self._news.put((worker, answer))
+
+    def _fail_next(self) -> None:
+        """The job for which a worker was to be started; the one after it is another try."""
+        job = self._store.claim()
+        if job is not None:
+            hint = f"Repair what it names, then retry the job. Log: {self._log}"
+            problem = Problem("worker-did-not-start", self.problem, hint)
+            self._store.end(job.id, "failed", error=problem.as_json())
+
+    def _look_after_worker(self) -> None:
+        worker, now = self._worker, time.monotonic()
+        if worker is None:
+            return
+        self._undo_stop(worker, now)
+        limit = START_LIMIT_S if self.state == "starting" else SILENCE_LIMIT_S
+        if now - worker.last_heard > limit and not self._silent:
+            self._silent = f"said nothing for {limit:g} seconds"
+            self._kill(worker)
+        if self.run is not None and self.run.leave_by is not None and now > self.run.leave_by:
+            self._kill(worker)
+
+    def _kill(self, worker: WorkerProcess) -> None:
+        """It gets no other job, even if it still says how the last one ended."""
+        self._killed = True
+        worker.kill()
+
+    def _undo_stop(self, worker: WorkerProcess, now: float) -> None:
+        """Somebody stopped the process and not the server: it would hold the device and its job for ever."""
+        if not worker.is_stopped:
+            self._stopped_since = 0.0
+        elif self._stopped_since == 0.0:
+            self._stopped_since = now
+        elif now - self._stopped_since > LOOK_EVERY_S:
+            worker.go_on()
+            self._stopped_since = 0.0
+
+    def _take_job(self) -> None:
+        if self._closing or self.run is not None or not self._store.any_queued():
+            return
+        worker = self._worker
+        if worker is None:
+            self._start_worker()
+            return
+        if self.state != "idle" or self._killed or not worker.alive:
+            return
+        with self._lock:
+            job = self._store.claim()
+            if job is None:
+                return
+            self.run, self.state = Run(job.id), "busy"
+            folder = str(job_folder(self._data_dir, job.id).absolute())
+            unfinished = str((self._data_dir / "unfinished").absolute())
+            worker.begin_job()
+            worker.send("make", job=job.id, recipe=job.recipe, folder=folder, unfinished=unfinished, finish=job.finish)
+
+    def _leave(self) -> None:
+        """The server ends: the worker keeps its job and goes."""
+        if self._worker is None:
+            return
+        if self.run is not None:
+            if self._worker.is_stopped:
+                self._worker.go_on()
+            self.order("stop", STOP_GRACE_S)
+        while self.run is not None and self._worker is not None:
+            news = self._next_news(0.05)
+            if news is not None and news[1] is None:
+                break
+            self._hear(news)
+            self._look_after_worker()
+        self._end_run(Ending("queued"))
+        self._worker.stop()
+        self._worker, self.state, self.facts = None, "off", {}

@@ -1,0 +1,93 @@
+"""`python -m tests.gui [SCENARIO ...]`: Blender in a real window, driven by real clicks; pictures go to out/gui.
+
+Each file in scenarios/ is one promise, played in a Blender of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from tests.gui.real_server import RealServer
+from tests.gui.window import REPOSITORY, Window
+
+HERE = Path(__file__).parent
+OUT = REPOSITORY / "out" / "gui"
+LIMIT = 600.0
+CANNOT = 3
+
+
+def main(wanted: list[str]) -> int:
+    built = subprocess.run([HERE / "build_window.sh"], stdout=subprocess.PIPE, encoding="utf-8")
+    if built.returncode == CANNOT:
+        print("The window was not tested.")
+        return 0
+    if built.returncode:
+        return built.returncode
+    root = Path(built.stdout.strip())
+    if root != Path("/") and not os.environ.get("OWN_MOUNTS"):
+        # The mounts vanish with this process.
+        os.environ["OWN_MOUNTS"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", sys.executable, "-m", "tests.gui", *wanted])
+    OUT.mkdir(parents=True, exist_ok=True)
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="window-") as name:
+        folder = Path(name)
+        install(folder)
+        with RealServer(folder, OUT) as server, Window(root, folder, OUT) as window:
+            for scenario in wanted or sorted(path.stem for path in (HERE / "scenarios").glob("*.py")):
+                if not play(window, server, scenario, folder):
+                    failed.append(scenario)
+    print(f"Pictures: {OUT}")
+    return 1 if failed else 0
+
+
+def install(folder: Path) -> None:
+    """Unpack the extension's zip where Blender keeps what it installs."""
+    subprocess.run([sys.executable, REPOSITORY / "tests" / "demo" / "build_extension.py", folder], check=True)
+    (built,) = folder.glob("*.zip")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(folder / "user" / "extensions" / "user_default" / "blender_msd")
+
+
+def play(window: Window, server: RealServer, scenario: str, folder: Path) -> bool:
+    """Play one scenario and print what it measured; whether it came to its end."""
+    began = time.monotonic()
+    status = window.run_blender(
+        scenario,
+        "--python-use-system-env",
+        "--python-exit-code",
+        "7",
+        "--python",
+        str(HERE / "inside" / "play.py"),
+        "--",
+        scenario,
+        str(OUT),
+        limit=LIMIT,
+        PYTHONPATH=":".join(str(path) for path in (HERE / "inside", HERE, HERE.parent / "blender")),
+        PYTHONDONTWRITEBYTECODE="1",
+        BLENDER_USER_RESOURCES=str(folder / "user"),
+        **server.environment(),
+    )
+    seconds = time.monotonic() - began
+    said = scenario.replace("_", " ")
+    if status:
+        log = (OUT / f"{scenario}.log").read_text(encoding="utf-8", errors="replace")
+        print(f"FAILED   {said} ({seconds:.0f} s, status {status})\n{log}", flush=True)
+        return False
+    measures = json.loads((OUT / f"{scenario}.json").read_text(encoding="utf-8"))
+    print(f"kept     {said} ({seconds:.0f} s)")
+    print(f"         longest turn of {measures['turns']}: {measures['longest_turn']:.1f} ms")
+    for panel, (count, median, longest) in measures["drawings"].items():
+        print(f"         {panel}: {count} drawings, {median:.2f} ms in the median, {longest:.2f} at most", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
