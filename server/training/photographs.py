@@ -34,7 +34,6 @@ from server.world.views import Views, draw_backgrounds
 # As PHOTOGRAPHS of the pretrained models, and from above, so that "overhead view" means something.
 CAMERAS = CameraLaw(fov=45.0, fov_spread=15.0, elevation=(-10.0, 80.0), low_elevation=(-10.0, 45.0))
 FRONT_BIAS = 0.6  # 1.6 from the front for every 0.4 from behind
-NAMED = 0.5  # share of the captions that name the side they show
 AMBIENT = (0.35, 0.7)
 TINT = 0.04
 PLAIN = 0.6  # share of plain backgrounds
@@ -51,7 +50,7 @@ class Photographs:
     Attributes:
         pictures: [B, 3, S, S] in [0, 1].
         subject: [B] number in KINDS; colour: [B] number in COLOURS.
-        word: [B] 0 where the caption names no side, else 1 + the number in VIEW_WORDS.
+        word: [B] 1 + the number in VIEW_WORDS of the one that fits best.
         views: their cameras; the background is not among them.
     """
 
@@ -78,9 +77,9 @@ def caption_numbers(photographs: Photographs) -> Tensor:
     return (photographs.subject * len(COLOURS) + photographs.colour) * texts + photographs.word
 
 
-def names_view(numbers: Tensor) -> Tensor:
-    """Whether captions, by their places in `captions()`, name the side they show, bool."""
-    return numbers % (1 + len(VIEW_WORDS)) > 0
+def without_view(numbers: Tensor) -> Tensor:
+    """The captions at `numbers` of `captions()` without the side that they show."""
+    return numbers - numbers % (1 + len(VIEW_WORDS))
 
 
 class PhotographBank:
@@ -118,7 +117,7 @@ class PhotographBank:
             ]
         )
         self._often = 1 + front_bias * torch.cos(self.views.azimuth)
-        self._words = view_weights(self.views)
+        self._words = 1 + view_weights(self.views).argmax(1)
         self._palettes = torch.zeros(len(kinds), len(COLOURS), PARTS, 3)
         for k, kind in enumerate(kinds):
             for c, colour in enumerate(COLOURS):
@@ -132,8 +131,6 @@ class PhotographBank:
         kind = torch.multinomial(self._often_kind, count, replacement=True, generator=generator)
         colour = torch.randint(len(COLOURS), (count,), generator=generator)
         view = torch.multinomial(self._often, count, replacement=True, generator=generator)
-        side = torch.multinomial(self._words[view], 1, generator=generator).squeeze(1)
-        named = torch.rand(count, generator=generator) < NAMED
         layers = self.layers[kind, view].float()
         cover = layers[:, :PARTS] / 255
         normal = (layers[:, PARTS:] - 128) / 127
@@ -147,8 +144,7 @@ class PhotographBank:
         lighted = flat * (ambient + (1 - ambient) * diffuse) * tint
         pictures = lighted + (1 - solid) * _surroundings(count, self.size, generator)
         views = self.views.pick(view)
-        word = torch.where(named, 1 + side, 0)
-        return Photographs(pictures.clamp(0, 1), self._subject[kind], colour, word, views)
+        return Photographs(pictures.clamp(0, 1), self._subject[kind], colour, self._words[view], views)
 
 
 def photographers(count: int, start: int = 0) -> Views:

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from server.errors import BadRequest
 from server.files import write_bytes
-from server.training.photographs import PhotographBank, caption_numbers, captions, names_view
+from server.training.photographs import PhotographBank, caption_numbers, captions, without_view
 from server.training.pictures import Watch, unwatched
 from server.training.stand_in_networks import (
     SCALE,
@@ -41,7 +41,7 @@ LATENTS = "latents.safetensors"
 KL = 3e-4  # weight of the divergence of a latent number, against the squared error of a pixel
 CROPPED = 0.8  # share of the autoencoder's steps that see a quarter of each picture, which are four times as quick
 NO_TEXT = 0.1
-NAMED = 0.8  # share of the captions shown that name the view: of all words, those are learned last
+NAMED = 0.8  # share of the captions that name the view: of all words, those are learned last
 # The loss counts errors of the clean picture, as much as velocities do (1 + SNR) and no more than that of Min-SNR (Hang
 # et al. 2023). That of the noise alone hardly counts what is decided at high noise: the thing, its colour and its side.
 MOST_WEIGHT = 5.0
@@ -151,10 +151,12 @@ class Trainer:
 
     def _diffusion_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         count = self.plan.batch
-        chosen = torch.multinomial(self.often, count, replacement=True, generator=generator)
+        chosen = torch.randint(len(self.latents), (count,), generator=generator)
         clean = self.latents[chosen].float()
         silent = torch.rand(count, 1, generator=generator) < NO_TEXT
-        tokens = torch.where(silent, self.silence, self.tokens[self.captions[chosen]])
+        named = torch.rand(count, generator=generator) < NAMED
+        spoken = torch.where(named, self.captions[chosen], without_view(self.captions[chosen]))
+        tokens = torch.where(silent, self.silence, self.tokens[spoken])
         place = torch.rand(count, generator=generator)
         order = torch.randperm(count, generator=generator)
         timestep = ((order + place) / count * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
@@ -202,8 +204,6 @@ class Trainer:
             self.networks.vae.eval().requires_grad_(False)
             kept = load_file(self.folder / LATENTS)
             self.latents, self.captions = kept["latents"], kept["captions"]
-            named = names_view(self.captions)
-            self.often = torch.where(named, NAMED / named.sum(), (1 - NAMED) / (~named).sum())
         parameters = [p for m in modules for p in m.parameters()]
         self.optimiser = torch.optim.AdamW(parameters, lr=self._rate(), betas=(0.9, 0.99), weight_decay=0.01)
         self.average = RunningAverage(modules, decay=0.999)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from server.priors.pretrained.wording import VIEW_WORDS
-from server.training.photographs import CAMERAS, NAMED, PhotographBank, caption_numbers, captions
+from server.training.photographs import CAMERAS, PhotographBank, caption_numbers, captions, without_view
 from server.world.captions import KINDS
 
 
@@ -31,13 +31,12 @@ def test_the_front_is_seen_more_often_than_the_back_and_words_follow_the_views(b
     drawn = bank.draw(4000, torch.Generator().manual_seed(1))
     towards = torch.cos(drawn.views.azimuth)
     assert float((towards > 0).float().mean()) > 0.6
-    assert float((drawn.word > 0).float().mean()) == pytest.approx(NAMED, abs=0.03)
     for suffix, sign in ((", front view", 1), (", back view", -1)):
         named = drawn.word == 1 + VIEW_WORDS.index(suffix)
         assert bool(named.any())
-        assert bool((sign * towards[named] > 0).all())
+        assert bool((sign * towards[named] > 0.7).all())
     above = drawn.views.elevation[drawn.word == 1 + VIEW_WORDS.index(", overhead view")]
-    assert float(above.min()) > math.radians(45)
+    assert float(above.min()) > math.radians(50)
 
 
 def test_lenses_differ_and_wide_ones_come_near(bank: PhotographBank) -> None:
@@ -51,9 +50,9 @@ def test_lenses_differ_and_wide_ones_come_near(bank: PhotographBank) -> None:
 def test_a_caption_names_what_is_seen(bank: PhotographBank) -> None:
     drawn = bank.draw(32, torch.Generator().manual_seed(2))
     for number, subject, word in zip(caption_numbers(drawn), drawn.subject, drawn.word, strict=True):
-        text = captions()[int(number)]
-        assert list(KINDS)[int(subject)] in text
-        assert text.endswith(VIEW_WORDS[int(word) - 1] if word else list(KINDS)[int(subject)])
+        text, plain = captions()[int(number)], captions()[int(without_view(number))]
+        assert plain.endswith(list(KINDS)[int(subject)])
+        assert text == plain + VIEW_WORDS[int(word) - 1]
 
 
 def test_layers_are_kept_kind_by_kind_and_rendered_once(tmp_path: Path) -> None:
