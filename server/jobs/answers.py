@@ -14,7 +14,7 @@ import numpy as np
 from server.errors import disk_problem
 from server.jobs.artifacts import LiveFiles
 from server.jobs.events import LIVE_FILES
-from server.meshing.export import save_npz
+from server.meshing.arrays import save_npz
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
 
 # Eyes see no more, and fast steps are a hundred thousand a job.

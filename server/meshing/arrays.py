@@ -1,8 +1,9 @@
-"""A mesh as plain arrays."""
+"""A mesh as plain arrays. Free of torch, so that a worker can write one before anything heavy is loaded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,3 +22,12 @@ class MeshArrays:
     position: NDArray[np.float32]
     triangle: NDArray[np.int32]
     colour: NDArray[np.uint8]
+
+
+def save_npz(mesh: MeshArrays, file: BinaryIO, uv: NDArray[np.float32] | None = None) -> None:
+    """Uncompressed arrays `position`, `triangle`, `colour`, with a texture also `uv` [F, 3, 2]; read with
+    allow_pickle=False."""
+    arrays: dict[str, Any] = {"position": mesh.position, "triangle": mesh.triangle, "colour": mesh.colour}
+    if uv is not None:
+        arrays["uv"] = uv
+    np.savez(file, **arrays)

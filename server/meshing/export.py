@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from server.files import replaced, write_bytes
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import MeshArrays, save_npz
 from server.meshing.baking import Texture
 from server.meshing.fields import Floats, Triangles
 from server.meshing.gltf import GltfFile
@@ -75,15 +75,7 @@ def as_arrays(vertices: Floats, triangles: Triangles, colours: Floats, placement
 def write_npz(mesh: MeshArrays, path: Path, texture: Texture | None = None) -> None:
     """Replace `path` by what `save_npz` saves."""
     with replaced(path) as file:
-        save_npz(mesh, file, texture)
-
-
-def save_npz(mesh: MeshArrays, file: BinaryIO, texture: Texture | None = None) -> None:
-    """Uncompressed arrays `position`, `triangle`, `colour`, with a texture also `uv`; read with allow_pickle=False."""
-    arrays: dict[str, Any] = {"position": mesh.position, "triangle": mesh.triangle, "colour": mesh.colour}
-    if texture is not None:
-        arrays["uv"] = texture.uv
-    np.savez(file, **arrays)
+        save_npz(mesh, file, None if texture is None else texture.uv)
 
 
 def read_npz(path: Path) -> MeshArrays:
