@@ -11,7 +11,7 @@ from test_panels import draw
 OPERATORS = {"mesh": "generate_mesh", "texture": "fill_texture"}
 PANELS = {"mesh": "MSD_PT_view3d_object_advanced", "texture": "MSD_PT_view3d_texture_advanced"}
 # What the add-on uses by itself, without the server.
-OF_BLENDER = {"size", "place", "apply", "repeat", "random_seed", "type_prior"}
+OF_BLENDER = {"size", "place", "apply", "repeat", "real_width", "random_seed", "type_prior"}
 OTHER = {"BOOLEAN": False, "INT": 64, "FLOAT": 0.5, "STRING": "a red duck"}
 
 # A sidebar of 280 pixels has 240 beside its tabs and margins. A label has them to itself. Of a setting's row the first
@@ -68,7 +68,9 @@ def test_every_setting_that_the_server_should_know_of_changes_the_recipe(addon, 
         if name in OF_BLENDER:
             continue
         before = getattr(settings, name)
-        if about.type == "ENUM":
+        if about.type == "ENUM" and about.is_enum_flag:
+            others = [{choice} for choice in choices_of(kind, name)]
+        elif about.type == "ENUM":
             others = [choice for choice in choices_of(kind, name) if choice != before]
         else:
             others = [not before] if about.type == "BOOLEAN" else [OTHER[about.type]]
