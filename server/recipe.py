@@ -21,7 +21,9 @@ from server.errors import BadRequest
 from server.priors.pretrained.lora_files import read_lora
 from server.ranges import in_words, shown
 
-Kind = Literal["mesh", "texture"]
+Kind = Literal["mesh", "texture", "retexture"]
+# What a prior is shown: an object that cameras look at, or a flat surface.
+Shown = Literal["mesh", "texture"]
 Preset = Literal["sketch", "standard", "fine"]
 Method = Literal["msd", "sds", "sdi", "flow"]
 EstimatorName = Literal["paper", "exact", "tweedie", "noised"]
@@ -183,6 +185,20 @@ class TextureRecipe(_Part):
     normals: NormalFormat = Field(default="opengl", description="of the normal map: whether green is up, or down")
 
 
+class RetextureRecipe(_Part):
+    mesh: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 of the mesh's .npz, which PUT /v1/meshes takes; its faces, UVs and old picture",
+    )
+    size: Whole = Field(
+        default=1024,
+        ge=32,
+        le=8192,
+        description="side of the picture in pixels; one that has an old picture has its size",
+    )
+
+
 def _preset_fills_steps(schema: dict[str, Any]) -> None:
     schema["required"] = [name for name in schema["required"] if name != "steps"]
 
@@ -208,6 +224,12 @@ class Recipe(_Part):
     guidance: GuidanceRecipe = GuidanceRecipe()
     mesh: MeshRecipe = MeshRecipe()
     texture: TextureRecipe = TextureRecipe()
+    retexture: RetextureRecipe = RetextureRecipe()
+
+    @property
+    def shown(self) -> Shown:
+        """What the prior is shown."""
+        return shown_as(self.kind)
 
     @model_validator(mode="before")
     @classmethod
@@ -226,6 +248,17 @@ class Recipe(_Part):
             raise ValueError(why)
         return self
 
+    @model_validator(mode="after")
+    def _has_its_mesh(self) -> Recipe:
+        if self.kind == "retexture" and not self.retexture.mesh:
+            raise ValueError("must name the mesh that is to be textured, in retexture.mesh")
+        return self
+
+
+def shown_as(kind: Kind) -> Shown:
+    """What a prior is shown of a job of this kind."""
+    return "texture" if kind == "texture" else "mesh"
+
 
 # What a preset means for the size of a result, whatever the prior.
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
@@ -235,6 +268,11 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "fine": {"mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
     },
     "texture": {"sketch": {}, "standard": {}, "fine": {}},
+    "retexture": {
+        "sketch": {"retexture": {"size": 512}},
+        "standard": {"retexture": {"size": 1024}},
+        "fine": {"retexture": {"size": 2048}},
+    },
 }
 
 

@@ -159,7 +159,7 @@ def build_routes(office: Office) -> APIRouter:
     def queue_recipe(body: bytes, idempotency_key: str | None) -> Answer:
         recipe = read_recipe(object_from(body))
         check_prior(recipe.prior, office.priors, office.allowed)
-        warnings = check_words(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt)
+        warnings = check_words(recipe.prior, recipe.prompt, recipe.shown, recipe.negative_prompt)
         check_lora_files(recipe.loras, office.allowed)
         check_loras(recipe.prior, recipe.loras)
         job, is_new = store.submit(recipe, idempotency_key, warnings, MOST_QUEUED)

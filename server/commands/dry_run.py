@@ -27,5 +27,5 @@ def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
         "preset": recipe.preset,
         **plan_of(recipe, card).as_json(),
         "render_size": render_size_of(recipe, card, device),
-        **(field if recipe.kind == "mesh" else picture),
+        **(field if recipe.shown == "mesh" else picture),
     }

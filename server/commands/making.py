@@ -80,7 +80,7 @@ def make(
     from server.recipe import read_recipe
 
     recipe = read_recipe(recipe_data)
-    warnings = say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
+    warnings = say(check_prompt(recipe.prior, recipe.prompt, recipe.shown, recipe.negative_prompt))
     check_loras(recipe.prior, recipe.loras)
     if args.dry_run:
         return {**describe_run(recipe, args.device), "warnings": warnings}

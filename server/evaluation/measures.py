@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from server.evaluation.rasterise import rasterise
 from server.meshing.coverage import cover
 from server.meshing.fields import Bools, Floats, Triangles
+from server.meshing.rasterise import rasterise
 from server.world.views import Views
 
 # Twelve views in three rings, none of them along an axis of symmetry of a box.

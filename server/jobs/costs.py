@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from server.jobs.job import Job
 from server.priors.card import PriorCard
-from server.recipe import GuidanceRecipe, Preset, read_recipe
+from server.recipe import GuidanceRecipe, Kind, Preset, read_recipe, shown_as
 from server.studio.plan import plan_of
 
 # So many jobs are looked at, newest first.
@@ -41,8 +41,8 @@ def preset_costs(card: PriorCard) -> dict[str, dict[str, dict[str, int]]]:
     card = replace(card, name="", description="", licence="")  # alike for all models of a family
     return {
         kind: {preset: _cost(card, kind, preset) for preset in get_args(Preset)}
-        for kind in ("mesh", "texture")
-        if kind in card.makes
+        for kind in get_args(Kind)
+        if shown_as(kind) in card.makes
     }
 
 
@@ -50,4 +50,6 @@ def preset_costs(card: PriorCard) -> dict[str, dict[str, dict[str, int]]]:
 def _cost(card: PriorCard, kind: str, preset: str) -> dict[str, int]:
     effort = asdict(card.effort(kind, preset))
     asked: dict[str, Any] = {"kind": kind, "prompt": "anything", "preset": preset, **effort}
+    if kind == "retexture":
+        asked["retexture"] = {"mesh": "0" * 64}
     return {**effort, "denoiser_calls": plan_of(read_recipe(asked), card).calls}

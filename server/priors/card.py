@@ -113,8 +113,8 @@ class PriorCard:
     words: tuple[str, ...] | None = None
 
     def effort(self, kind: str, preset: str) -> Effort:
-        """What a preset of "mesh" or "texture" asks for."""
-        found: Effort = getattr(self.objects if kind == "mesh" else self.textures, preset)
+        """What a preset of a kind of recipes asks for."""
+        found: Effort = getattr(self.textures if kind == "texture" else self.objects, preset)
         return found
 
     def as_json(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from server.priors.registry import check_prior as check_prior
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
     from server.priors.listed import ListedPrior
-    from server.recipe import Kind
+    from server.recipe import Shown
 
 
 def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
@@ -33,7 +33,7 @@ def list_priors(folders: Sequence[Path | str] = ()) -> list[ListedPrior]:
     return listing.list_priors(folders)
 
 
-def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: str = "") -> list[str]:
+def check_prompt(prior: str, prompt: str, kind: Shown | None, negative_prompt: str = "") -> list[str]:
     """Refuse, without loading a model, what the named prior surely cannot make. Names as `load_prior` takes them.
 
     Returns:
@@ -45,7 +45,7 @@ def check_prompt(prior: str, prompt: str, kind: Kind | None, negative_prompt: st
     return check_words(prior, prompt, kind, negative_prompt)
 
 
-def check_words(prior: str, prompt: str, kind: Kind | None, negative_prompt: str = "") -> list[str]:
+def check_words(prior: str, prompt: str, kind: Shown | None, negative_prompt: str = "") -> list[str]:
     """Refuse what a prior that ships cannot read; others say so when they are loaded.
 
     Returns:
@@ -83,7 +83,7 @@ def check_words(prior: str, prompt: str, kind: Kind | None, negative_prompt: str
     return warn_of_unread(model, prompt) + warn_of_unread(model, negative_prompt, "what to avoid")
 
 
-def _warn_of_unknown_words(prompt: str, kind: Kind | None, where: str) -> list[str]:
+def _warn_of_unknown_words(prompt: str, kind: Shown | None, where: str) -> list[str]:
     from server.priors.embedded.card import EMBEDDED_TITLE
     from server.world.captions import known_things, unknown_words
 

@@ -141,7 +141,7 @@ def plan_of(recipe: Recipe, card: PriorCard) -> Plan:
         spare_prompt=guidance.perpendicular_negative and bool(recipe.negative_prompt.strip()),
         perp_neg=_opposes_views(recipe, card, scale),
         course=Course(_legs(recipe, card), schedule, recipe.steps),
-        fits=guidance.fits or (FITS if recipe.kind == "texture" else 1),
+        fits=guidance.fits or (FITS if recipe.shown == "texture" else 1),
         steps=recipe.steps,
         images=images_of(recipe),
     )
@@ -172,7 +172,7 @@ def without_effect(recipe: Recipe, plan: Plan) -> list[str]:
 
 def images_of(recipe: Recipe) -> int:
     """Images that are looked at in every step: views of an object, or windows onto a tile."""
-    if recipe.kind == "mesh":
+    if recipe.shown == "mesh":
         return recipe.views_per_step
     return recipe.views_per_step * windows_in(extent_of(recipe.texture.width, recipe.texture.height))
 
@@ -180,13 +180,13 @@ def images_of(recipe: Recipe) -> int:
 def render_size_of(recipe: Recipe, card: PriorCard, device: str) -> int:
     """Pixels per side of the last renderings of an object, or of every window onto a picture."""
     # A processor would spend minutes a step on an object's last pixels.
-    most = SMALL if recipe.kind == "mesh" and device == "cpu" else card.render_size
+    most = SMALL if recipe.shown == "mesh" and device == "cpu" else card.render_size
     return recipe.render_size or min(card.image_size, most)
 
 
 def _legs(recipe: Recipe, card: PriorCard) -> tuple[Leg, ...]:
     guidance = recipe.guidance
-    legs = card.picture if recipe.kind == "texture" else (Leg("fresh", card.bandwidth_start, card.bandwidth_end),)
+    legs = card.picture if recipe.shown == "texture" else (Leg("fresh", card.bandwidth_start, card.bandwidth_end),)
     if guidance.noise or guidance.bandwidth_start or guidance.bandwidth_end:
         start = guidance.bandwidth_start or legs[0].bandwidth_start
         end = guidance.bandwidth_end or min(start, legs[-1].bandwidth_end)
@@ -204,7 +204,7 @@ def _interval(recipe: Recipe, card: PriorCard) -> tuple[float, float]:
 
 def _opposes_views(recipe: Recipe, card: PriorCard, scale: float) -> bool:
     wanted = _first(recipe.guidance.perp_neg, card.perp_neg)
-    told_in_words = recipe.kind == "mesh" and card.view_prompts and not names_a_view(recipe.prompt)
+    told_in_words = recipe.shown == "mesh" and card.view_prompts and not names_a_view(recipe.prompt)
     return bool(wanted) and told_in_words and scale != 1.0
 
 

@@ -10,15 +10,22 @@ from typing import Any
 
 from server.files import write_text
 from server.priors.denoiser import Prior
-from server.recipe import Recipe
+from server.recipe import Kind, Recipe
 from server.studio.assignment import Assignment
 from server.studio.climb import StopRequest
 from server.studio.events import OnEvent, Progress
 from server.studio.mesh_job import make_mesh
 from server.studio.narration import LOADED
 from server.studio.plan import plan_of, without_effect
+from server.studio.retexture_job import make_retexture
 from server.studio.texture_job import make_texture
 from server.world.views import Views
+
+_MAKERS: dict[Kind, Callable[[Assignment], dict[str, Any]]] = {
+    "mesh": make_mesh,
+    "texture": make_texture,
+    "retexture": make_retexture,
+}
 
 
 def produce(
@@ -31,6 +38,7 @@ def produce(
     unfinished: Path | None = None,
     deliver: Callable[[Path], object] = lambda folder: None,
     most_starts: int = 2,
+    meshes: Path | None = None,
 ) -> dict[str, Any]:
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
@@ -42,6 +50,7 @@ def produce(
         on_event: called from this thread with every event of server/studio/events.py.
         should_stop: polled every step and between the blocks of every later phase; see StopRequest. It may raise, which
             leaves the job there.
+        meshes: folder of the meshes that recipes name (see server.meshing.shelf); only a "retexture" needs it.
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:
@@ -54,12 +63,12 @@ def produce(
     folder.mkdir(parents=True, exist_ok=True)
     on_event(Progress("Loading", 0.0))
     # Reads the prompt once, so that a refusal comes before any work.
-    prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.kind == "mesh" else None)
+    prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.shown == "mesh" else None)
     on_event(Progress("Loading", LOADED))
-    asked = Assignment(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts)
+    asked = Assignment(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, meshes)
     if ignored := without_effect(recipe, plan_of(recipe, prior.card)):
         asked.warn(f"The rule that is used does not listen to {', '.join(ignored)}.")
-    make = make_mesh if recipe.kind == "mesh" else make_texture
+    make = _MAKERS[recipe.kind]
     started = time.monotonic()
     report = make(asked)
     report["seconds"] = round(time.monotonic() - started, 2)

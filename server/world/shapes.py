@@ -257,3 +257,14 @@ def bounding_box(kind: str) -> tuple[tuple[float, float, float], tuple[float, fl
     inside = grid[signed_distance(kind, grid) < 0.036]
     low, high = inside.amin(0) - 0.02, inside.amax(0) + 0.02
     return (float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2]))
+
+
+@cache
+def extent(kind: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Lower and upper corner of the object itself, to 0.01."""
+    low, high = (torch.tensor(corner) for corner in bounding_box(kind))
+    steps = [torch.arange(float(a), float(b), 0.02) for a, b in zip(low, high, strict=True)]
+    grid = torch.stack(torch.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 3)
+    inside = torch.cat([part[signed_distance(kind, part) < 0] for part in grid.split(2**16)])
+    low, high = inside.amin(0) - 0.01, inside.amax(0) + 0.01
+    return (float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2]))

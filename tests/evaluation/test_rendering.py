@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from server.evaluation.rasterise import rasterise
 from server.evaluation.turntable import render, sample, turntable
 from server.meshing import coverage
 from server.meshing.arrays import MeshArrays
@@ -16,6 +15,7 @@ from server.meshing.baking import Texture
 from server.meshing.box_projection import box_project
 from server.meshing.coverage import cover
 from server.meshing.export import as_arrays, place
+from server.meshing.rasterise import rasterise
 from server.meshing.surface import extract_surface
 from server.meshing.texels import find_texels, paint
 from server.world.views import Views
