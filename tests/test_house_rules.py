@@ -36,6 +36,7 @@ ALLOWED = {
         "jobs",
         "lab",
         "materials",
+        "meshing",
         "priors",
         "studio",
         "training",

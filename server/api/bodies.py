@@ -16,6 +16,7 @@ from server.errors import BadRequest
 # Numbers of more digits are cut to these, which is beyond every range, too, so that the refusal names the field.
 MOST_DIGITS = 400
 _HINT = "Send one JSON object: the recipe."
+_SMALL = "A recipe is a small JSON object; send paths, not contents."
 
 
 def check_is_json(content_type: str | None) -> None:
@@ -25,23 +26,23 @@ def check_is_json(content_type: str | None) -> None:
         raise Refused(415, "body-not-json", f"The request says that it carries {content_type[:80]!r}, not JSON.", hint)
 
 
-async def read_body(request: Request) -> bytes:
-    """Raises Refused: HTTP 413 for one that is too large, 408 for one that does not come."""
-    body = b""
+async def read_body(request: Request, most: int = MOST_BODY_BYTES, hint: str = _SMALL) -> bytes:
+    """Raises Refused: HTTP 413 for one of more than `most` bytes, which `hint` helps with, 408 for one that does not
+    come."""
+    body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for piece in request.stream():
                 body += piece
-                if len(body) > MOST_BODY_BYTES:
-                    hint = "A recipe is a small JSON object; send paths, not contents."
-                    raise Refused(413, "body-too-large", f"The request is larger than {MOST_BODY_BYTES} bytes.", hint)
+                if len(body) > most:
+                    raise Refused(413, "body-too-large", f"The request is larger than {most} bytes.", hint)
     except ClientDisconnect:
-        hint = "Send as many bytes as Content-Length says."
-        raise Refused(400, "request-malformed", "The request ended before its body did.", hint) from None
+        said = "The request ended before its body did."
+        raise Refused(400, "request-malformed", said, "Send as many bytes as Content-Length says.") from None
     except TimeoutError:
         said = f"The body of the request did not come within {BODY_SECONDS:.0f} s."
         raise Refused(408, "request-too-slow", said, "Send it again, at once.") from None
-    return body
+    return bytes(body)
 
 
 def object_from(body: bytes) -> dict[str, Any]:

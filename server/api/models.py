@@ -189,6 +189,11 @@ class LeasesAnswer(_Said):
     leases: list[Lease] = Field(description="of programs that still run")
 
 
+class MeshAnswer(_Said):
+    mesh: str = Field(description="its digest, for recipes")
+    faces: int = Field(ge=1)
+
+
 # status -> what it is said for; every route may give the common ones.
 _WHY = {
     400: "Not HTTP, or not whole",

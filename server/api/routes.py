@@ -18,12 +18,14 @@ from server.api import API_VERSION
 from server.api.answers import Answer
 from server.api.bodies import check_is_json, object_from, read_body
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED
+from server.api.meshes import add_mesh_routes
 from server.api.models import About, Capabilities, JobAnswer, JobPage, LeasesAnswer, refusals
 from server.api.office import Office
 from server.api.problems import Refused
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.costs import MOST_JOBS, preset_costs, seconds_per_call
+from server.jobs.meshes import check_mesh_is_here
 from server.jobs.record import MAX_NUMBER
 from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
 from server.recipe import SIZES, Recipe, preset_of, read_recipe
@@ -162,6 +164,8 @@ def build_routes(office: Office) -> APIRouter:
         warnings = check_words(recipe.prior, recipe.prompt, recipe.shown, recipe.negative_prompt)
         check_lora_files(recipe.loras, office.allowed)
         check_loras(recipe.prior, recipe.loras)
+        if recipe.kind == "retexture":
+            check_mesh_is_here(office.data_dir, recipe.retexture.mesh)
         job, is_new = store.submit(recipe, idempotency_key, warnings, MOST_QUEUED)
         queue.wake()
         return Answer(job.as_json(), 201 if is_new else 200)
@@ -241,5 +245,6 @@ def build_routes(office: Office) -> APIRouter:
         office.leases.give_back(pid)
         return leases()
 
+    add_mesh_routes(routes, office)
     everybody.include_router(routes)
     return everybody

@@ -21,6 +21,7 @@ from server.errors import BadRequest, Cancelled, Problem, disk_problem
 COMMANDS = {
     "mesh": "make a mesh from a prompt",
     "texture": "make a texture from a prompt",
+    "retexture": "texture a mesh that is there, on its own UVs",
     "finish": "mesh the field that a job kept again, without optimising",
     "sample": "draw plain samples of a prior, without distillation",
     "serve": "run the server that the extension talks to",

@@ -1,4 +1,4 @@
-"""What `mesh` and `texture` share: the arguments of a recipe, and making it in this process."""
+"""What `mesh`, `texture` and `retexture` share: the arguments of a recipe, and making it in this process."""
 
 from __future__ import annotations
 
@@ -71,9 +71,17 @@ def recipe_of(args: argparse.Namespace, kind: str, **parts: dict[str, Any]) -> d
 
 
 def make(
-    recipe_data: dict[str, Any], args: argparse.Namespace, files: list[Path], keep: Callable[[Path], object]
+    recipe_data: dict[str, Any],
+    args: argparse.Namespace,
+    files: list[Path],
+    keep: Callable[[Path], object],
+    mesh: bytes | None = None,
 ) -> dict[str, Any]:
-    """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder."""
+    """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder.
+
+    Args:
+        mesh: the file of the mesh that the recipe names, if it does.
+    """
     import tempfile
 
     from server.priors.catalogue import check_loras, check_prompt, load_prior
@@ -92,7 +100,12 @@ def make(
         use_half_of_the_cores()
         prior = load_prior(recipe.prior, args.device, args.low_vram, recipe.loras)
         unfinished = beside(args.out, ".unfinished")
-        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
+        meshes = Path(folder) / "meshes"
+        if mesh is not None:
+            from server.meshing import shelf
+
+            shelf.put(meshes, mesh)
+        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep, meshes=meshes)
         shutil.rmtree(unfinished, ignore_errors=True)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}

@@ -15,6 +15,7 @@ from typing import Any
 from server.errors import Problem
 from server.jobs.artifacts import job_folder
 from server.jobs.faults import StoreFault
+from server.jobs.meshes import mesh_folder
 from server.jobs.outbox import Ending
 from server.jobs.process import Answer, WorkerProcess
 from server.jobs.run import Run, ending_of
@@ -254,7 +255,9 @@ class Supervisor:
             folder = str(job_folder(self._data_dir, job.id).absolute())
             unfinished = str((self._data_dir / "unfinished").absolute())
             worker.begin_job()
-            worker.send("make", job=job.id, recipe=job.recipe, folder=folder, unfinished=unfinished, finish=job.finish)
+            meshes = str(mesh_folder(self._data_dir).absolute())
+            places = {"folder": folder, "unfinished": unfinished, "meshes": meshes}
+            worker.send("make", job=job.id, recipe=job.recipe, finish=job.finish, **places)
 
     def _leave(self) -> None:
         """The server ends: the worker keeps its job and goes."""

@@ -2,7 +2,8 @@
 
 It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
 
-    {"order": "make", "job": id, "recipe": {...}, "folder": path, "unfinished": path, "finish": bool}
+    {"order": "make", "job": id, "recipe": {...}, "folder": path, "unfinished": path, "meshes": path,
+     "finish": bool}
     {"order": "cancel" | "finish" | "pause" | "resume" | "stop", "job": id}
 
     {"answer": "ready", "facts": {...}}                                         once
@@ -81,7 +82,8 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         prior = priors.get(recipe.prior, recipe.loras)
         control.leave_if_asked()
         unfinished = Path(order["unfinished"])
-        result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished)
+        meshes = Path(order["meshes"])
+        result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished, meshes=meshes)
         answers.send("done", job=job_id, report=result)
     except Cancelled:
         answers.send("cancelled", job=job_id)
