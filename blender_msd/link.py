@@ -26,6 +26,7 @@ from .scene.placement import Place
 from .server_link import ServerLink
 
 BUDGET = 0.010
+Aim = Place | Target | None
 
 # A thread ends within the network's time limits once it was interrupted.
 JOIN_LIMIT = 12.0
@@ -52,8 +53,9 @@ class Link(ServerLink):
         self._stop = Interrupt()
         self._worker: threading.Thread | None = None
         self._recipe: dict[str, Any] = {}
-        self._where: Place | Target | None = None
+        self._where: Aim = None
         self._finished: jobs.Finished | None = None
+        self._mesh = b""
 
     # Main thread: what the operators ask for.
 
@@ -65,14 +67,14 @@ class Link(ServerLink):
         """
         self._begin(_view_of(recipe, place), recipe, place, setup)
 
-    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup) -> None:
-        """Start a texture job; never blocks. Raises as `make_mesh`."""
-        self._begin(_view_of(recipe, target), recipe, target, setup)
+    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, mesh: bytes = b"") -> None:
+        """Start a texture job; never blocks. A `mesh` that the recipe names is sent first. Raises as `make_mesh`."""
+        self._begin(_view_of(recipe, target), recipe, target, setup, mesh)
 
     def go_on(self, setup: Setup, where: Place | Target, seed: int | None = None) -> None:
         """Submit the last recipe again, which goes on from where it was; or with another seed. Raises as the above."""
         recipe = self._recipe if seed is None else self._recipe | {"seed": seed}
-        self._begin(_view_of(recipe, where), recipe, where, setup)
+        self._begin(_view_of(recipe, where), recipe, where, setup, self._mesh)
 
     def reconnect(self, setup: Setup) -> None:
         """Follow the last job anew, from its beginning; start the server when there was none. Raises as `make_mesh`."""
@@ -81,7 +83,7 @@ class Link(ServerLink):
             return
         self._let_go()
         job = JobView(self.job.kind, self.job.prompt, self.job.seed, job_id=self.job.job_id)
-        self._begin(job, self._recipe, self._where, setup)
+        self._begin(job, self._recipe, self._where, setup, self._mesh)
 
     def place_here(self, where: Place | Target, setup: Setup) -> None:
         """Put the last result, or a copy of it, into the scene that is open; fetch it first when need be."""
@@ -104,7 +106,7 @@ class Link(ServerLink):
         return bool(self._recipe)
 
     @property
-    def where(self) -> Place | Target | None:
+    def where(self) -> Aim:
         """Where the last result goes; None when its scene is gone."""
         return self._where
 
@@ -207,7 +209,7 @@ class Link(ServerLink):
 
     # How it is done.
 
-    def _begin(self, job: JobView, recipe: dict[str, Any], where: Place | Target | None, setup: Setup) -> None:
+    def _begin(self, job: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, mesh: bytes = b"") -> None:
         if self.job is not None and self.job.busy:
             raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
         connection = choose_connection(setup, self.local)
@@ -215,7 +217,7 @@ class Link(ServerLink):
         stop = self._stop = Interrupt()
         generation, known_id = self._generation, job.job_id
         self._client, self.problem, self.problem_of = None, None, job.kind
-        self.job, self._recipe, self._where, self._finished = job, recipe, where, None
+        self.job, self._recipe, self._where, self._mesh, self._finished = job, recipe, where, mesh, None
         self.server.start()
         stage.begin(job)
 
@@ -223,7 +225,7 @@ class Link(ServerLink):
             self._queue.put((generation, message))
 
         def work() -> None:
-            jobs.run_job(recipe, self._results, connection, stop, put, known_id)
+            jobs.run_job(recipe, self._results, connection, stop, put, known_id, mesh)
 
         self._worker = self._crew.start(work, "msd-job")
         self._wake()
@@ -287,7 +289,7 @@ class Link(ServerLink):
             self._stop.set()
 
     def _fail(self, job: JobView, problem: Problem) -> None:
-        # The last preview stays: after an hour of work it is better than nothing. The next job replaces it.
+        # The last preview stays: better than nothing after an hour of work. The next job replaces it.
         job.end("failed")
         self.problem, self.problem_of = problem, job.kind
         self.server.judge(problem, of_job=True)

@@ -139,6 +139,14 @@ class Client:
         """Stop optimising and make the result from what exists."""
         self._ask("POST", f"/v1/jobs/{quote(job_id)}/finish")
 
+    def keep_mesh(self, digest: str, data: bytes, stop: Interrupt) -> None:
+        """Give the server a mesh that a recipe will name by the SHA-256 of its bytes.
+
+        Raises:
+            Problem: the server's own ("uvs-outside", "mesh-not-finite", ...), or "server-lost".
+        """
+        self._ask("PUT", f"/v1/meshes/{digest}", data, timeout=SUBMISSION, stop=stop)
+
     def artifact(self, job_id: str, name: str) -> bytes:
         """One file of a job.
 
@@ -178,7 +186,7 @@ class Client:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: dict[str, Any] | bytes | None = None,
         headers: dict[str, str] | None = None,
         timeout: float | None = None,
         stop: Interrupt | None = None,
@@ -217,12 +225,15 @@ class Client:
         connection: http.client.HTTPConnection,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: dict[str, Any] | bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> http.client.HTTPResponse:
         sent = {"Authorization": f"Bearer {self._token}", "Connection": "close"} | (headers or {})
         data = None
-        if body is not None:
+        if isinstance(body, bytes):
+            data = body
+            sent["Content-Type"] = "application/octet-stream"
+        elif body is not None:
             data = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
         connection.request(method, path, body=data, headers=sent)

@@ -151,6 +151,7 @@ def run_job(
     stop: Interrupt,
     put: Callable[[Message], None],
     known_id: str = "",
+    mesh: bytes = b"",
 ) -> None:
     """Do one job; the last message is `Finished`, `Failed` or `CancelledElsewhere`, or none when `stop` was set.
 
@@ -158,6 +159,7 @@ def run_job(
 
     Args:
         results: the folder that gets a folder for the result.
+        mesh: the file of the mesh that the recipe names, if it does.
         known_id: of a job that the server has already, which is followed from its beginning; else one is submitted.
     """
     client, job_id = None, ""
@@ -174,6 +176,8 @@ def run_job(
         with contextlib.suppress(Slow):  # the job needs no list of models
             put(Offered(read_offer(client.capabilities())))
         patience = Patience(stop, connection.check_alive, tell=tell, retrying=retrying)
+        if mesh and not known_id:
+            patience.ask(partial(client.keep_mesh, recipe["retexture"]["mesh"], mesh, stop))
         job_id = known_id or patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
         put(Submitted(job_id))
         for event in follow(client, job_id, stop, connection.check_alive, tell, retrying):

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from .job_view import JobView
+from .kinds import KINDS
 
 NAME = "left-job.json"
 
@@ -30,4 +31,4 @@ def take_left_job(folder: Path) -> JobView | None:
     except (OSError, ValueError, LookupError, TypeError):
         return None
     job.waits_for_a_place = True
-    return job if job.kind in ("mesh", "texture") else None
+    return job if job.kind in KINDS else None

@@ -33,6 +33,7 @@ FACES = Range(0, 2_000_000)
 
 # What targets may be made with. The server takes "view" for textures, too, for comparison: see ui/properties.py.
 NOISES = {"mesh": ("fresh", "attached", "view"), "texture": ("fresh", "attached")}
+NOISES["retexture"] = NOISES["mesh"]
 # What a texture may bring beside its colour; the panel's names are the same in capitals.
 MAPS = ("albedo", "normal", "height", "roughness", "ao", "metallic", "orm")
 ESTIMATORS = ("paper", "noised", "tweedie", "exact")
@@ -40,3 +41,5 @@ CENTRES = ("inversion", "random", "clean")
 KERNEL_TIMES = ("half_var", "sigma", "lam2+sigma2", "vp")
 # Sides of a mesh's maps in pixels; 0 leaves its colours at the vertices. The server takes any from 64, too.
 TEXTURE_SIZES = (0, 512, 1024, 2048, 4096)
+# Faces of a mesh that is textured, as triangles.
+MOST_GIVEN_FACES = 2_000_000

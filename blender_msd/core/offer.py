@@ -10,6 +10,7 @@ from typing import Any
 from .client import Client, Slow
 from .errors import Interrupted, Problem
 from .interrupt import Interrupt
+from .kinds import shown_as
 from .language import Language, read_language
 
 # For so many seconds a server is asked again that has not told everything: its disks may be slow. And how often.
@@ -64,7 +65,7 @@ class Model:
 
     def refusal(self, prompt: str, kind: str) -> Problem | None:
         """Why the server will refuse this prompt, in its words; None when it will not, as far as is known here."""
-        return None if self.language is None else self.language.refusal(prompt, kind, self.title)
+        return None if self.language is None else self.language.refusal(prompt, shown_as(kind), self.title)
 
     def cost(self, kind: str, preset: str) -> str:
         """What a preset costs, in words; empty when the server does not say."""
@@ -76,9 +77,10 @@ class Model:
         return f"{asked}." if pace is None else f"{asked}: about {_duration(calls * pace)} here."
 
     def cannot_make(self, kind: str) -> str:
-        """Why it cannot make a "mesh" or a "texture", in a sentence; empty when it can."""
+        """Why it can do no job of a kind, in a sentence; empty when it can."""
         if self.why_not:
             return f"{self.title} cannot be used. {self.why_not}"
+        kind = shown_as(kind)
         if kind not in self.makes:
             made = " and ".join(_THINGS[other] for other in self.makes if other in _THINGS) or "neither"
             return f"{self.title} makes {made}, no {_THINGS[kind]}."

@@ -121,6 +121,22 @@ def texture_recipe(
     return recipe | {"texture": texture | _chosen(maps=[name for name in MAPS if name in maps] or None)}
 
 
+def retexture_recipe(prompt: str, *, mesh: str, size: int = 0, **common: Any) -> dict[str, Any]:
+    """Recipe for the texture of a mesh that is there.
+
+    Args:
+        mesh: SHA-256 of its file.
+        size: of the picture, one of TEXTURE_SIZES; 0 leaves it to the preset.
+        common: fields of `Common`.
+
+    Raises:
+        Problem: as `mesh_recipe`.
+    """
+    recipe = _recipe("retexture", prompt, Common(**common))
+    choice("Texture Size", str(size), {str(each): str(each) for each in TEXTURE_SIZES})
+    return recipe | {"retexture": _chosen(mesh=mesh, size=size or None)}
+
+
 def _recipe(kind: str, prompt: str, common: Common) -> dict[str, Any]:
     prompt = prompt_text("The prompt", prompt)
     negative_prompt = prompt_text("What to avoid", common.negative_prompt)

@@ -46,6 +46,8 @@ VERTEX_COLOURS = Button("msd.adjust", "Vertex Colours", what="VERTEX_COLOURS")
 SCALE_ONE = Button("msd.adjust", "Set Scale to 1", what="SCALE_ONE")
 SKETCH = Button("msd.adjust", "Use Sketch", what="SKETCH")
 DEFAULTS = Button("msd.adjust", "Reset Values", what="DEFAULTS")
+UNWRAP = Button("msd.make_uv_layer", "New UV Layer")
+ALL_FACES = Button("msd.adjust", "All Faces", what="ALL_FACES")
 SHORTEN = Button("msd.adjust", "Shorten It", what="SHORTEN")
 
 UNKNOWN = "That did not work"
@@ -105,6 +107,18 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "job-running": ("A job is already running", CANCEL),
     "nothing-to-cover": ("Nothing to put the picture on", IMAGE_ONLY),
     "nothing-to-fill": ("There is no image to fill", IMAGE_ONLY),
+    "mesh-needed": ("A mesh is needed", None),
+    "objects-several": ("Several meshes are selected", None),
+    "object-linked": ("The object cannot be changed", None),
+    "mesh-without-uvs": ("The mesh has no UV layer", UNWRAP),
+    "uvs-outside": ("UVs lie outside of the picture", None),
+    "uvs-empty": ("The UV layer is empty", None),
+    "image-tiled": ("UDIM tiles cannot be filled", None),
+    "mesh-empty": ("There are no faces to texture", ALL_FACES),
+    "mesh-not-finite": ("The mesh is broken", None),
+    "mesh-too-large": ("The mesh is too large", None),
+    "mesh-unreadable": ("The mesh cannot be read", REPORT),
+    "mesh-missing": ("The server lost the mesh", AGAIN),
     "scene-linked": ("The scene cannot be changed", None),
     "preset-unknown": ("There is no such preset", DEFAULTS),
     "choice-unknown": ("A choice is not there any more", DEFAULTS),

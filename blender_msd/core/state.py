@@ -7,6 +7,7 @@ from typing import Literal
 
 from .errors import Problem, explain
 from .job_view import JobView, clock
+from .kinds import THINGS
 from .offer import Offer
 from .remedies import CONTINUE, PAUSE, REPORT, SET_UP, UPDATE, Button
 from .server_view import ServerView
@@ -23,8 +24,6 @@ Name = Literal[
     "incompatible",
     "failed",
 ]
-
-THINGS = {"mesh": "Object", "texture": "Texture"}
 
 # Problems of the server itself, not of what it was asked for.
 OF_THE_SERVER = frozenset(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
 
-from . import materials, provenance
+from . import provenance
 
 NAME = "MSD preview picture"
 # On the preview material: the material that it stands in for; absent when there was none.
@@ -15,28 +16,39 @@ COVERED = "msd_covered"
 ADDED = "msd_added"
 
 
-def wear(obj: bpy.types.Object, image: bpy.types.Image, has_uv: bool, scale: tuple[float, float]) -> None:
-    """Show the preview picture in the active slot of an object, unless it wears it already."""
+def wear(obj: bpy.types.Object, make: Callable[[], bpy.types.Material], everywhere: bool = False) -> None:
+    """Show the preview picture in the active slot of an object, or in every one, unless it wears it already.
+
+    Args:
+        make: a new material, called NAME, that shows it.
+    """
     if any(_is_preview(slot.material) for slot in obj.material_slots) or not obj.data:
         return
     take_off()
-    material = materials.image_material(NAME, image, has_uv, scale)
-    provenance.mark_preview(material)
-    put_on(obj, material)
+    slots: list[bpy.types.MaterialSlot | None] = [*_slots(obj, everywhere)]
+    for slot in slots or [None]:
+        # One for each slot: it knows what it covers up.
+        material = make()
+        provenance.mark_preview(material)
+        put_on(obj, slot, material)
 
 
-def give(obj: bpy.types.Object, material: bpy.types.Material) -> None:
-    """Put a material into the active slot of an object, which gets a slot when it has none."""
-    if obj.material_slots:
-        obj.material_slots[obj.active_material_index or 0].material = material
-    else:
+def give(obj: bpy.types.Object, material: bpy.types.Material, everywhere: bool = False) -> None:
+    """Put a material into the active slot of an object, or into every one; it gets a slot when it has none."""
+    for slot in _slots(obj, everywhere):
+        slot.material = material
+    if not obj.material_slots:
         surface: Any = obj.data
         surface.materials.append(material)
 
 
-def put_on(obj: bpy.types.Object, material: bpy.types.Material) -> None:
-    if obj.material_slots:
-        slot = obj.material_slots[obj.active_material_index or 0]
+def _slots(obj: bpy.types.Object, everywhere: bool) -> list[bpy.types.MaterialSlot]:
+    slots = list(obj.material_slots)
+    return slots if everywhere else slots[obj.active_material_index or 0 :][:1]
+
+
+def put_on(obj: bpy.types.Object, slot: bpy.types.MaterialSlot | None, material: bpy.types.Material) -> None:
+    if slot is not None:
         if slot.material is not None:
             material[COVERED] = slot.material
         slot.material = material

@@ -25,6 +25,8 @@ class Target:
         name: of the object, for people.
         others: `session_uid` of more objects that get the material.
         image_uid: `session_uid` of the image that is filled; None makes a new one.
+        uv_layer: of the object, which the picture was made for; empty for a picture that repeats.
+        everywhere: whether it goes into every material slot of the object, not the active one alone.
         width: of the picture on the surface, in scene units; 0 lets it fit `repeat` times.
     """
 
@@ -34,6 +36,8 @@ class Target:
     others: tuple[int, ...] = ()
     image_uid: int | None = None
     width: float = 0.0
+    uv_layer: str = ""
+    everywhere: bool = False
 
 
 def show_preview(pixels: Pixels, target: Target) -> bpy.types.Image:
@@ -49,8 +53,8 @@ def show_preview(pixels: Pixels, target: Target) -> bpy.types.Image:
     _show_in_editors(image, instead_of=None)
     obj = None if target.object_uid is None else find_surface(target.object_uid)
     if obj is not None:
-        scale, _ = _scale(obj, target, pixels.width / pixels.height)
-        forming.wear(obj, image, spans.has_uv(obj), scale)
+        aspect = pixels.width / pixels.height
+        forming.wear(obj, lambda: _looks(forming.NAME, image, obj, target, aspect), target.everywhere)
     return image
 
 
@@ -88,7 +92,7 @@ def place(
         provenance.write(each, recipe, job_id, version)
     _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))
     remove_preview()
-    if target.object_uid is None:
+    if target.object_uid is None or filled is not None:
         for each in (image, *images.values()):
             each.use_fake_user = True
         return image, None
@@ -98,16 +102,31 @@ def place(
     made: dict[tuple[bool, tuple[float, float]], bpy.types.Material] = {}
     wearers: Sequence[bpy.types.Object | None] = objects or [None]
     for obj in wearers:
-        scale, width = _scale(obj, target, png.width / png.height)
+        scale, _ = _scale(obj, target, png.width / png.height)
         looks = (obj is not None and spans.has_uv(obj), scale)
         if looks not in made:
-            made[looks] = materials.image_material(name, image, *looks, images, width)
+            made[looks] = _looks(name, image, obj, target, png.width / png.height, images)
             provenance.write(made[looks], recipe, job_id, version)
         if obj is None:
             made[looks].use_fake_user = True
         else:
-            forming.give(obj, made[looks])
+            forming.give(obj, made[looks], target.everywhere)
     return image, next(iter(made.values()))
+
+
+def _looks(
+    name: str,
+    image: bpy.types.Image,
+    obj: bpy.types.Object | None,
+    target: Target,
+    aspect: float,
+    maps: Mapping[str, bpy.types.Image] | None = None,
+) -> bpy.types.Material:
+    """The material by which an object shows the picture, whose width is `aspect` times its height."""
+    if target.uv_layer:
+        return materials.fitted_material(name, image, target.uv_layer)
+    scale, width = _scale(obj, target, aspect)
+    return materials.image_material(name, image, obj is not None and spans.has_uv(obj), scale, maps, width)
 
 
 def _maps(maps: Mapping[str, Png] | None) -> list[tuple[str, Png]]:

@@ -47,6 +47,19 @@ def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) 
     return material
 
 
+def fitted_material(name: str, image: bpy.types.Image, uv_layer: str) -> bpy.types.Material:
+    """Principled BSDF with a colour picture that was made for one UV layer."""
+    material, tree, shader = _principled(name)
+    coordinates, picture = _new(tree, bpy.types.ShaderNodeUVMap), _new(tree, bpy.types.ShaderNodeTexImage)
+    coordinates.uv_map, picture.image = uv_layer, image
+    tree.nodes.active = picture  # which solid shading shows
+    for node, left in ((picture, 300), (coordinates, 500)):
+        node.location = (shader.location.x - left, shader.location.y)
+    _link(tree, coordinates, "UV", picture, "Vector")
+    _link(tree, picture, "Color", shader, "Base Color")
+    return material
+
+
 def image_material(
     name: str,
     image: bpy.types.Image,

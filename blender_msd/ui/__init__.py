@@ -3,13 +3,15 @@
 import bpy
 
 from . import (
+    groups,
     model_operators,
     models,
     operators,
     panels,
     preferences,
-    properties,
     remedy_operators,
+    retexture_operators,
+    retexture_panel,
     server_operators,
     settings,
     setup_operators,
@@ -18,14 +20,16 @@ from . import (
 
 CLASSES = (
     *preferences.CLASSES,
-    *properties.CLASSES,
+    *groups.CLASSES,
     *operators.CLASSES,
+    *retexture_operators.CLASSES,
     *server_operators.CLASSES,
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,
     *models.CLASSES,
     *setup_operators.CLASSES,
     *panels.CLASSES,
+    *retexture_panel.CLASSES,
 )
 
 

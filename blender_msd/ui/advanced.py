@@ -41,6 +41,8 @@ class AdvancedPanel(TabPanel):
             column.prop(settings, name)
         if self.settings == "mesh":
             layout.prop(settings, "texture_size")
+        if self.settings == "retexture":
+            layout.prop(settings, "size")
         layout.separator()
         for name in CHOICES:
             layout.prop(settings, name)

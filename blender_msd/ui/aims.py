@@ -6,7 +6,7 @@ import bpy
 
 from ..core import checks
 from ..core.errors import Problem
-from ..scene import images, overwriting, placement, room
+from ..scene import given, images, overwriting, pictures, placement, room
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
@@ -14,12 +14,14 @@ from .values import Values
 
 
 def aim(context: bpy.types.Context, values: Values, kind: str) -> Place | Target:
-    """A place for a "mesh", a target for a "texture".
+    """A place for a "mesh", a target for a "texture" or a "retexture".
 
     Raises:
-        Problem: as `place` and `target`.
+        Problem: as `place`, `target` and `surface`.
     """
-    return place(context, values) if kind == "mesh" else target(context, values)
+    if kind == "mesh":
+        return place(context, values)
+    return target(context, values) if kind == "texture" else surface(context, values)
 
 
 def place(context: bpy.types.Context, values: Values) -> Place:
@@ -67,6 +69,30 @@ def target(context: bpy.types.Context, values: Values) -> Target:
     return Target(obj.session_uid, repeat, obj.name, others, None, width)
 
 
+def surface(context: bpy.types.Context, values: Values) -> Target:
+    """The mesh that is textured.
+
+    Raises:
+        Problem: "objects-several", "nothing-to-fill"; as `given.check`.
+    """
+    meshes = [obj for obj in context.selected_objects if isinstance(obj.data, bpy.types.Mesh)]
+    if len(meshes) > 1:
+        hint = "Select one of them, or join them first (Ctrl J), with one UV layer for all."
+        raise Problem("objects-several", f"{len(meshes)} meshes are selected.", hint)
+    obj = context.object
+    mesh = given.check(obj)
+    obj, layer = present(obj), present(mesh.uv_layers.active).name
+    everywhere = values["faces"] == "ALL"
+    if values["apply"] == "MATERIAL":
+        return Target(obj.session_uid, 1.0, obj.name, uv_layer=layer, everywhere=everywhere)
+    image = pictures.of_surface(obj)
+    if image is None or not overwriting.can_be_filled(image):
+        hint = "Give it an Image Texture in Base Color, or choose New Material."
+        raise Problem("nothing-to-fill", "The active material has no picture that can be filled.", hint)
+    uid = image.session_uid
+    return Target(obj.session_uid, 1.0, obj.name, image_uid=uid, uv_layer=layer, everywhere=everywhere)
+
+
 def nothing_selected(context: bpy.types.Context) -> bool:
     """Whether no object is selected, and none is active that would take a material."""
     return not context.selected_objects and not images.takes_material(context.object)
@@ -87,4 +113,4 @@ def check(values: Values, kind: str) -> None:
     if kind == "mesh":
         placement.check_scene(present(bpy.context.scene))
     else:
-        target(bpy.context, values)
+        aim(bpy.context, values, kind)

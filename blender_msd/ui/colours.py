@@ -12,7 +12,7 @@ from .writing import draw_text
 
 def colours_of(job: JobView) -> str:
     """Where a job's result has its colours, as `view.is_grey` wants it."""
-    if job.kind == "texture":
+    if job.kind != "mesh":
         return "picture"
     is_baked = job.state == "done" and any(name == "albedo.png" for name in job.report.get("artifacts", ()))
     return "both" if is_baked else "vertices"

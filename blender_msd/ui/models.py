@@ -8,6 +8,7 @@ import bpy
 
 from .. import bridge
 from ..core.errors import Problem
+from ..core.kinds import shown_as
 from ..core.offer import Model
 from . import aims, texts
 from .drawn import Drawn, TabPanel
@@ -110,10 +111,10 @@ class AboutModel(TabPanel):
 
 def _draw_abilities(layout: bpy.types.UILayout, model: Model, kind: str) -> None:
     draw_text(layout, model.description)
-    if known := model.known_things.get(kind, ""):
+    if known := model.known_things.get(shown_as(kind), ""):
         draw_text(layout, f"It knows: {known}")
     draw_text(layout, model.needs, "MEMORY")
-    if kind == "mesh":
+    if shown_as(kind) == "mesh":
         draw_text(layout, _how_it_is_told_the_view(model), "CAMERA_DATA")
 
 
@@ -149,4 +150,8 @@ class MSD_MT_texture_model(_ModelMenu, bpy.types.Menu):
     kind = "texture"
 
 
-CLASSES = (MSD_MT_mesh_model, MSD_MT_texture_model)
+class MSD_MT_retexture_model(_ModelMenu, bpy.types.Menu):
+    kind = "retexture"
+
+
+CLASSES = (MSD_MT_mesh_model, MSD_MT_texture_model, MSD_MT_retexture_model)

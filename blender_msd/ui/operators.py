@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 
-def _nothing_runs(cls: type[bpy.types.Operator]) -> bool:
+def nothing_runs(cls: type[bpy.types.Operator]) -> bool:
     job = bridge.current().job
     if job is not None and job.busy:
         cls.poll_message_set("One job at a time: wait for it, or cancel it")
@@ -45,21 +45,21 @@ def _something_to_go_on_with(cls: type[bpy.types.Operator]) -> bool:
     if not bridge.current().has_recipe:
         cls.poll_message_set("No job was begun yet")
         return False
-    return _nothing_runs(cls)
+    return nothing_runs(cls)
 
 
 def refuse(operator: bpy.types.Operator, problem: Problem, kind: str = "") -> set[OperatorReturnItems]:
     """What an operator does that cannot do what it was asked for.
 
     Args:
-        kind: of what was wanted, "mesh" or "texture".
+        kind: of what was wanted.
     """
     bridge.current().refuse(problem, kind)
     operator.report({"ERROR"}, printable(f"{explain(problem).headline}. {problem}"))
     return {"CANCELLED"}
 
 
-def _outcome(operator: bpy.types.Operator, kind: str) -> set[OperatorReturnItems]:
+def outcome(operator: bpy.types.Operator, kind: str) -> set[OperatorReturnItems]:
     """In a window: the job has begun. In background mode: wait for its end."""
     if not bpy.app.background:
         return {"FINISHED"}
@@ -86,7 +86,7 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return _nothing_runs(cls)
+        return nothing_runs(cls)
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         settings = scene_settings(context.scene).mesh
@@ -97,7 +97,7 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
             settings.seed = recipe["seed"]
         except Problem as problem:
             return refuse(self, problem, "mesh")
-        return _outcome(self, "mesh")
+        return outcome(self, "mesh")
 
 
 class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
@@ -107,7 +107,7 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return _nothing_runs(cls)
+        return nothing_runs(cls)
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         settings = scene_settings(context.scene).texture
@@ -118,7 +118,7 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
             settings.seed = recipe["seed"]
         except Problem as problem:
             return refuse(self, problem, "texture")
-        return _outcome(self, "texture")
+        return outcome(self, "texture")
 
 
 class MSD_OT_restore_image(bpy.types.Operator):
@@ -171,13 +171,13 @@ def _again(operator: bpy.types.Operator, context: bpy.types.Context, seed: int |
     try:
         # Beside the last result, when another one is made.
         values = Values(settings_for(context.scene, kind))
-        where = _aim_of_last_job(context, kind) if seed is None or kind == "texture" else aims.place(context, values)
+        where = _aim_of_last_job(context, kind) if seed is None or kind != "mesh" else aims.place(context, values)
         link.go_on(setup(), where, seed)
         if seed is not None:
             settings_for(context.scene, kind).seed = seed
     except Problem as problem:
         return refuse(operator, problem, kind)
-    return _outcome(operator, kind)
+    return outcome(operator, kind)
 
 
 class MSD_OT_reconnect(bpy.types.Operator):
@@ -192,7 +192,7 @@ class MSD_OT_reconnect(bpy.types.Operator):
             link.reconnect(setup())
         except Problem as problem:
             return refuse(self, problem, kind)
-        return _outcome(self, kind) if link.job is not None and link.job.busy else {"FINISHED"}
+        return outcome(self, kind) if link.job is not None and link.job.busy else {"FINISHED"}
 
 
 class MSD_OT_place_here(bpy.types.Operator):
@@ -205,7 +205,7 @@ class MSD_OT_place_here(bpy.types.Operator):
         if not bridge.current().has_result:
             cls.poll_message_set("There is no result yet")
             return False
-        return _nothing_runs(cls)
+        return nothing_runs(cls)
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         link = bridge.current()
@@ -214,7 +214,7 @@ class MSD_OT_place_here(bpy.types.Operator):
             link.place_here(aims.aim(context, Values(settings_for(context.scene, kind)), kind), setup())
         except Problem as problem:
             return refuse(self, problem, kind)
-        return _outcome(self, kind)
+        return outcome(self, kind)
 
 
 class MSD_OT_cancel(bpy.types.Operator):

@@ -10,10 +10,11 @@ from ..scene import overwriting
 from . import aims
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
-from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
+from .models import AboutModel
 from .preferences import has_own_server
 from .progress import draw_go
-from .settings import Settings, scene_settings
+from .prompting import draw_prompt
+from .settings import scene_settings
 from .setup_card import SetupPanel, needs_card
 from .strip import StripPanel
 from .writing import draw_text
@@ -45,7 +46,7 @@ class _ObjectPanel(TabPanel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = scene_settings(context.scene).mesh
         layout = self.layout
-        _draw_prompt(layout, settings, "Describe one object, e.g. a yellow duck", "mesh")
+        draw_prompt(layout, settings, "Describe one object, e.g. a yellow duck", "mesh")
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
@@ -61,7 +62,7 @@ class _TexturePanel(TabPanel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = scene_settings(context.scene).texture
         layout = self.layout
-        _draw_prompt(layout, settings, "Describe a surface, e.g. red bricks", "texture")
+        draw_prompt(layout, settings, "Describe a surface, e.g. red bricks", "texture")
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
@@ -94,21 +95,6 @@ def _draw_image(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.prop(space, "show_repeat", text="Show Repeated", toggle=True)
         if overwriting.was_filled(space.image):
             layout.operator("msd.restore_image", icon="LOOP_BACK")
-
-
-def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: str, kind: str) -> None:
-    layout.prop(settings, "prompt", text="", placeholder=placeholder)
-    draw_unknown_words(layout, settings, "prompt", kind)
-    draw_choice(layout, settings, kind)
-    layout.row().prop(settings, "preset", expand=True)
-    model = chosen_model(settings)
-    if model is not None and (cost := model.cost(kind, settings.preset.lower())):
-        draw_text(layout, cost, "TIME")
-    row = layout.row(align=True)
-    seed = row.row(align=True)
-    seed.enabled = not settings.random_seed
-    seed.prop(settings, "seed")
-    row.prop(settings, "random_seed", text="", icon="FILE_REFRESH", toggle=True)
 
 
 class MSD_PT_view3d_status(_InView3D, StripPanel, bpy.types.Panel):

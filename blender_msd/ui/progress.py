@@ -9,8 +9,9 @@ import bpy
 
 from .. import bridge
 from ..core.job_view import JobView, clock
+from ..core.kinds import THINGS
 from ..core.remedies import Button
-from ..core.state import PLACE_HERE, THINGS
+from ..core.state import PLACE_HERE
 from .buttons import draw_button, draw_problem
 from .colours import draw_show_colours
 from .models import why_off
@@ -64,7 +65,7 @@ def _draw_progress(layout: bpy.types.UILayout, job: JobView) -> None:
     shown = "" if left is None else f", about {clock(left)} left"
     layout.label(text=f"{clock(job.seconds)} elapsed{shown}", icon="TIME")
     _draw_pair(layout, job, FINISH, CANCEL)
-    if job.kind == "texture":
+    if job.kind != "mesh":
         draw_text(layout, f"Forms on {job.aim}" if job.aim else "Forms in the Image Editor", "IMAGE_DATA")
 
 

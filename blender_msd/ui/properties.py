@@ -4,8 +4,7 @@ Numbers have soft limits only, and texts none: Blender would silently change a n
 after so many bytes, inside a character. `Values` checks both and says what is wrong.
 """
 
-import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..core.limits import (
     BANDWIDTH,
@@ -214,16 +213,20 @@ class TextureSettings(CommonSettings):
 
 
 class KindChoice:
-    """For objects or for textures."""
+    """For which kind of jobs."""
 
     kind: EnumProperty(
-        items=(("mesh", "Object", "The model for objects"), ("texture", "Texture", "The model for textures")),
+        items=(
+            ("mesh", "Object", "The model for objects"),
+            ("texture", "Texture", "The model for textures"),
+            ("retexture", "Texture of a Mesh", "The model for textures of meshes"),
+        ),
         options={"SKIP_SAVE"},
     )
 
 
 class ModelChoice(KindChoice):
-    """A model for objects or for textures; an empty name means that it will be typed."""
+    """A model for one kind of jobs; an empty name means that it will be typed."""
 
     name: StringProperty(name="Name", options={"SKIP_SAVE"})
 
@@ -250,6 +253,7 @@ class Adjustment:
             ("OWN_MODEL", "Own Model", "Use the model that the server would choose"),
             ("IMAGE_ONLY", "Image Only", "Make a picture without a material"),
             ("VERTEX_COLOURS", "Vertex Colours", "Keep the colours at the vertices, without pictures"),
+            ("ALL_FACES", "All Faces", "Texture the whole mesh"),
             ("SCALE_ONE", "Scale 1", "Do not guide the model"),
             ("SKETCH", "Sketch", "Make a quick look, which takes the least memory"),
             ("SHORTEN", "Shorten", "Cut the prompt where the limit is"),
@@ -257,25 +261,3 @@ class Adjustment:
         ),
         options={"SKIP_SAVE"},
     )
-
-
-class _PanelState:
-    """What only the panel needs to remember."""
-
-    type_prior: BoolProperty(name="Other Model", description="Type the model instead of choosing one from the menu")
-
-
-class MSD_PG_mesh(bpy.types.PropertyGroup, MeshSettings, _PanelState):
-    pass
-
-
-class MSD_PG_texture(bpy.types.PropertyGroup, TextureSettings, _PanelState):
-    pass
-
-
-class MSD_PG_settings(bpy.types.PropertyGroup):
-    mesh: PointerProperty(type=MSD_PG_mesh)
-    texture: PointerProperty(type=MSD_PG_texture)
-
-
-CLASSES = (MSD_PG_mesh, MSD_PG_texture, MSD_PG_settings)

@@ -8,6 +8,7 @@ import bpy
 
 from .. import bridge
 from ..core.errors import Problem, explain
+from ..core.kinds import shown_as
 from ..core.limits import PROMPT_CHARACTERS
 from ..scene import view
 from ..scene.present import present
@@ -40,9 +41,15 @@ class MSD_OT_adjust(bpy.types.Operator, Adjustment):
         if self.what == "OWN_MODEL":
             settings.prior, settings.type_prior = "", False
         elif self.what == "IMAGE_ONLY":
-            scene_settings(context.scene).texture.apply = "IMAGE"
+            # Of a mesh, a new picture comes with a new material.
+            if kind == "retexture":
+                scene_settings(context.scene).retexture.apply = "MATERIAL"
+            else:
+                scene_settings(context.scene).texture.apply = "IMAGE"
         elif self.what == "VERTEX_COLOURS":
             scene_settings(context.scene).mesh.texture_size = "0"
+        elif self.what == "ALL_FACES":
+            scene_settings(context.scene).retexture.faces = "ALL"
         elif self.what == "SCALE_ONE":
             settings.scale = 1.0
         elif self.what == "SKETCH":
@@ -111,7 +118,7 @@ class MSD_OT_known_words(Drawn, bpy.types.Operator, KindChoice):
             self.layout.label(text="Not known before the server has looked at it", icon="INFO")
             return
         self.layout.label(text=model.title, icon="INFO")
-        draw_text(self.layout, model.known_things.get(self.kind) or "Any text", room=POPUP - 40)
+        draw_text(self.layout, model.known_things.get(shown_as(self.kind)) or "Any text", room=POPUP - 40)
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         return {"FINISHED"}

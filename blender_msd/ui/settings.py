@@ -5,12 +5,12 @@ from __future__ import annotations
 import bpy
 
 from ..scene.present import present
-from .properties import MSD_PG_mesh, MSD_PG_settings, MSD_PG_texture
+from .groups import MSD_PG_mesh, MSD_PG_retexture, MSD_PG_settings, MSD_PG_texture
 
 NAME = "msd"
 
-# Of one kind: for objects or for textures.
-Settings = MSD_PG_mesh | MSD_PG_texture
+# Of one kind of jobs.
+Settings = MSD_PG_mesh | MSD_PG_texture | MSD_PG_retexture
 
 
 def scene_settings(scene: bpy.types.Scene | None) -> MSD_PG_settings:
@@ -20,7 +20,7 @@ def scene_settings(scene: bpy.types.Scene | None) -> MSD_PG_settings:
 
 
 def settings_for(scene: bpy.types.Scene | None, kind: str) -> Settings:
-    """The settings for a "mesh" or a "texture" in this scene."""
+    """The settings for one kind of jobs in this scene."""
     found: Settings = getattr(scene_settings(scene), kind)
     return found
 

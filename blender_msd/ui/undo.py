@@ -7,9 +7,9 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from ..core.kinds import KINDS
 from . import settings
 
-_KINDS = ("mesh", "texture")
 # By scene and kind, between the beginning of an undo and its end.
 _seeds: dict[tuple[str, str], int] = {}
 
@@ -18,7 +18,7 @@ _seeds: dict[tuple[str, str], int] = {}
 def _before(*_: Any) -> None:
     _seeds.clear()
     for scene in bpy.data.scenes:
-        for kind in _KINDS:
+        for kind in KINDS:
             _seeds[scene.name, kind] = settings.settings_for(scene, kind).seed
 
 

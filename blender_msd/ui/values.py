@@ -10,12 +10,19 @@ import bpy
 
 from ..core.checks import choice, number
 from ..core.limits import SEED, Range
-from ..core.recipes import mesh_recipe, texture_recipe
+from ..core.recipes import mesh_recipe, retexture_recipe, texture_recipe
 from . import texts
 from .guidance_properties import KEPT, OWN
 
 # Texts that mean more than they say.
 READ: dict[str, Callable[[bpy.types.bpy_struct, str], Any]] = {"prior": texts.model, "loras": texts.loras}
+
+# Settings that say where a result goes, by the kind of job.
+PLACING = {
+    "mesh": ("size", "place"),
+    "texture": ("apply", "repeat", "real_width"),
+    "retexture": ("apply", "faces"),
+}
 
 
 class Values:
@@ -47,8 +54,11 @@ class Values:
             return choice(about.name, value, {item.identifier: item.name for item in about.enum_items})
         return value
 
-    def recipe(self, kind: str) -> dict[str, Any]:
-        """The recipe for a "mesh" or a "texture"; a random seed is drawn here, unless the caller gave a seed.
+    def recipe(self, kind: str, mesh: str = "") -> dict[str, Any]:
+        """The recipe for a job of a kind; a random seed is drawn here, unless the caller gave a seed.
+
+        Args:
+            mesh: SHA-256 of the mesh that is to be textured.
 
         Raises:
             Problem: as above, and as `mesh_recipe`.
@@ -69,13 +79,15 @@ class Values:
         if kind == "mesh":
             side = self._unless_own("texture_size")
             return mesh_recipe(**common, faces=self["faces"], texture_size=None if side is None else int(side))
+        if kind == "retexture":
+            return retexture_recipe(**common, mesh=mesh, size=int(self._unless_own("size") or 0))
         sides = {name: self[name] for name in ("width", "height", "tile_x", "tile_y")}
         return texture_recipe(**common, **sides, maps=[name.lower() for name in self["maps"]])
 
     def check(self, kind: str) -> None:
         """Raises the Problem that an operator would report for these settings, if there is one."""
         self.recipe(kind)
-        for name in ("size", "place") if kind == "mesh" else ("apply", "repeat", "real_width"):
+        for name in PLACING[kind]:
             self.__getitem__(name)
 
     def _unless_own(self, name: str) -> str | None:

@@ -63,6 +63,7 @@ class FakeJob:
         self.finish = threading.Event()
         self.live = 0
         self.report: dict[str, Any] = {}
+        self.png = b""
 
     def send(self, name: str, **data: Any) -> None:
         with self.changed:
@@ -117,6 +118,10 @@ def make_cube(job: FakeJob) -> None:
         files = {f"texture_{name}__png": png(64, 32, (128, 128, 255), name == "height") for name in maps}
         job.done(texture__png=png(64, 32), **files)
         return
+    if job.recipe["kind"] == "retexture":
+        job.live_image(np.full((16, 16, 4), 255, np.uint8))
+        job.done(texture__png=job.png)
+        return
     for number in range(4):
         job.progress(0.2 * number)
         job.live_mesh()
@@ -156,6 +161,8 @@ class FakeServer:
         refusal: (status, error) answered to the next submissions instead of a job.
         cut_after: event ids after which an event stream is cut once.
         seen: every request as "METHOD /path".
+        meshes: what was sent to be textured, by the digest in the path.
+        png: the result of a job that textures a mesh.
         last_event_ids: the Last-Event-ID of every stream that was opened.
     """
 
@@ -171,6 +178,8 @@ class FakeServer:
         self.refusal: tuple[int, dict[str, str]] | None = None
         self.cut_after: set[int] = set()
         self.jobs: dict[str, FakeJob] = {}
+        self.meshes: dict[str, bytes] = {}
+        self.png = png(64, 32)
         self.leases: list[dict[str, int]] = []
         self.seen: list[str] = []
         self.last_event_ids: list[int] = []
@@ -241,6 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
             double.leases = [lease for lease in double.leases if lease["pid"] != pid]
             double.leases += [{"pid": pid}] if method == "PUT" else []
             self._json(200, {"leases": double.leases})
+        elif method == "PUT" and self.path.startswith("/v1/meshes/"):
+            double.meshes[self.path.rpartition("/")[2]] = body
+            self._json(200, {"mesh": self.path.rpartition("/")[2], "faces": 12})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
         else:
@@ -254,6 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(status, {"error": error})
             return
         job = FakeJob(secrets.token_hex(6), {"steps": 100, "prior": "exact"} | recipe)
+        job.png = double.png
         double.jobs[job.id] = job
         job.send("state", state="queued")
         threading.Thread(target=double.script, args=(job,), daemon=True).start()
