@@ -12,12 +12,12 @@ written as 3.0, which JSON does not tell from 3.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import asdict
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from server.errors import BadRequest
+from server.presets import preset_of
 from server.priors.pretrained.lora_files import read_lora
 from server.ranges import in_words, shown
 
@@ -248,41 +248,10 @@ class Recipe(_Part):
             raise ValueError(why)
         return self
 
-    @model_validator(mode="after")
-    def _has_its_mesh(self) -> Recipe:
-        if self.kind == "retexture" and not self.retexture.mesh:
-            raise ValueError("must name the mesh that is to be textured, in retexture.mesh")
-        return self
-
 
 def shown_as(kind: Kind) -> Shown:
     """What a prior is shown of a job of this kind."""
     return "texture" if kind == "texture" else "mesh"
-
-
-# What a preset means for the size of a result, whatever the prior.
-SIZES: dict[str, dict[str, dict[str, Any]]] = {
-    "mesh": {
-        "sketch": {"mesh": {"resolution": 96, "faces": 10_000, "texture_size": 512}},
-        "standard": {"mesh": {"resolution": 112, "faces": 20_000, "texture_size": 1024}},
-        "fine": {"mesh": {"resolution": 160, "faces": 60_000, "texture_size": 2048}},
-    },
-    "texture": {"sketch": {}, "standard": {}, "fine": {}},
-    "retexture": {
-        "sketch": {"retexture": {"size": 512}},
-        "standard": {"retexture": {"size": 1024}},
-        "fine": {"retexture": {"size": 2048}},
-    },
-}
-
-
-def preset_of(prior: str, kind: str, preset: str) -> dict[str, Any]:
-    """The fields of a recipe that a preset fills: sizes, and the steps and views that the named prior wants; none for a
-    kind or a preset that there is not."""
-    from server.priors.cards import usual_card
-
-    sizes = SIZES.get(kind, {}).get(preset)
-    return {} if sizes is None else asdict(usual_card(prior).effort(kind, preset)) | sizes
 
 
 def _merged(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ ROOMLESS = {
     "files",
     "paths",
     "png",
+    "presets",
     "ranges",
     "recipe",
 }

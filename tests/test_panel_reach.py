@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from blender_msd.core.recipes import mesh_recipe, texture_recipe
+from blender_msd.core.recipes import mesh_recipe, retexture_recipe, texture_recipe
 from server.recipe import Recipe, read_recipe
 
 LEFT_OUT = {
@@ -49,13 +49,20 @@ COMMON: dict[str, Any] = {
     "sampler_steps": 20,
     "perp_neg": False,
 }
-OF_ONE_KIND = {"mesh": "texture", "texture": "mesh"}
+KINDS = ("mesh", "texture", "retexture")
+
+
+def concerns(path: str, kind: str) -> bool:
+    """Whether a field is not of another kind's part."""
+    return path.split(".")[0] not in set(KINDS) - {kind}
 
 
 def said_by_the_panel(kind: str) -> dict[str, Any]:
     """A recipe with everything that the panel can choose."""
     if kind == "mesh":
         return mesh_recipe("a duck", **COMMON, faces=500, texture_size=512)
+    if kind == "retexture":
+        return retexture_recipe("a duck", **COMMON, mesh="0" * 64, size=512)
     return texture_recipe("bricks", **COMMON, width=64, height=32, tile_x=False, tile_y=True, maps=("height", "normal"))
 
 
@@ -76,16 +83,16 @@ def paths_of(recipe: Mapping[str, Any], before: str = "") -> Iterator[str]:
             yield before + name
 
 
-@pytest.mark.parametrize("kind", ["mesh", "texture"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_field_of_a_recipe_is_in_the_panel_or_left_out_for_a_reason(kind: str) -> None:
-    wanted = {path for path in fields_of(Recipe) if not path.startswith(f"{OF_ONE_KIND[kind]}.")}
+    wanted = {path for path in fields_of(Recipe) if concerns(path, kind)}
     said = set(paths_of(said_by_the_panel(kind)))
-    assert wanted - said == {path for path in LEFT_OUT if not path.startswith(f"{OF_ONE_KIND[kind]}.")}
+    assert wanted - said == {path for path in LEFT_OUT if concerns(path, kind)}
     assert said <= wanted
     assert all(LEFT_OUT.values())
 
 
-@pytest.mark.parametrize("kind", ["mesh", "texture"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_server_takes_everything_that_the_panel_can_say(kind: str) -> None:
     said = said_by_the_panel(kind)
     understood = read_recipe(said).model_dump()

@@ -69,7 +69,6 @@ def gather(context: bpy.types.Context, obj: bpy.types.Object, faces: Faces) -> G
     if not chosen.any():
         said = "No face is selected." if faces == "SELECTED" else "The active material slot has no faces."
         raise Problem("mesh-empty", said, "Select some in Edit Mode, or choose All Faces.")
-    matrix = np.array(obj.matrix_world, np.float64)
     position, normal, mirrors = placed(found["position"], found["normal"], np.array(obj.matrix_world, np.float64))
     # The order of the corners turns a face inside out.
     order = slice(None, None, -1 if mirrors else 1)

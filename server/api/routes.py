@@ -27,8 +27,9 @@ from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.costs import MOST_JOBS, preset_costs, seconds_per_call
 from server.jobs.meshes import check_mesh_is_here
 from server.jobs.record import MAX_NUMBER
+from server.presets import SIZES, preset_of
 from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
-from server.recipe import SIZES, Recipe, preset_of, read_recipe
+from server.recipe import Recipe, read_recipe
 
 ABOUT = {"name": "blender-msd", "version": __version__, "api": API_VERSION}
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from server.presets import SIZES
 from server.priors.denoiser import Prior
-from server.recipe import SIZES, Recipe, read_recipe
+from server.recipe import Recipe, read_recipe
 from server.studio.events import Event, OnEvent, Progress
 from server.studio.production import produce
 

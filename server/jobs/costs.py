@@ -50,6 +50,4 @@ def preset_costs(card: PriorCard) -> dict[str, dict[str, dict[str, int]]]:
 def _cost(card: PriorCard, kind: str, preset: str) -> dict[str, int]:
     effort = asdict(card.effort(kind, preset))
     asked: dict[str, Any] = {"kind": kind, "prompt": "anything", "preset": preset, **effort}
-    if kind == "retexture":
-        asked["retexture"] = {"mesh": "0" * 64}
     return {**effort, "denoiser_calls": plan_of(read_recipe(asked), card).calls}
