@@ -69,7 +69,7 @@ def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
         that light is taken for paint.
     """
     made = (mesh.vertices, mesh.triangles)
-    matched = match(made, _true_mesh(caption.name))
+    matched = match(made, true_mesh(caption.name))
     painted, true = mesh.colours_at(matched.first), true_colours(caption, matched.beside_first.position)
     return {
         "volume_iou": iou(voxelise(*made, VOXELS), _true_voxels(caption.name)),
@@ -247,7 +247,9 @@ def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, Any]:
 
 
 @cache
-def _true_mesh(kind: str) -> tuple[Floats, Triangles]:
+def true_mesh(kind: str) -> tuple[Floats, Triangles]:
+    """Vertices [V, 3] in field axes and triangles [F, 3] of a procedural object."""
+
     def density(points: Tensor) -> Tensor:
         return torch.exp((-60 * signed_distance(kind, points)).clamp(-20, 20))
 
@@ -256,7 +258,7 @@ def _true_mesh(kind: str) -> tuple[Floats, Triangles]:
 
 @cache
 def _true_outlines(kind: str) -> Bools:
-    return outlines(*_true_mesh(kind))
+    return outlines(*true_mesh(kind))
 
 
 @cache

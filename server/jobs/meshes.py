@@ -20,12 +20,12 @@ def keep_mesh(data_dir: Path, digest: str, data: bytes) -> int:
     """Check and keep the file of a mesh. Returns how many faces it has.
 
     Raises:
-        BadRequest: "mesh-damaged" when it is not of that SHA-256; or as `read_given`.
+        BadRequest: "mesh-unreadable" when it is not of that SHA-256; or as `read_given`.
         OSError: it cannot be written.
     """
     if shelf.digest_of(data) != digest:
         hint = "Send it again, under the SHA-256 of its bytes."
-        raise BadRequest("mesh-damaged", "The mesh did not arrive as it was sent.", hint)
+        raise BadRequest("mesh-unreadable", "The mesh did not arrive as it was sent.", hint)
     mesh = read_given(data)
     shelf.put(mesh_folder(data_dir), data)
     return len(mesh.triangle)

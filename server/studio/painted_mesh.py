@@ -41,6 +41,7 @@ class Seen:
         point: float32 [N, 3], in field axes.
         normal: float32 [N, 3], unit vectors on the camera's side of the face.
         distance: float32 [N], from the camera.
+        uv: float32 [N, 2], on the layout.
         kept: float32 [N, 3] colours that are not to be changed; NaN where the field is seen.
     """
 
@@ -49,6 +50,7 @@ class Seen:
     point: Tensor
     normal: Tensor
     distance: Tensor
+    uv: Tensor
     kept: Tensor
 
 
@@ -144,13 +146,14 @@ def look(mesh: GivenMesh, fitted: Fitted, views: Views, side: int) -> Seen:
         towards = eyes[number] - point
         # Faces have two sides, and whoever made the mesh may have turned some inside out.
         normal *= np.where(_faces_away(fitted.position[mesh.triangle[triangle]], towards, normal), -1, 1)[:, None]
+        uv = _blend(weights, mesh.uv[triangle])
         kept = np.full_like(point, np.nan)
         if mesh.before is not None:
             old = ~mesh.chosen[triangle]
-            kept[old] = _pixels(mesh.before, _blend(weights[old], mesh.uv[triangle[old]]))
+            kept[old] = _pixels(mesh.before, uv[old])
         distance = np.linalg.norm(towards, axis=1)
         of_view = np.full(len(sample), number, np.int64)
-        parts.append((sample + number * side * side, of_view, point, normal, distance, kept))
+        parts.append((sample + number * side * side, of_view, point, normal, distance, uv, kept))
     sample, view, *rest = (np.concatenate(values) for values in zip(*parts, strict=True))
     return Seen(
         torch.from_numpy(sample),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from server.generators.radiance_field.cameras import draw_views
@@ -23,6 +24,7 @@ from server.studio.field_plan import field_plan
 from server.studio.fitting import Fitted, fit
 from server.studio.material import COLOUR
 from server.studio.narration import LOADED, OPTIMISED, Narrator
+from server.studio.optimisation import Outcome
 from server.studio.painted_mesh import PaintedMesh, look
 from server.studio.plan import render_size_of
 
@@ -36,8 +38,40 @@ APART = 0.02
 WORTH_SAYING = 0.005
 
 
+@dataclass(frozen=True)
+class Painted:
+    """A mesh whose colours were optimised."""
+
+    mesh: GivenMesh
+    fitted: Fitted
+    subject: PaintedMesh
+    outcome: Outcome
+
+
 def make_retexture(asked: Assignment) -> dict[str, Any]:
     """Optimise the colours of a mesh and bake them into its layout. Returns the report."""
+    painted = paint(asked)
+    outcome = painted.outcome
+    asked.leave_if_asked()
+    asked.on_event(Progress("Bake", OPTIMISED, outcome.steps, asked.recipe.steps, None, outcome.denoiser_calls))
+    pixels, shares = bake(painted, asked)
+    asked.leave_if_asked()
+    write_png(asked.folder / COLOUR, pixels, asked.recipe.model_dump_json())
+    for name, share in shares.items():
+        if share > WORTH_SAYING:
+            asked.warn(_SAID[name].format(share))
+    return {
+        "width": pixels.shape[1],
+        "height": pixels.shape[0],
+        "faces": len(painted.mesh.triangle),
+        **{name: round(share, 4) for name, share in shares.items()},
+        **account(outcome),
+        "artifacts": [COLOUR],
+    }
+
+
+def paint(asked: Assignment) -> Painted:
+    """Optimise the colours of the mesh that the recipe names."""
     recipe, card, device = asked.recipe, asked.prior.card, asked.device
     mesh = shelf.get(asked.meshes, recipe.retexture.mesh)
     backend = choose_backend(device)
@@ -47,40 +81,24 @@ def make_retexture(asked: Assignment) -> dict[str, Any]:
     side = render_side(recipe, render_size_of(recipe, card, device))
     plan, generator = field_plan(card, device), step_generator(recipe.seed, 0)
     subject = PaintedMesh(mesh, fitted, card, plan, recipe.views_per_step, side, generator, device, recipe.seed)
-    small = _Bake(mesh, fitted, *_smaller(*_sides(mesh, recipe.retexture.size)))
+    small = _Places(mesh, fitted, *_smaller(*_sides(mesh, recipe.retexture.size)))
 
     def preview() -> None:
         asked.on_event(PreviewImage(small.paint(subject)))
 
-    outcome = asked.optimise(
-        subject, Narrator("Painting", asked.on_event, preview, (LOADED, OPTIMISED)), asked.kept_start(subject)
-    )
-    asked.leave_if_asked()
+    narrator = Narrator("Painting", asked.on_event, preview, (LOADED, OPTIMISED))
+    outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
     subject.field.settle()
-    asked.on_event(Progress("Bake", OPTIMISED, outcome.steps, recipe.steps, None, outcome.denoiser_calls))
-    width, height = _sides(mesh, recipe.retexture.size)
-    baked = _Bake(mesh, fitted, width, height, asked.leave_if_asked)
-    unseen = baked.look_away(_witnessed(mesh, fitted, asked))
-    pixels = baked.paint(subject)
-    asked.leave_if_asked()
-    write_png(asked.folder / COLOUR, pixels, recipe.model_dump_json())
-    shares = {
-        "shared": baked.layout.shared(baked.points, APART),
-        "without_area": without_area(mesh),
-        "unseen": unseen,
-    }
-    for name, share in shares.items():
-        if share > WORTH_SAYING:
-            asked.warn(_SAID[name].format(share))
-    return {
-        "width": width,
-        "height": height,
-        "faces": len(mesh.triangle),
-        "covered": round(len(np.unique(baked.layout.texel)) / (width * height), 4),
-        **{name: round(share, 4) for name, share in shares.items()},
-        **account(outcome),
-        "artifacts": [COLOUR],
-    }
+    return Painted(mesh, fitted, subject, outcome)
+
+
+def bake(painted: Painted, asked: Assignment) -> tuple[NDArray[np.uint8], dict[str, float]]:
+    """The texture uint8 [H, W, 3], and which shares of it or of the mesh are not as one may expect."""
+    mesh, fitted = painted.mesh, painted.fitted
+    places = _Places(mesh, fitted, *_sides(mesh, asked.recipe.retexture.size), asked.leave_if_asked)
+    unseen = places.look_away(_witnessed(mesh, fitted, asked))
+    shared = places.layout.shared(places.points, APART)
+    return places.paint(painted.subject), {"shared": shared, "without_area": without_area(mesh), "unseen": unseen}
 
 
 _SAID = {
@@ -90,7 +108,7 @@ _SAID = {
 }
 
 
-class _Bake:
+class _Places:
     """The places of the surface that a picture of the mesh's layout shows."""
 
     def __init__(
@@ -109,7 +127,7 @@ class _Bake:
         self._looked_at = np.where(far[:, None], seen[nearest], self.points).astype(np.float32)
         return float(far.mean())
 
-    def paint(self, subject: PaintedMesh) -> Any:
+    def paint(self, subject: PaintedMesh) -> NDArray[np.uint8]:
         """uint8 [height, width, 3]."""
         return self.layout.paint(subject.colour(self._looked_at), self._before)
 
@@ -124,7 +142,7 @@ def _smaller(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _resized(picture: Any, width: int, height: int) -> Any:
+def _resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     if picture.shape[:2] == (height, width):
         return picture
     rows = (np.arange(height) * picture.shape[0]) // height
