@@ -40,7 +40,7 @@ def set_uvs(obj, values):
 def packed_cube():
     obj = fresh(bpy.ops.mesh.primitive_cube_add)
     corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * 0.3
-    set_uvs(obj, np.concatenate([corner + (side % 3 / 3 + 0.01, side // 3 / 3 + 0.01) for side in range(6)]))
+    set_uvs(obj, np.concatenate([corner + np.array([side % 3 / 3 + 0.01, side // 3 / 3 + 0.01]) for side in range(6)]))
     return obj
 
 
