@@ -10,7 +10,7 @@ import bpy
 
 from ..core.arrays import Pixels, Png
 from ..core.names import block_name
-from . import editors, forming, materials, overwriting, provenance, spans
+from . import editors, forming, materials, overwriting, provenance, slots, spans
 
 PREVIEW_NAME = "MSD preview"
 
@@ -27,6 +27,7 @@ class Target:
         image_uid: `session_uid` of the image that is filled; None makes a new one.
         uv_layer: of the object, which the picture was made for; empty for a picture that repeats.
         everywhere: whether it goes into every material slot of the object, not the active one alone.
+        slot: of the object's active material that takes the picture, one of `slots.SLOTS`; empty for a new material.
         width: of the picture on the surface, in scene units; 0 lets it fit `repeat` times.
     """
 
@@ -38,6 +39,7 @@ class Target:
     width: float = 0.0
     uv_layer: str = ""
     everywhere: bool = False
+    slot: str = ""
 
 
 def show_preview(pixels: Pixels, target: Target) -> bpy.types.Image:
@@ -79,6 +81,10 @@ def place(
         The image and the material. When the objects are gone by now, the material is kept with a fake user.
     """
     name = block_name(recipe["prompt"], f" {recipe['seed']}")
+    obj = None if target.object_uid is None or not target.slot else find_surface(target.object_uid)
+    if obj is not None and slots.shader_of(obj) is not None:
+        role = slots.SLOTS[target.slot]
+        return _place_in_slot(png if not role else (maps or {})[role], name, recipe, job_id, version, target, obj)
     filled = None if target.image_uid is None else overwriting.find(target.image_uid)
     image = overwriting.packed(name, png) if filled is None else overwriting.fill(filled, png)
     images = {
@@ -112,6 +118,17 @@ def place(
         else:
             forming.give(obj, made[looks], target.everywhere)
     return image, next(iter(made.values()))
+
+
+def _place_in_slot(
+    png: Png, name: str, recipe: dict[str, Any], job_id: str, version: str, target: Target, obj: bpy.types.Object
+) -> tuple[bpy.types.Image, bpy.types.Material]:
+    image = overwriting.packed(name, png)
+    provenance.write(image, recipe, job_id, version)
+    _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))
+    remove_preview()
+    scale, _ = _scale(obj, target, png.width / png.height)
+    return image, slots.fill(obj, target.slot, image, target.uv_layer, scale)
 
 
 def _looks(

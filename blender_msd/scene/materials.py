@@ -20,19 +20,19 @@ Node = TypeVar("Node", bound=bpy.types.Node)
 def colour_attribute_material(name: str) -> bpy.types.Material:
     """Principled BSDF coloured by the mesh's colour attribute."""
     material, tree, shader = _principled(name)
-    colour = _new(tree, bpy.types.ShaderNodeVertexColor)
+    colour = new(tree, bpy.types.ShaderNodeVertexColor)
     colour.layer_name = meshes.COLOUR
     colour.location = (shader.location.x - 250, shader.location.y)
-    _link(tree, colour, "Color", shader, "Base Color")
+    link(tree, colour, "Color", shader, "Base Color")
     return material
 
 
 def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) -> bpy.types.Material:
     """Principled BSDF with a colour map and a tangent-space normal map on the mesh's UV map."""
     material, tree, shader = _principled(name)
-    coordinates = _new(tree, bpy.types.ShaderNodeUVMap)
-    relief = _new(tree, bpy.types.ShaderNodeNormalMap)
-    colours, bumps = (_new(tree, bpy.types.ShaderNodeTexImage) for _ in range(2))
+    coordinates = new(tree, bpy.types.ShaderNodeUVMap)
+    relief = new(tree, bpy.types.ShaderNodeNormalMap)
+    colours, bumps = (new(tree, bpy.types.ShaderNodeTexImage) for _ in range(2))
     coordinates.uv_map = relief.uv_map = meshes.UV
     hold_data(normal)
     colours.image, bumps.image = albedo, normal
@@ -40,23 +40,23 @@ def baked_material(name: str, albedo: bpy.types.Image, normal: bpy.types.Image) 
     for node, left, down in ((colours, 550, 0), (relief, 220, 300), (bumps, 550, 300), (coordinates, 750, 150)):
         node.location = (shader.location.x - left, shader.location.y - down)
     for texture in (colours, bumps):
-        _link(tree, coordinates, "UV", texture, "Vector")
-    _link(tree, colours, "Color", shader, "Base Color")
-    _link(tree, bumps, "Color", relief, "Color")
-    _link(tree, relief, "Normal", shader, "Normal")
+        link(tree, coordinates, "UV", texture, "Vector")
+    link(tree, colours, "Color", shader, "Base Color")
+    link(tree, bumps, "Color", relief, "Color")
+    link(tree, relief, "Normal", shader, "Normal")
     return material
 
 
 def fitted_material(name: str, image: bpy.types.Image, uv_layer: str) -> bpy.types.Material:
     """Principled BSDF with a colour picture that was made for one UV layer."""
     material, tree, shader = _principled(name)
-    coordinates, picture = _new(tree, bpy.types.ShaderNodeUVMap), _new(tree, bpy.types.ShaderNodeTexImage)
+    coordinates, picture = new(tree, bpy.types.ShaderNodeUVMap), new(tree, bpy.types.ShaderNodeTexImage)
     coordinates.uv_map, picture.image = uv_layer, image
     tree.nodes.active = picture  # which solid shading shows
     for node, left in ((picture, 300), (coordinates, 500)):
         node.location = (shader.location.x - left, shader.location.y)
-    _link(tree, coordinates, "UV", picture, "Vector")
-    _link(tree, picture, "Color", shader, "Base Color")
+    link(tree, coordinates, "UV", picture, "Vector")
+    link(tree, picture, "Color", shader, "Base Color")
     return material
 
 
@@ -78,14 +78,14 @@ def image_material(
         width: of one image on the surface, in scene units; says how deep the height map is.
     """
     material, tree, shader = _principled(name)
-    coordinates = _new(tree, bpy.types.ShaderNodeTexCoord)
-    mapping = _new(tree, bpy.types.ShaderNodeMapping)
-    _set_input(mapping, "Scale", (*scale, scale[0]))
-    _link(tree, coordinates, "UV" if has_uv else "Object", mapping, "Vector")
+    coordinates = new(tree, bpy.types.ShaderNodeTexCoord)
+    mapping = new(tree, bpy.types.ShaderNodeMapping)
+    set_input(mapping, "Scale", (*scale, scale[0]))
+    link(tree, coordinates, "UV" if has_uv else "Object", mapping, "Vector")
     pictures = {"colour": image, **(maps or {})}
     nodes = {}
     for row, (role, picture) in enumerate(pictures.items()):
-        node = nodes[role] = _new(tree, bpy.types.ShaderNodeTexImage)
+        node = nodes[role] = new(tree, bpy.types.ShaderNodeTexImage)
         node.image = picture
         node.location = (shader.location.x - 600, shader.location.y - 300 * row)
         if role != "colour":
@@ -93,7 +93,7 @@ def image_material(
         if not has_uv:
             node.projection = "BOX"
             node.projection_blend = 0.2
-        _link(tree, mapping, "Vector", node, "Vector")
+        link(tree, mapping, "Vector", node, "Vector")
     tree.nodes.active = nodes["colour"]  # which solid shading shows
     mapping.location = (shader.location.x - 800, shader.location.y)
     coordinates.location = (shader.location.x - 1000, shader.location.y)
@@ -118,7 +118,7 @@ def _wire(
     left = shader.location.x - 250
     colour = nodes.get("albedo", nodes["colour"])
     if "ao" in nodes:
-        mix = _new(tree, bpy.types.ShaderNodeMix)
+        mix = new(tree, bpy.types.ShaderNodeMix)
         mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
         mix.location = (left, shader.location.y)
         # Every type has sockets of the same names: by their places, of colours.
@@ -129,30 +129,30 @@ def _wire(
         tree.links.new(nodes["ao"].outputs["Color"], sockets[7])
         tree.links.new(mixed, shader.inputs["Base Color"])
     else:
-        _link(tree, colour, "Color", shader, "Base Color")
+        link(tree, colour, "Color", shader, "Base Color")
     packed = {"roughness": "Roughness", "metallic": "Metallic"}
     if "orm" in nodes and not packed.keys() <= nodes.keys():
-        split = _new(tree, bpy.types.ShaderNodeSeparateColor)
+        split = new(tree, bpy.types.ShaderNodeSeparateColor)
         split.location = (left, shader.location.y - 300)
-        _link(tree, nodes["orm"], "Color", split, "Color")
+        link(tree, nodes["orm"], "Color", split, "Color")
         for channel, role in (("Green", "roughness"), ("Blue", "metallic")):
             if role not in nodes:
-                _link(tree, split, channel, shader, packed[role])
+                link(tree, split, channel, shader, packed[role])
     for role, socket in packed.items():
         if role in nodes:
-            _link(tree, nodes[role], "Color", shader, socket)
+            link(tree, nodes[role], "Color", shader, socket)
     if "normal" in nodes and has_uv:
-        relief: bpy.types.Node = _new(tree, bpy.types.ShaderNodeNormalMap)
-        _link(tree, nodes["normal"], "Color", relief, "Color")
+        relief: bpy.types.Node = new(tree, bpy.types.ShaderNodeNormalMap)
+        link(tree, nodes["normal"], "Color", relief, "Color")
     elif "height" in nodes:
         # Beside a normal map it would be the same relief once more: it is there for who displaces.
-        relief = _new(tree, bpy.types.ShaderNodeBump)
-        _set_input(relief, "Distance", depth)
-        _link(tree, nodes["height"], "Color", relief, "Height")
+        relief = new(tree, bpy.types.ShaderNodeBump)
+        set_input(relief, "Distance", depth)
+        link(tree, nodes["height"], "Color", relief, "Height")
     else:
         return
     relief.location = (left, shader.location.y - 600)
-    _link(tree, relief, "Normal", shader, "Normal")
+    link(tree, relief, "Normal", shader, "Normal")
 
 
 def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.NodeTree, bpy.types.Node]:
@@ -163,24 +163,27 @@ def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.NodeTree, bpy.
     shader = next((node for node in tree.nodes if isinstance(node, bpy.types.ShaderNodeBsdfPrincipled)), None)
     if shader is None:
         tree.nodes.clear()
-        shader = _new(tree, bpy.types.ShaderNodeBsdfPrincipled)
-        output = _new(tree, bpy.types.ShaderNodeOutputMaterial)
+        shader = new(tree, bpy.types.ShaderNodeBsdfPrincipled)
+        output = new(tree, bpy.types.ShaderNodeOutputMaterial)
         output.location = (shader.location.x + 300, shader.location.y)
-        _link(tree, shader, "BSDF", output, "Surface")
-    _set_input(shader, "Roughness", ROUGHNESS)
+        link(tree, shader, "BSDF", output, "Surface")
+    set_input(shader, "Roughness", ROUGHNESS)
     return material, tree, shader
 
 
-def _new(tree: bpy.types.NodeTree, kind: type[Node]) -> Node:
+def new(tree: bpy.types.NodeTree, kind: type[Node]) -> Node:
+    """A new node of a kind."""
     node = tree.nodes.new(kind.__name__)
     assert isinstance(node, kind)
     return node
 
 
-def _link(tree: bpy.types.NodeTree, source: bpy.types.Node, output: str, target: bpy.types.Node, into: str) -> None:
+def link(tree: bpy.types.NodeTree, source: bpy.types.Node, output: str, target: bpy.types.Node, into: str) -> None:
+    """Link an output to an input, by their names; what the input was linked to before is let go."""
     tree.links.new(source.outputs[output], target.inputs[into])
 
 
-def _set_input(node: bpy.types.Node, name: str, value: float | tuple[float, float, float]) -> None:
+def set_input(node: bpy.types.Node, name: str, value: float | tuple[float, float, float]) -> None:
+    """The value of an input that nothing is linked to."""
     socket: Any = node.inputs[name]  # every kind of socket declares a default value of its own
     socket.default_value = value

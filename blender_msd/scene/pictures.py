@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import Problem
-from .present import present
+from . import slots
 
 # Of a picture that stands for a material without one.
 PLAIN_SIDE = 1024
@@ -53,9 +53,5 @@ def _plain(obj: bpy.types.Object) -> NDArray[np.uint8]:
 
 
 def _base_colour(obj: bpy.types.Object | None) -> bpy.types.NodeSocket | None:
-    material = None if obj is None else obj.active_material
-    if material is None or material.node_tree is None:
-        return None
-    nodes = material.node_tree.nodes
-    shader = next((node for node in nodes if isinstance(node, bpy.types.ShaderNodeBsdfPrincipled)), None)
-    return None if shader is None else present(shader.inputs)["Base Color"]
+    shader = slots.shader_of(obj)
+    return None if shader is None else shader.inputs["Base Color"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 
 from ..core import checks
 from ..core.errors import Problem
-from ..scene import given, images, overwriting, pictures, placement, room
+from ..scene import given, images, overwriting, pictures, placement, room, slots
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
+from .properties import SLOT_NAMES
 from .values import Values
 
 
@@ -60,6 +63,8 @@ def target(context: bpy.types.Context, values: Values) -> Target:
         return Target(None, repeat)
     selected = [obj for obj in context.selected_objects if images.takes_material(obj)]
     obj = context.object
+    if apply == "SLOT" and obj is not None and images.takes_material(obj):
+        return replace(_slot(obj, SLOT_NAMES[values["slot"]]), repeat=repeat, width=width)
     if apply == "SELECTED" and selected:
         obj = obj if obj in selected else selected[0]
     if obj is None or not images.takes_material(obj):
@@ -85,12 +90,21 @@ def surface(context: bpy.types.Context, values: Values) -> Target:
     everywhere = values["faces"] == "ALL"
     if values["apply"] == "MATERIAL":
         return Target(obj.session_uid, 1.0, obj.name, uv_layer=layer, everywhere=everywhere)
+    if values["apply"] == "SLOT":
+        return replace(_slot(obj, "Base Color"), uv_layer=layer)
     image = pictures.of_surface(obj)
     if image is None or not overwriting.can_be_filled(image):
         hint = "Give it an Image Texture in Base Color, or choose New Material."
         raise Problem("nothing-to-fill", "The active material has no picture that can be filled.", hint)
     uid = image.session_uid
     return Target(obj.session_uid, 1.0, obj.name, image_uid=uid, uv_layer=layer, everywhere=everywhere)
+
+
+def _slot(obj: bpy.types.Object, slot: str) -> Target:
+    if slots.shader_of(obj) is None:
+        hint = "Give it a material of this file with a Principled BSDF, or choose New Material."
+        raise Problem("nothing-to-fill", f"The active material of {obj.name} has no {slot}.", hint)
+    return Target(obj.session_uid, 1.0, obj.name, slot=slot)
 
 
 def nothing_selected(context: bpy.types.Context) -> bool:

@@ -72,14 +72,18 @@ class _TexturePanel(TabPanel):
         tiles = column.row(heading="Tile")
         tiles.prop(settings, "tile_x", toggle=True)
         tiles.prop(settings, "tile_y", toggle=True)
-        column.column(heading="Maps").prop(settings, "maps")
-        if settings.maps:
+        maps = column.column(heading="Maps")
+        maps.enabled = settings.apply != "SLOT"
+        maps.prop(settings, "maps")
+        if settings.maps or settings.apply == "SLOT":
             column.label(text="Estimated from colour", icon="INFO")
         column.prop(settings, "apply")
-        if settings.apply in ("MATERIAL", "SELECTED") and aims.nothing_selected(bpy.context):
+        if settings.apply == "SLOT":
+            column.prop(settings, "slot")
+        if settings.apply in ("MATERIAL", "SELECTED", "SLOT") and aims.nothing_selected(bpy.context):
             draw_text(layout, "Nothing is selected: only an image", "INFO")
         spans = column.column(align=True)
-        spans.enabled = settings.apply in ("MATERIAL", "SELECTED")
+        spans.enabled = settings.apply in ("MATERIAL", "SELECTED", "SLOT")
         repeat = spans.row(align=True)
         repeat.enabled = not settings.real_width
         repeat.prop(settings, "repeat")

@@ -18,6 +18,9 @@ from ..core.limits import (
 )
 from .guidance_properties import OWN, GuidanceSettings
 
+# What the inputs are called in a material.
+SLOT_NAMES = {"COLOUR": "Base Color", "ROUGHNESS": "Roughness", "NORMAL": "Normal"}
+
 
 class CommonSettings(GuidanceSettings):
     """What objects and textures share."""
@@ -191,11 +194,21 @@ class TextureSettings(CommonSettings):
         name="Apply To",
         items=(
             ("MATERIAL", "New Material", "A new material in the active object's active slot"),
+            ("SLOT", "Active Material", "Into one input of the active material, which stays otherwise"),
             ("SELECTED", "All Selected", "A new material in the active slot of every selected object"),
             ("THIS", "This Image", "Into the image of the Image Editor, which can be restored"),
             ("IMAGE", "Image Only", "Only a new image"),
         ),
         default="MATERIAL",
+    )
+    slot: EnumProperty(
+        name="Input",
+        description="Of the Principled BSDF; what it was linked to stays in the material, unlinked",
+        items=(
+            ("COLOUR", "Base Color", "The picture itself"),
+            ("ROUGHNESS", "Roughness", "How dull it is, estimated from its colour"),
+            ("NORMAL", "Normal", "Which way it faces, estimated from its colour, through a Normal Map node"),
+        ),
     )
     repeat: FloatProperty(
         name="Repeat",

@@ -39,6 +39,11 @@ class RetextureSettings(CommonSettings):
         name="Apply To",
         items=(
             ("MATERIAL", "New Material", "A new material with a new picture, in place of the old one"),
+            (
+                "SLOT",
+                "Active Material",
+                "A new picture in the Base Color of the active material, which stays otherwise",
+            ),
             ("THIS", "This Picture", "Into the picture of the active material, which can be restored"),
         ),
         default="MATERIAL",

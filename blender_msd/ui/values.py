@@ -20,7 +20,7 @@ READ: dict[str, Callable[[bpy.types.bpy_struct, str], Any]] = {"prior": texts.mo
 # Settings that say where a result goes, by the kind of job.
 PLACING = {
     "mesh": ("size", "place"),
-    "texture": ("apply", "repeat", "real_width"),
+    "texture": ("apply", "slot", "repeat", "real_width"),
     "retexture": ("apply", "faces"),
 }
 
@@ -82,7 +82,11 @@ class Values:
         if kind == "retexture":
             return retexture_recipe(**common, mesh=mesh, size=int(self._unless_own("size") or 0))
         sides = {name: self[name] for name in ("width", "height", "tile_x", "tile_y")}
-        return texture_recipe(**common, **sides, maps=[name.lower() for name in self["maps"]])
+        maps = {name.lower() for name in self["maps"]}
+        if self["apply"] == "SLOT":
+            # The one that the input takes, and no other.
+            maps = {self["slot"].lower()} - {"colour"}
+        return texture_recipe(**common, **sides, maps=maps)
 
     def check(self, kind: str) -> None:
         """Raises the Problem that an operator would report for these settings, if there is one."""

@@ -243,3 +243,20 @@ def test_another_seed_sends_the_same_mesh_again(server, cube):
     assert bpy.ops.msd.another_seed() == {"FINISHED"}
     assert list(server.meshes) == [name]
     assert list(server.jobs.values())[-1].recipe["retexture"]["mesh"] == name
+
+
+def test_the_active_material_takes_a_new_picture_into_its_base_color_and_stays_otherwise(server, cube):
+    texture()
+    material, old = cube.active_material, picture_of(cube)
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Roughness"].default_value = 0.123
+    texture(apply="SLOT")
+    assert cube.active_material == material
+    assert shader.inputs["Roughness"].default_value == pytest.approx(0.123)
+    assert picture_of(cube) not in (None, old)
+    assert shader.inputs["Base Color"].links[0].from_node.inputs["Vector"].links[0].from_node.uv_map == "UVMap"
+
+
+def test_a_mesh_without_a_material_has_no_slot_to_fill(server, cube):
+    refused("nothing-to-fill", apply="SLOT")
+    refused("nothing-to-fill", apply="THIS")
