@@ -65,7 +65,7 @@ def _repeat(
 ) -> None:
     coordinates = materials.new(tree, bpy.types.ShaderNodeTexCoord)
     mapping = materials.new(tree, bpy.types.ShaderNodeMapping)
-    x, y = picture.location
+    x, y = picture.location.x, picture.location.y
     coordinates.location, mapping.location = (x - 400, y), (x - 200, y)
     materials.set_input(mapping, "Scale", (*scale, scale[0]))
     materials.link(tree, coordinates, "UV" if has_uv else "Object", mapping, "Vector")
