@@ -15,9 +15,7 @@ from server.recipe import RetextureRecipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "mesh", metavar="MESH", type=path_argument, help=".glb, .gltf, .obj or .npz with one mesh and its UVs"
-    )
+    parser.add_argument("mesh", metavar="MESH", type=path_argument, help=".glb, .obj or .npz with one mesh and its UVs")
     add_making(parser, out="texture.png")
     parser.add_argument(
         "--size", type=field(RetextureRecipe, "size"), metavar="N", help="side of the picture (default: the preset's)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,23 @@ def test_a_glb_has_its_places_in_blenders_axes_and_its_uvs_with_v_upward(tmp_pat
     mesh = read_mesh_file(written(tmp_path / "cube.glb"))
     assert np.allclose(mesh.position, cube_arrays()["position"] * [1, 3, 2], atol=1e-6)
     assert np.allclose(mesh.uv, cube_arrays()["uv"], atol=1e-6)
+
+
+@pytest.mark.parametrize("without", ["material", "nothing"])
+def test_a_glb_without_a_material_or_with_colours_at_its_vertices_has_its_uvs_too(tmp_path: Path, without: str) -> None:
+    glb = written(tmp_path / "cube.glb").read_bytes()
+    length = int.from_bytes(glb[12:16], "little")
+    about = json.loads(glb[20 : 20 + length])
+    (primitive,) = about["meshes"][0]["primitives"]
+    if without == "material":
+        del primitive["material"]
+    else:
+        primitive["attributes"]["COLOR_0"] = primitive["attributes"]["POSITION"]
+    text = json.dumps(about).encode()
+    text += b" " * (-len(text) % 4)
+    body = len(text).to_bytes(4, "little") + glb[16:20] + text + glb[20 + length :]
+    (tmp_path / "cube.glb").write_bytes(glb[:8] + (12 + len(body)).to_bytes(4, "little") + body)
+    assert np.allclose(read_mesh_file(tmp_path / "cube.glb").uv, cube_arrays()["uv"], atol=1e-6)
 
 
 def test_a_file_without_uvs_with_several_meshes_or_of_no_kind_is_refused(tmp_path: Path) -> None:
