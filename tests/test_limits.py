@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from blender_msd.core import limits
 from blender_msd.core.errors import Problem
-from blender_msd.core.recipes import mesh_recipe, texture_recipe
+from blender_msd.core.recipes import mesh_recipe, retexture_recipe, texture_recipe
 from server.errors import BadRequest
+from server.meshing.given import MOST_FACES
 from server.recipe import (
     CentreName,
     EstimatorName,
@@ -127,3 +128,12 @@ def test_both_take_the_same_seeds_and_sizes(seed: int, side: int, is_good: bool)
         texture = {name: value for name, value in wrong.items() if name != "seed"}
         with pytest.raises(BadRequest):
             read_recipe({"kind": "texture", "prompt": "bricks", "seed": wrong.get("seed", 0), "texture": texture})
+
+
+def test_both_take_meshes_of_as_many_faces() -> None:
+    assert limits.MOST_GIVEN_FACES == MOST_FACES
+
+
+@pytest.mark.parametrize("size", limits.TEXTURE_SIZES)
+def test_the_server_paints_pictures_of_every_size_of_the_add_on(size: int) -> None:
+    assert read_recipe(retexture_recipe("a duck", mesh="0" * 64, size=size)).retexture.size == size or size == 0

@@ -11,7 +11,6 @@ from . import (
     preferences,
     remedy_operators,
     retexture_operators,
-    retexture_panel,
     server_operators,
     settings,
     setup_operators,
@@ -29,7 +28,6 @@ CLASSES = (
     *models.CLASSES,
     *setup_operators.CLASSES,
     *panels.CLASSES,
-    *retexture_panel.CLASSES,
 )
 
 

@@ -14,6 +14,11 @@ from .models import AboutModel
 from .preferences import has_own_server
 from .progress import draw_go
 from .prompting import draw_prompt
+from .retexture_panel import (
+    MSD_PT_view3d_retexture,
+    MSD_PT_view3d_retexture_advanced,
+    MSD_PT_view3d_retexture_model,
+)
 from .settings import scene_settings
 from .setup_card import SetupPanel, needs_card
 from .strip import StripPanel
@@ -196,6 +201,9 @@ CLASSES = (
     MSD_PT_view3d_texture,
     MSD_PT_view3d_texture_model,
     MSD_PT_view3d_texture_advanced,
+    MSD_PT_view3d_retexture,
+    MSD_PT_view3d_retexture_model,
+    MSD_PT_view3d_retexture_advanced,
     MSD_PT_image_status,
     MSD_PT_image_setup,
     MSD_PT_image_texture,

@@ -28,7 +28,7 @@ class MSD_PT_view3d_retexture(TabPanel, bpy.types.Panel):
         column.use_property_decorate = False
         column.prop(settings, "faces")
         column.prop(settings, "apply")
-        obj = context.object
+        obj = bpy.context.object
         mesh = None if obj is None else obj.data
         if isinstance(mesh, bpy.types.Mesh):
             layer = mesh.uv_layers.active
@@ -52,6 +52,3 @@ class MSD_PT_view3d_retexture_advanced(AdvancedPanel, bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_parent_id = "MSD_PT_view3d_retexture"
     settings = "retexture"
-
-
-CLASSES = (MSD_PT_view3d_retexture, MSD_PT_view3d_retexture_model, MSD_PT_view3d_retexture_advanced)

@@ -7,8 +7,9 @@ import io
 import bpy
 import numpy as np
 import pytest
-from conftest import inside
+from conftest import inside, pump_until
 from fake_server import png
+from test_panels import draw
 
 
 @pytest.fixture
@@ -260,3 +261,51 @@ def test_the_active_material_takes_a_new_picture_into_its_base_color_and_stays_o
 def test_a_mesh_without_a_material_has_no_slot_to_fill(server, cube):
     refused("nothing-to-fill", apply="SLOT")
     refused("nothing-to-fill", apply="THIS")
+
+
+def test_the_panel_says_why_it_is_off_and_offers_what_helps(server, cube):
+    settings = bpy.context.scene.msd.retexture
+    settings.prompt = "a red cube"
+    drawn = draw("MSD_PT_view3d_retexture")
+    assert "{msd.texture_mesh}" in drawn
+    assert "UVMap, which stays as it is" in drawn.replace("\n", " ")
+    assert "{msd.make_uv_layer}" not in drawn
+    cube.data.uv_layers.remove(cube.data.uv_layers[0])
+    drawn = draw("MSD_PT_view3d_retexture")
+    assert "{msd.texture_mesh off}" in drawn
+    assert "{msd.make_uv_layer}" in drawn
+    assert "has no UV layer" in drawn.replace("\n", " ")
+
+
+def test_the_panel_offers_to_restore_a_picture_that_was_filled(server, cube):
+    texture()
+    assert "{msd.restore_picture}" not in draw("MSD_PT_view3d_retexture")
+    texture(apply="THIS")
+    drawn = draw("MSD_PT_view3d_retexture")
+    assert "{msd.restore_picture}" in drawn
+    assert "64 x 32" in drawn
+
+
+def test_it_forms_on_the_object_and_a_cancelled_job_leaves_it_as_it_was(server, bridge, cube):
+    old = [bpy.data.materials.new(name) for name in ("first", "second")]
+    for material in old:
+        cube.data.materials.append(material)
+
+    def script(job):
+        job.live_image(np.full((8, 8, 4), 255, np.uint8))
+        job.cancelled.wait(20)
+        job.send("state", state="cancelled")
+
+    server.script = script
+    recipes, given = inside("core.recipes"), inside("scene.given")
+    name, data = given.gather(bpy.context, cube, "ALL").packed()
+    values = inside("ui.values").Values(bpy.context.scene.msd.retexture)
+    target = inside("ui.aims").surface(bpy.context, values)
+    recipe = recipes.retexture_recipe("a red cube", mesh=name)
+    bridge.make_texture(recipe, target, inside("ui.preferences").setup(), data)
+    pump_until(bridge, lambda: bridge.job.live_images)
+    worn = [slot.material for slot in cube.material_slots]
+    assert not set(worn) & set(old)
+    assert all(material.is_runtime_data for material in worn)
+    bridge.cancel()
+    assert [slot.material for slot in cube.material_slots] == old
