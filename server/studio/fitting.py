@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from server.meshing.export import Placement
 from server.meshing.fields import Floats
@@ -28,12 +27,12 @@ class Fitted:
     """Attributes:
     position: float32 [V, 3], in field axes, inside the unit ball.
     normal: float32 [F, 3, 3], unit vectors at the faces' corners.
-    scale: [3], field units for one unit of the mesh, along the field's axes.
+    known: the object that the prior has in mind, one of server.world.shapes; empty when it does not say.
     """
 
     position: Floats
     normal: Floats
-    scale: NDArray[np.float64]
+    known: str
 
 
 def fit(mesh: GivenMesh, prompt: str, card: PriorCard) -> Fitted:
@@ -44,12 +43,12 @@ def fit(mesh: GivenMesh, prompt: str, card: PriorCard) -> Fitted:
     low, high = used.min(0), used.max(0)
     middle, size = (low + high) / 2, high - low
     radius = float(np.linalg.norm(used - middle, axis=1).max())
-    box = _known_box(prompt, card)
+    known = _known_object(prompt, card)
     scale = np.full(3, USUAL_RADIUS / radius)
     centre = np.zeros(3)
-    if box is not None:
-        wanted = box[1] - box[0]
-        centre = (box[0] + box[1]) / 2
+    if known:
+        box = np.array(extent(known))
+        wanted, centre = box[1] - box[0], box.mean(0)
         own = wanted / np.maximum(size, 1e-9 * size.max())
         usual = float(np.median(own))
         scale = np.clip(own, usual * LEAST_STRETCH, usual * MOST_STRETCH)
@@ -61,16 +60,13 @@ def fit(mesh: GivenMesh, prompt: str, card: PriorCard) -> Fitted:
     return Fitted(
         ((points - middle) * scale + centre).astype(np.float32),
         normal.astype(np.float32).reshape(mesh.normal.shape),
-        scale,
+        known,
     )
 
 
-def _known_box(prompt: str, card: PriorCard) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The box of the object that the prompt names, of a prior that reads the procedural language."""
+def _known_object(prompt: str, card: PriorCard) -> str:
+    """The object that the prompt names, of a prior that reads the procedural language; else empty."""
     if card.words is None:
-        return None
+        return ""
     name = read_known_words(prompt, "mesh").name
-    if name not in KINDS:
-        return None
-    low, high = extent(name)
-    return np.array(low), np.array(high)
+    return name if name in KINDS else ""

@@ -24,7 +24,9 @@ from server.meshing.given import GivenMesh
 from server.meshing.rasterise import rasterise
 from server.priors.card import PriorCard
 from server.studio.fitting import Fitted
+from server.world.gbuffers import trace
 from server.world.shading import AMBIENT, LIGHT
+from server.world.shapes import Material
 from server.world.views import Views
 
 # Samples along a pixel's side: priors were shown smooth outlines.
@@ -134,12 +136,19 @@ class PaintedMesh:
 
 
 def look(mesh: GivenMesh, fitted: Fitted, views: Views, side: int) -> Seen:
-    """What B views of side x side samples show."""
+    """What B views of side x side samples show of the mesh.
+
+    Of an object whose outline the prior knows, what reaches beyond that outline is left out: the prior sees background
+    there, and would paint it so.
+    """
     eyes = views.frames()[0].numpy()
     parts = []
     for number, hits in enumerate(rasterise(fitted.position, mesh.triangle, views, side)):
-        sample = np.flatnonzero(hits.mask)
-        triangle, weights = hits.triangle[hits.mask], hits.weights[hits.mask]
+        shown = hits.mask
+        if fitted.known:
+            everything = _blend(hits.weights[shown], fitted.position[mesh.triangle[hits.triangle[shown]]])
+            shown[shown] = _within_outline(fitted.known, eyes[number], everything)
+        sample, triangle, weights = np.flatnonzero(shown), hits.triangle[shown], hits.weights[shown]
         point = _blend(weights, fitted.position[mesh.triangle[triangle]])
         normal = _blend(weights, fitted.normal[triangle])
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
@@ -160,6 +169,15 @@ def look(mesh: GivenMesh, fitted: Fitted, views: Views, side: int) -> Seen:
         torch.from_numpy(view),
         *(torch.from_numpy(values.astype(np.float32)) for values in rest),
     )
+
+
+def _within_outline(known: str, eye: Floats, point: Floats) -> NDArray[np.bool_]:
+    """Which of the points [N, 3] lie before or behind an object, seen from `eye`."""
+    origin = torch.from_numpy(eye).expand(len(point), 3)
+    direction = functional.normalize(torch.from_numpy(point) - origin, dim=-1)
+    _, material = trace(known, origin, direction)
+    within: NDArray[np.bool_] = (material != Material.BACKGROUND).numpy()
+    return within
 
 
 def _faces_away(corners: Floats, towards: Floats, normal: Floats) -> NDArray[np.bool_]:

@@ -173,6 +173,14 @@ def test_a_flat_mesh_is_stretched_within_reason_and_stays_in_the_ball() -> None:
     assert np.linalg.norm(fitted.position, axis=1).max() <= 1.0001
 
 
+def test_what_reaches_beyond_the_outline_that_the_prior_has_in_mind_is_not_shown_to_it() -> None:
+    mesh, views = cube(), Views.orbit([45.0])
+    fitted = fit(mesh, "a red ball", EXACT_CARD)
+    within, whole = (look(mesh, each, views, 48) for each in (fitted, replace(fitted, known="")))
+    assert 0.5 * len(whole.sample) < len(within.sample) < 0.9 * len(whole.sample)
+    assert set(within.sample.tolist()) < set(whole.sample.tolist())
+
+
 def test_for_other_priors_a_mesh_keeps_its_proportions() -> None:
     arrays = cube_arrays()
     arrays["position"][:, 2] *= 3
