@@ -81,7 +81,8 @@ def load_networks(run: Path) -> tuple[Networks, dict[str, Any]]:
         getattr(networks, name).load_state_dict(state[name])
     trained = [*networks.text_encoder.parameters(), *networks.unet.parameters()]
     with torch.no_grad():
-        for parameter, average in zip(trained, state["average"]["values"], strict=True):
+        # Behind them is the probe's, which was for training alone.
+        for parameter, average in zip(trained, state["average"]["values"], strict=False):
             parameter.copy_(average)
     for module in (networks.vae, networks.text_encoder, networks.unet):
         module.eval()
