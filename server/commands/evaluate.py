@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from server.arguments import Pair, field, whole
+from server.arguments import Pair, setting, whole
 from server.commands.bars import CountingBar, counted
 from server.commands.evaluate_textures import add_textures
 from server.commands.guidance_options import add_guidance_options, guidance_asked
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(shapes)
     shapes.add_argument(
         "--prompts",
-        type=field(Recipe, "prompt"),
+        type=setting(Recipe, "prompt"),
         nargs="+",
         default=None,
         metavar="PROMPT",
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shapes.add_argument(
         "--bandwidths",
         nargs="+",
-        type=Pair(field(GuidanceRecipe, "bandwidth_start"), "FIRST:LAST", ":"),
+        type=Pair(setting(GuidanceRecipe, "bandwidth_start"), "FIRST:LAST", ":"),
         default=[None],
         metavar="FIRST:LAST",
         help="default: the prior's own",

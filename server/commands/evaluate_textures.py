@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-from server.arguments import field, whole
+from server.arguments import setting, whole
 from server.commands.bars import CountingBar, counted
 from server.commands.guidance_options import add_guidance_options, guidance_asked
 from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
@@ -47,7 +47,7 @@ def add_textures(subjects: Any) -> None:
         "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
     textures.add_argument("--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of its steps")
-    textures.add_argument("--size", type=field(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
+    textures.add_argument("--size", type=setting(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
     textures.add_argument(
         "--maps",
         nargs="*",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.accelerators import NAMES
-from server.arguments import device, field, lora
+from server.arguments import device, lora, setting
 from server.errors import BadRequest, disk_problem
 from server.files import NOT_WRITABLE, write_bytes
 from server.paths import path_argument
@@ -35,7 +35,7 @@ def add_prior(
 
 
 def add_seed(parser: argparse.ArgumentParser, help: str = "default: 0") -> None:
-    parser.add_argument("--seed", type=field(Recipe, "seed"), default=0, help=help)
+    parser.add_argument("--seed", type=setting(Recipe, "seed"), default=0, help=help)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

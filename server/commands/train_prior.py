@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field, positive, whole
+from server.arguments import positive, setting, whole
 from server.commands.bars import counted
 from server.commands.shared import add_device, add_json, check_folder
 from server.paths import path_argument
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=path_argument, default=Path(".cache/prior-data"), help="folder of the rendered layers"
     )
-    parser.add_argument("--seed", type=field(Recipe, "seed"), default=plan.seed)
+    parser.add_argument("--seed", type=setting(Recipe, "seed"), default=plan.seed)
     add_device(parser)
     parser.add_argument("--light-steps", type=whole(1, 10**8), default=plan.light_steps)
     parser.add_argument("--light-batch", type=whole(1, 4096), default=plan.light_batch)

@@ -140,7 +140,7 @@ class PictureBank:
 def _cut_windows(size: int, windows: int, start: int, watch: Watch) -> np.ndarray:
     found = np.zeros((len(PATTERNS), windows, size, size), np.uint8)
     for k, name in enumerate(watch(PATTERNS, "Rendering surfaces")):
-        fields = patterns.random_fields(name, windows, torch.Generator().manual_seed(k + 1000 * start), size)
+        fields = patterns.random_tones(name, windows, torch.Generator().manual_seed(k + 1000 * start), size)
         found[k] = (fields * 255).round().clamp(0, 255).byte().numpy()
     return found
 
