@@ -22,7 +22,7 @@ from server.priors.exact_card import EXACT_CARD, EXACT_TITLE
 from server.priors.posterior import ObjectMixture, SurfaceMixture
 from server.world.bank import LazyBank, in_view, spread_views
 from server.world.captions import Caption, read_caption
-from server.world.patterns import random_tones, two_colours
+from server.world.patterns import random_fields, two_colours
 from server.world.shading import AMBIENT, Layers, colour_layers, palette
 from server.world.views import Views
 
@@ -108,7 +108,7 @@ def bank_views() -> Views:
 @lru_cache(maxsize=4)
 def _windows(pattern: str) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    return random_tones(pattern, WINDOWS, generator, EXACT_CARD.image_size).flatten(1)
+    return random_fields(pattern, WINDOWS, generator, EXACT_CARD.image_size).flatten(1)
 
 
 def _surface(caption: Caption) -> SurfaceMixture:

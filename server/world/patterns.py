@@ -1,8 +1,8 @@
 """Surfaces as functions on the plane, seen through square windows.
 
-A pattern is a tone M at every place of the plane: 1 where the first colour is, 0 where the second one is, and between
-where bricks differ. A window is about one unit wide; its place and scale are random, and nothing is periodic at its
-border.
+A pattern is a field M over the plane: 1 where the first colour is, 0 where the second one is, and between as the tone
+varies from brick to brick. A window is about one unit wide; its place and scale are random, and nothing is periodic at
+its border.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from server.world.captions import COLOURS, Caption, usual_second
 
-Tone = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""tone(u, v, salt): coordinates, v downwards, and a number that tells one plane from another; returns M."""
+Field = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""field(u, v, salt): coordinates, v downwards, and a number that tells one plane from another; returns M."""
 
 CLAY, LIME = (0.52, 0.36, 0.28), (0.90, 0.88, 0.84)
 SCALE_JITTER = 0.06
@@ -134,7 +134,7 @@ def _marble(u: Tensor, v: Tensor, salt: Tensor) -> Tensor:
 
 def _grass(u: Tensor, v: Tensor, salt: Tensor) -> Tensor:
     """Three layers of blades that lean different ways, the upper ones brighter."""
-    tone = torch.zeros_like(u)
+    field = torch.zeros_like(u)
     for layer, lean in enumerate((0.25, -0.3, 0.05)):
         x = u * 15 + lean * v * 15 + 1.2 * _smooth_noise(u * 4, v * 4, salt + 7 * layer)
         column = torch.floor(x)
@@ -144,14 +144,14 @@ def _grass(u: Tensor, v: Tensor, salt: Tensor) -> Tensor:
         width = 0.46 * tip.clamp(0.02, 0.8) / 0.8
         shown = ((_fraction(x) - 0.5).abs() < width) & (blade > 0.2)
         shade = (0.3 + 0.2 * layer) + 0.3 * (1 - tip) + 0.12 * blade
-        tone = torch.where(shown, shade, tone)
-    return tone.clamp(0, 1)
+        field = torch.where(shown, shade, field)
+    return field.clamp(0, 1)
 
 
 def _scales(u: Tensor, v: Tensor, salt: Tensor) -> Tensor:
     """Rows of discs, each row lying over the one below it."""
     x, y = u * 5, v * 8
-    tone = torch.zeros_like(u)
+    field = torch.zeros_like(u)
     found = torch.zeros_like(u, dtype=torch.bool)
     for above in (2, 1, 0):
         row = torch.floor(y) - above
@@ -161,12 +161,12 @@ def _scales(u: Tensor, v: Tensor, salt: Tensor) -> Tensor:
         here = ~found & (reach < 1)
         tone = 0.12 * _hash(row, torch.floor(shifted), salt)
         shade = torch.where(reach > 0.86, 0.05, 0.92 - 0.42 * dy / 0.58 - tone)
-        tone = torch.where(here, shade, tone)
+        field = torch.where(here, shade, field)
         found = found | here
-    return tone.clamp(0, 1)
+    return field.clamp(0, 1)
 
 
-TONES: dict[str, Tone] = {
+FIELDS: dict[str, Field] = {
     "bricks": _bricks,
     "dots": _dots,
     "stripes": _stripes,
@@ -186,13 +186,13 @@ def render_sheet(name: str, units: float, per_unit: int, salt: float = 0.0) -> T
     """M on a square of the plane, unfiltered: [n, n] point samples, `per_unit` of them to a unit."""
     line = (torch.arange(round(units * per_unit)) + 0.5) / per_unit
     rows = [
-        TONES[name](line[None, :].expand(len(part), -1), part[:, None].expand(-1, len(line)), torch.tensor(salt))
+        FIELDS[name](line[None, :].expand(len(part), -1), part[:, None].expand(-1, len(line)), torch.tensor(salt))
         for part in line.split(128)
     ]
     return torch.cat(rows)
 
 
-def random_tones(name: str, count: int, generator: torch.Generator, size: int = 64) -> Tensor:
+def random_fields(name: str, count: int, generator: torch.Generator, size: int = 64) -> Tensor:
     """`count` anti-aliased windows at random places and in SCALES slightly different scales, M [count, size, size].
 
     Windows are cut from large sheets, at whole samples, of which there are SAMPLES to a pixel.
@@ -221,7 +221,7 @@ def two_colours(caption: Caption) -> Tensor:
     return colours
 
 
-def paint(tones: Tensor, colours: Tensor) -> Tensor:
-    """Pictures [N, 3, S, S] in [0, 1] from tones [N, S, S] and two colours [2, 3] or [N, 2, 3]."""
+def paint(fields: Tensor, colours: Tensor) -> Tensor:
+    """Pictures [N, 3, S, S] in [0, 1] from fields [N, S, S] and two colours [2, 3] or [N, 2, 3]."""
     first, second = colours[..., 0, :, None, None], colours[..., 1, :, None, None]
-    return second + (first - second) * tones[:, None]
+    return second + (first - second) * fields[:, None]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from server.materials.borders import Borders
 from server.world.captions import Caption
-from server.world.patterns import TONES, paint, two_colours
+from server.world.patterns import FIELDS, paint, two_colours
 
 Floats = NDArray[np.float32]
 
@@ -47,7 +47,7 @@ def field_of(pattern: str, size: int, repeats: bool, seed: int = 0, bent: float 
     line = (torch.arange(round(size * (1 + fade)) * 2) + 0.5) / (2 * size)
     v, u = torch.meshgrid(line, line, indexing="ij")
     swing = [bent * torch.sin(2 * torch.pi * line) for line in (v, u)]
-    field = TONES[pattern](u + swing[0] + seed, v + swing[1] + seed, torch.tensor(float(seed)))
+    field = FIELDS[pattern](u + swing[0] + seed, v + swing[1] + seed, torch.tensor(float(seed)))
     field = torch.nn.functional.avg_pool2d(field[None], 2)[0].numpy()
     for _ in range(2):
         if len(field) > size:

@@ -25,7 +25,7 @@ def points_in_ball(count: int, radius: float, seed: int = 0) -> torch.Tensor:
 
 def test_every_kind_of_the_vocabulary_has_a_shape_and_every_pattern_a_field() -> None:
     assert list(SHAPES) == list(KINDS)
-    assert list(patterns.TONES) == list(PATTERNS)
+    assert list(patterns.FIELDS) == list(PATTERNS)
 
 
 @EVERY_KIND
@@ -154,9 +154,9 @@ def test_a_lazy_bank_gives_the_views_that_an_eager_one_would() -> None:
         assert_close_to_rounding(picked.lit, eager.lit)
 
 
-@pytest.mark.parametrize("name", patterns.TONES)
+@pytest.mark.parametrize("name", patterns.FIELDS)
 def test_windows_onto_a_surface_differ_and_show_both_colours(name: str) -> None:
-    fields = patterns.random_tones(name, 12, torch.Generator().manual_seed(1), 32)
+    fields = patterns.random_fields(name, 12, torch.Generator().manual_seed(1), 32)
     assert fields.shape == (12, 32, 32)
     assert fields.min() >= 0
     assert fields.max() <= 1
@@ -166,5 +166,5 @@ def test_windows_onto_a_surface_differ_and_show_both_colours(name: str) -> None:
 
 
 def test_windows_are_the_same_for_the_same_seed() -> None:
-    first, second = (patterns.random_tones("bricks", 6, torch.Generator().manual_seed(3), 32) for _ in range(2))
+    first, second = (patterns.random_fields("bricks", 6, torch.Generator().manual_seed(3), 32) for _ in range(2))
     assert torch.equal(first, second)
