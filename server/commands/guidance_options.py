@@ -58,10 +58,24 @@ def add_guidance_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_method_and_noise(parser: argparse.ArgumentParser) -> None:
-    """For commands that make one thing; those that compare have lists of both."""
+    """For commands that make one thing."""
     parser.add_argument("--method", choices=get_args(Method), help="mean-shift distillation (msd), or a baseline")
     parser.add_argument(
         "--noise", choices=get_args(NoiseName), help="fresh in every step, attached to what is made, or by view"
+    )
+
+
+def add_methods_and_noises(parser: argparse.ArgumentParser) -> None:
+    """For commands that compare."""
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=["msd"],
+        metavar="METHOD",
+        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
+    )
+    parser.add_argument(
+        "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
 
 

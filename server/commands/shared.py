@@ -1,4 +1,4 @@
-"""What several commands have in common: arguments, checks of the files they are to write, progress bars."""
+"""What several commands have in common: arguments, and checks of the files they are to write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from server.accelerators import NAMES
 from server.arguments import device, lora, setting
@@ -15,9 +14,6 @@ from server.errors import BadRequest, disk_problem
 from server.files import NOT_WRITABLE, write_bytes
 from server.paths import path_argument
 from server.recipe import Recipe
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
