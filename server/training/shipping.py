@@ -41,7 +41,8 @@ def load_averages(modules: Mapping[str, nn.Module], averaged: Iterable[str], sta
         module.load_state_dict(state[name])
     trained = [parameter for name in averaged for parameter in modules[name].parameters()]
     with torch.no_grad():
-        for parameter, average in zip(trained, state["average"]["values"], strict=True):
+        # Behind them may stand those of what was for training alone.
+        for parameter, average in zip(trained, state["average"]["values"], strict=False):
             parameter.copy_(average)
     for module in modules.values():
         module.eval()
