@@ -89,15 +89,20 @@ def _unet(size: Size) -> UNet2DConditionModel:
 
 
 def build_scheduler() -> Any:
+    return scheduler("v_prediction", timestep_spacing="trailing")
+
+
+def scheduler(prediction: str, **more: Any) -> Any:
+    """With the noise levels of Stable Diffusion."""
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
+        prediction_type=prediction,
         clip_sample=False,
         set_alpha_to_one=False,
-        timestep_spacing="trailing",
+        **more,
     )
 
 

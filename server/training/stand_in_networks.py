@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTokenizer
 
 from server.priors.embedded.wording import build_tokenizer
-from server.training.networks import text_encoder
+from server.training.networks import scheduler, text_encoder
 from server.training.stand_in_plan import Size
 
 LENGTH = 77  # tokens of a caption, start and end included, as Stable Diffusion's
@@ -71,16 +71,7 @@ def _unet(size: Size) -> UNet2DConditionModel:
 
 def build_scheduler() -> Any:
     """Stable Diffusion's own."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="epsilon",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
+    return scheduler("epsilon", steps_offset=1)
 
 
 def tokens_of(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
