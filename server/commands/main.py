@@ -22,7 +22,7 @@ COMMANDS = {
     "mesh": "make a mesh from a prompt",
     "texture": "make a texture from a prompt",
     "retexture": "texture a mesh that is there, on its own UVs",
-    "finish": "mesh the field that a job kept again, without optimising",
+    "remesh": "mesh the field that a job kept again, without optimising",
     "sample": "draw plain samples of a prior, without distillation",
     "serve": "run the server that the extension talks to",
     "priors": "list the models that can be used here, and what each needs",

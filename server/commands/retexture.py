@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field
+from server.arguments import setting
 from server.commands.making import GOES_ON, add_making, make, recipe_of
 from server.commands.shared import check_suffix
 from server.files import save_results
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("mesh", metavar="MESH", type=path_argument, help=".glb, .obj or .npz with one mesh and its UVs")
     add_making(parser, out="texture.png")
     parser.add_argument(
-        "--size", type=field(RetextureRecipe, "size"), metavar="N", help="side of the picture (default: the preset's)"
+        "--size", type=setting(RetextureRecipe, "size"), metavar="N", help="side of the picture (default: the preset's)"
     )
     parser.set_defaults(run=_retexture)
 
