@@ -21,6 +21,7 @@ from .core.setup.pythons import Python, find
 from .core.setup.removal import remove_all, remove_superseded
 from .core.setup.state import READY, SetupState, setup_state
 from .core.setup.survey import Progress, own_python, read_progress, survey
+from .core.setup.verify import verdict
 from .core.setup.watch import Order, Running
 from .core.threads import network_thread
 from .scene.editors import redraw_sidebars
@@ -77,6 +78,11 @@ class Installer:
     @property
     def licences(self) -> Path:
         return self._home / "server" / "locks" / "LICENCES.txt"
+
+    @property
+    def trouble(self) -> Problem | None:
+        """What is wrong: what was found just now, or else what ended the last set-up."""
+        return self.problem or self.state.ended_by
 
     def usable_python(self, root: Path) -> Path | None:
         """The interpreter of the environment that is ready; reads a few small files."""
@@ -203,7 +209,7 @@ class Installer:
             elif said == "failed":
                 raise Problem(event["code"], event["message"], event["hint"])
             elif said == "verified":
-                self._say(_verified(event["damaged"]))
+                self._say(verdict(event["damaged"]))
 
     def _remove(self, root: Path, folders: list[Path] | None) -> None:
         left = remove_all(root, folders)
@@ -287,11 +293,3 @@ class Installer:
     @property
     def _locks(self) -> Path:
         return self._home / "server" / "locks"
-
-
-def _verified(damaged: dict[str, str]) -> str:
-    if not damaged:
-        return "Every file is as it was installed."
-    name, wrong = next(iter(damaged.items()))
-    others = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
-    return f"Damaged: {name} ({wrong}){others}. Press Repair."

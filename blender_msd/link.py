@@ -274,6 +274,7 @@ class Link(ServerLink):
         if isinstance(message, jobs.Submitted) and not (self.offer.models and self.offer.is_complete):
             self.refresh_offer(refresh=False)
         if isinstance(message, jobs.Finished):
+            self.refresh_offer(refresh=False)  # which knows now how long such a job takes
             self._finished = message
             self._recipe = self._recipe or message.recipe
         self._in_scene(job, message)

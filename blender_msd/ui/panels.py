@@ -13,6 +13,7 @@ from .drawn import TabPanel
 from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
 from .preferences import has_own_server
 from .progress import draw_go
+from .quality import draw_quality
 from .settings import Settings, scene_settings
 from .setup_card import SetupPanel, needs_card
 from .strip import StripPanel
@@ -100,7 +101,7 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
     draw_unknown_words(layout, settings, "prompt", kind)
     draw_choice(layout, settings, kind)
-    layout.row().prop(settings, "preset", expand=True)
+    draw_quality(layout, settings, kind)
     model = chosen_model(settings)
     if model is not None and (cost := model.cost(kind, settings.preset.lower())):
         draw_text(layout, cost, "TIME")

@@ -56,7 +56,7 @@ def draw_answer(layout: bpy.types.UILayout) -> None:
     if installer.note:
         draw_text(layout, installer.note, "INFO")
     if installer.problem is not None:
-        draw_problem(layout, installer.problem)
+        draw_problem(layout, installer.problem, of_set_up=True)
 
 
 def _draw_running(box: bpy.types.UILayout, state: SetupState) -> None:
@@ -66,16 +66,17 @@ def _draw_running(box: bpy.types.UILayout, state: SetupState) -> None:
         return
     box.label(text=f"Set-up: {progress.stage} of {len(STAGES)}, {STAGES[progress.stage - 1]}", icon="IMPORT")
     box.progress(factor=state.fraction, type="BAR", text=f"{state.fraction:.0%}")
+    # Above all that comes and goes, so that they keep their places.
+    row = box.row(align=True)
+    row.operator("msd.set_up_pause", icon="PAUSE")
+    row.operator("msd.set_up_cancel", icon="CANCEL")
     if progress.total:
         box.label(text=f"{in_words(progress.done)} of {in_words(progress.total)}{_pace(progress.speed)}")
     if progress.seconds_left is not None:
         minutes, seconds = divmod(int(progress.seconds_left), 60)
         box.label(text=f"about {minutes}:{seconds:02d} left", icon="TIME")
     if progress.line:
-        draw_text(box, progress.line[:100])
-    row = box.row(align=True)
-    row.operator("msd.set_up_pause", icon="PAUSE")
-    row.operator("msd.set_up_cancel", icon="CANCEL")
+        draw_text(box, progress.line, most=2)
 
 
 def _pace(speed: float) -> str:
@@ -94,10 +95,8 @@ def _draw_offer(box: bpy.types.UILayout, installer: Installer) -> None:
         label = "Continue"
     else:
         box.label(text="Set up the generator (once)", icon="IMPORT")
-    if state.reason:
-        draw_text(box, state.reason, "ERROR")
-    elif installer.problem is not None:
-        draw_problem(box, installer.problem)
+    if installer.trouble is not None:
+        draw_problem(box, installer.trouble, of_set_up=True)
     _draw_what_it_needs(box, installer)
     row = box.row()
     row.scale_y = 1.6

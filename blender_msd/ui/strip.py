@@ -11,6 +11,7 @@ from .. import bridge
 from ..core.names import printable
 from ..core.state import OF_THE_SERVER, State, state_of
 from .buttons import draw_button
+from .colours import wants_colours
 from .drawn import TabPanel
 from .preferences import set_up
 from .writing import ICON, shortened, sidebar, wrapped
@@ -69,6 +70,10 @@ class StripPanel(TabPanel):
             row.label(text=rest)
         else:
             row.progress(factor=state.fraction, type="BAR", text=rest or f"{state.fraction:.0%}")
+        if wants_colours(context, bridge.current().job):
+            row = row.row(align=True)
+            # The one below may be scrolled out of a small window.
+            row.operator("msd.show_colours", text="", icon="SHADING_SOLID")
         draw_button(row, state.button)
 
 
