@@ -25,7 +25,8 @@ from .scene.images import Target
 from .scene.placement import Place
 from .server_link import ServerLink
 
-BUDGET = 0.010
+# Seconds; what takes longer has a turn of its own.
+BUDGET = 0.004
 
 # A thread ends within the network's time limits once it was interrupted.
 JOIN_LIMIT = 12.0

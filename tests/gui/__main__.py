@@ -42,7 +42,7 @@ def main(wanted: list[str]) -> int:
     failed = []
     with tempfile.TemporaryDirectory(prefix="window-") as name:
         folder = Path(name)
-        shared, known = engine(root)
+        shared, known = engine(root, folder)
         with RealServer(folder, OUT) as server, Window(root, folder, OUT, shared) as window:
             for scenario in wanted or sorted(path.stem for path in (HERE / "scenarios").glob("*.py")):
                 if scenario == SETS_UP and not known:

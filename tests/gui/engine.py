@@ -15,12 +15,17 @@ def python_folder() -> Path:
     return Path(sys.base_prefix)
 
 
-def engine(root: Path) -> tuple[list[Path], dict[str, str]]:
+def engine(root: Path, home: Path) -> tuple[list[Path], dict[str, str]]:
     """What a window below `root` has to share for a set-up, and what its scenario has to know; nothing where there is
-    nothing to set up from."""
+    nothing to set up from.
+
+    Args:
+        home: the artist's home folder, where the Python is picked.
+    """
     named = os.environ.get("MSD_SETUP_WHEELS", "")
     if not named or (python_folder() == SYSTEM and root != Path("/")):
         return [], {}
     wheels = Path(named).resolve()
-    program = python_folder() / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    (home / "Python").symlink_to(python_folder())
+    program = home / "Python" / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     return [wheels, python_folder()], {"SETUP_WHEELS": str(wheels), "SETUP_PYTHON": str(program)}

@@ -58,6 +58,7 @@ def play(artist: Artist) -> Steps:
     yield from artist.click("msd.generate_mesh")
     yield from until(lambda: artist.job is not None and artist.job.live_meshes > 0, "a live mesh")
     yield from artist.look("8-forming")
+    yield from artist.click("msd.finish", across=0.25)
     yield from until(lambda: not artist.job.busy, "the object")
     assert artist.job.state == "done", artist.link.problem
     assert len(set(bpy.data.objects.keys()) - before) == 1
