@@ -67,9 +67,9 @@ class Model:
         return None if self.language is None else self.language.refusal(prompt, kind, self.title)
 
     def cost(self, kind: str, preset: str) -> str:
-        """What a preset costs, in words; empty when the server does not say."""
+        """What a preset costs: the rest of a sentence that begins with its name; empty when the server does not say."""
         calls = self.calls.get(kind, {}).get(preset)
-        return "" if calls is None else f"Asks the model {calls:,} times."
+        return "" if calls is None else f"asks the model {calls:,} times."
 
     def seconds(self, kind: str, preset: str) -> float | None:
         """What a preset takes on the server's computer; None where no job of that kind was done yet."""

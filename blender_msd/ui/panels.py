@@ -10,7 +10,7 @@ from ..scene import overwriting
 from . import aims
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
-from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
+from .models import AboutModel, draw_choice, draw_unknown_words
 from .preferences import has_own_server
 from .progress import draw_go
 from .quality import draw_quality
@@ -102,9 +102,6 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     draw_unknown_words(layout, settings, "prompt", kind)
     draw_choice(layout, settings, kind)
     draw_quality(layout, settings, kind)
-    model = chosen_model(settings)
-    if model is not None and (cost := model.cost(kind, settings.preset.lower())):
-        draw_text(layout, cost, "TIME")
     row = layout.row(align=True)
     seed = row.row(align=True)
     seed.enabled = not settings.random_seed

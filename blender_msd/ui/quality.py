@@ -17,7 +17,8 @@ PADDING = 8
 
 
 def draw_quality(layout: bpy.types.UILayout, settings: Settings, kind: str) -> None:
-    """The buttons in a row, and below each its time; nothing below where none is known."""
+    """The buttons in a row, and below each its time; the room for it is there while none is known, so that nothing
+    moves when one is."""
     times = {preset: in_words(seconds) for preset in PRESETS if (seconds := expected(settings, kind, preset))}
     room = sidebar() / len(PRESETS) - PADDING
     about = "about " if all(width(f"about {time}") <= room for time in times.values()) else ""
@@ -25,10 +26,9 @@ def draw_quality(layout: bpy.types.UILayout, settings: Settings, kind: str) -> N
     for preset in PRESETS:
         column = row.column(align=True)
         column.prop_enum(settings, "preset", preset)
-        if preset in times:
-            below = column.row()
-            below.alignment = "CENTER"
-            below.label(text=f"{about}{times[preset]}")
+        below = column.row()
+        below.alignment = "CENTER"
+        below.label(text=f"{about}{times[preset]}" if preset in times else "")
 
 
 def expected(settings: Settings, kind: str, preset: str) -> float | None:

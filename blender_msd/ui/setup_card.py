@@ -43,19 +43,13 @@ def draw_maintenance(layout: bpy.types.UILayout) -> None:
         row.operator("msd.set_up_verify", icon="VIEWZOOM")
         row.operator("msd.set_up_repair", icon="TOOL_SETTINGS")
         row.operator("msd.set_up_remove", icon="TRASH")
-    else:
-        _draw_offer(layout, installer)
-    draw_answer(layout)
-
-
-def draw_answer(layout: bpy.types.UILayout) -> None:
-    """What the last check found."""
-    installer = bridge.installer()
     if installer.checking:
         draw_text(layout, f"{installer.checking} ...", "SORTTIME")
     if installer.note:
         draw_text(layout, installer.note, "INFO")
-    if installer.problem is not None:
+    if not state.running and state.kind != READY:
+        _draw_offer(layout, installer)
+    elif installer.problem is not None:
         draw_problem(layout, installer.problem, of_set_up=True)
 
 

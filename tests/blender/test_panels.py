@@ -172,16 +172,15 @@ def test_the_panel_says_what_the_chosen_quality_costs(server, bridge):
             "recipe": {"properties": {"prior": {"default": "embedded"}}},
         }
     )
-    assert "Asks the model" not in draw("MSD_PT_view3d_object")
+    assert "asks the model" not in draw("MSD_PT_view3d_object_model")
     bpy.context.scene.msd.mesh.preset = "SKETCH"
-    assert "Asks the model 600 times." in draw("MSD_PT_view3d_object").replace("\n", " ")
+    assert "Sketch asks the model 600 times." in draw("MSD_PT_view3d_object_model").replace("\n", " ")
 
 
 def below_the_buttons(kind: str = "object") -> list[str]:
-    """What stands below each of the three qualities; empty where nothing does."""
+    """What stands below each of the three qualities."""
     lines = draw(f"MSD_PT_view3d_{kind}").splitlines()
-    at = [lines.index(f"<preset={preset}>") for preset in ("SKETCH", "STANDARD", "FINE")]
-    return [lines[place + 1] if not lines[place + 1].startswith("<") else "" for place in at]
+    return [lines[lines.index(f"<preset={preset}>") + 1] for preset in ("SKETCH", "STANDARD", "FINE")]
 
 
 def test_each_quality_says_what_it_takes_here_by_the_test_run_and_then_by_the_jobs_done(server, bridge, preferences):

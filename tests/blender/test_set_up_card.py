@@ -176,6 +176,13 @@ def test_what_is_wrong_with_the_set_up_opens_whole_and_is_in_the_report(addon, e
     assert "set-up-no-python" in inside("ui.server_operators").report_text()
 
 
+@pytest.mark.parametrize("kind", ["not-set-up", "part-done", "update-needed", "ready"])
+def test_the_preferences_say_what_is_wrong_once(addon, preferences, kind):
+    installer().state = inside("core.setup.state").SetupState(kind)
+    installer().problem = inside("core.errors").Problem("set-up-no-python", "None was found.", "Install one.")
+    assert draw_preferences(preferences).count("No fitting Python was found") == 1
+
+
 def test_what_is_chosen_in_the_preferences_shows_in_the_card_at_once(engine, preferences):
     bpy.ops.msd.set_up_look()
     assert "inside Blender" in " ".join(card().split())
