@@ -123,6 +123,28 @@ def test_a_viewport_that_looks_elsewhere_turns_to_the_result(server, perspective
     assert view.view_distance == 5.0
 
 
+def test_to_show_a_result_does_not_bring_the_whole_scene_up_to_date_in_the_timers_turn(addon):
+    placement = inside("scene.placement")
+    mesh = inside("core.arrays").read_mesh(npz(**cube_arrays()))
+    place = placement.Place((0.0, 0.0, 0.0), 1.0, bpy.context.scene.name)
+    updates = []
+
+    def note(*_: object) -> None:
+        updates.append(1)
+
+    bpy.context.view_layer.update()
+    bpy.app.handlers.depsgraph_update_post.append(note)
+    placement.show_preview(mesh, "a red cube", place)
+    placement.show_preview(mesh, "a red cube", place)
+    assert updates == []
+    # A window does this between two turns.
+    bpy.context.view_layer.update()
+    assert updates == [1]
+    placement.place(mesh, {"prompt": "a red cube", "seed": 7}, "job", "1.0.0", place)
+    bpy.app.handlers.depsgraph_update_post.remove(note)
+    assert updates == [1]
+
+
 def test_a_viewport_that_shows_the_place_stays_as_it_is(server):
     view = viewport().region_3d
     view.view_perspective = "PERSP"
