@@ -5,12 +5,13 @@ from __future__ import annotations
 import bpy
 
 from .. import bridge
+from ..core.names import printable
 from ..core.setup.machine import in_words
 from ..core.setup.state import FAILED, PART_DONE, READY, STAGES, UPDATE_NEEDED, SetupState
 from ..installer import Installer
 from .buttons import draw_problem
 from .drawn import TabPanel
-from .writing import draw_text
+from .writing import draw_text, shortened, sidebar
 
 
 class SetupPanel(TabPanel):
@@ -69,8 +70,7 @@ def _draw_running(box: bpy.types.UILayout, state: SetupState) -> None:
     if progress.seconds_left is not None:
         minutes, seconds = divmod(int(progress.seconds_left), 60)
         box.label(text=f"about {minutes}:{seconds:02d} left", icon="TIME")
-    if progress.line:
-        draw_text(box, progress.line, most=2)
+    box.label(text=shortened(printable(progress.line), sidebar()))
 
 
 def _pace(speed: float) -> str:

@@ -20,7 +20,6 @@ CUTS = {
     "window-set-up-paused": (f"{SET_UP}-5-paused", (770, 80, 1058, 480)),
     "window-set-up-test": (f"{SET_UP}-6-stage-5", (770, 80, 1058, 480)),
     "window-set-up-done": (f"{SET_UP}-7-set-up", (770, 80, 1058, 480)),
-    "window-first-object": (f"{SET_UP}-9-done", (180, 80, 1058, 540)),
     "window-forming": (f"{OBJECT}-3-forming", (180, 80, 1058, 540)),
     "window-done": (f"{OBJECT}-5-done", (180, 80, 1058, 540)),
     "window-texture": (f"{TEXTURE}-image_editor-forming", (0, 30, 1058, 700)),
