@@ -62,19 +62,23 @@ class StripPanel(TabPanel):
     def draw(self, context: bpy.types.Context) -> None:
         """One line in every state, so that nothing below moves."""
         state = current_state()
-        rest = shortened(_header(state)[1], SHARE * sidebar() - PADDING)
         row = self.layout.split(factor=SHARE if state.problem is None else DETAILS, align=True)
         if state.problem is not None:
             row.operator("msd.details", text="Details")
-        elif state.fraction is None:
-            row.label(text=rest)
         else:
-            row.progress(factor=state.fraction, type="BAR", text=rest or f"{state.fraction:.0%}")
-        if wants_colours(context, bridge.current().job):
-            row = row.row(align=True)
-            # The one below may be scrolled out of a small window.
-            row.operator("msd.show_colours", text="", icon="SHADING_SOLID")
+            _draw_how_far(row.row(align=True), state, wants_colours(context, bridge.current().job))
         draw_button(row, state.button)
+
+
+def _draw_how_far(row: bpy.types.UILayout, state: State, is_grey: bool) -> None:
+    """The rest of the text or the bar; and Show Colours, whose other button may be scrolled out of a low window."""
+    rest = shortened(_header(state)[1], SHARE * sidebar() - PADDING - (ICON if is_grey else 0))
+    if state.fraction is None:
+        row.label(text=rest)
+    else:
+        row.progress(factor=state.fraction, type="BAR", text=rest or f"{state.fraction:.0%}")
+    if is_grey:
+        row.operator("msd.show_colours", text="", icon="SHADING_SOLID")
 
 
 def _header(state: State) -> tuple[str, str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
 # Pixels, at a scale of 1: the narrowest sidebar, what tabs and margins take of a line of it, and what an icon takes.
-NARROWEST, MARGINS, ICON = 280, 60, 20
+NARROWEST, MARGINS, ICON = 280, 60, 24
 # A box has margins of its own.
 BOX = 16
 DOTS = "…"

@@ -26,6 +26,10 @@ class Paper:
 
     row = column = box = split = _part
 
+    def panel(self, name: str, default_closed: bool = False) -> tuple[Paper, Paper]:
+        """As it is when it is open."""
+        return Paper(self.sheet), Paper(self.sheet)
+
     def menu(self, name: str, text: str = "") -> None:
         assert getattr(bpy.types, name)
         self.sheet.append(f"[{name}: {text}]")
