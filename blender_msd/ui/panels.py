@@ -13,8 +13,9 @@ from .drawn import TabPanel
 from .models import AboutModel, draw_choice, draw_unknown_words
 from .preferences import has_own_server
 from .progress import draw_go
+from .properties import MSD_PG_texture
 from .quality import draw_quality
-from .settings import MSD_PG_texture, Settings, scene_settings
+from .settings import Settings, scene_settings
 from .setup_card import SetupPanel, needs_card
 from .strip import StripPanel
 from .writing import draw_text
