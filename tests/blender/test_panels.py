@@ -49,7 +49,7 @@ class Paper:
 
     def prop_enum(self, data: Any, name: str, value: str) -> None:
         assert value in data.bl_rna.properties[name].enum_items
-        self.sheet.append(f"<{name}={value}>")
+        self.sheet.append(f"<{name}> {value}")
 
     def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
         room, short = name.split(".")
@@ -184,7 +184,7 @@ def test_the_panel_says_what_the_chosen_quality_costs(server, bridge):
 def below_the_buttons(kind: str = "object") -> list[str]:
     """What stands below each of the three qualities."""
     lines = draw(f"MSD_PT_view3d_{kind}").splitlines()
-    return [lines[lines.index(f"<preset={preset}>") + 1] for preset in ("SKETCH", "STANDARD", "FINE")]
+    return [lines[lines.index(f"<preset> {preset}") + 1] for preset in ("SKETCH", "STANDARD", "FINE")]
 
 
 def test_each_quality_says_what_it_takes_here_by_the_test_run_and_then_by_the_jobs_done(server, bridge, preferences):
