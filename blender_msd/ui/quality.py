@@ -6,6 +6,7 @@ import bpy
 
 from .. import bridge
 from ..core.offer import in_words
+from . import texts
 from .models import chosen_model
 from .preferences import has_own_server
 from .settings import Settings
@@ -42,6 +43,6 @@ def expected(settings: Settings, kind: str, preset: str) -> float | None:
     seconds = None if model is None else model.seconds(kind, preset.lower())
     if seconds is not None:
         return seconds
-    is_default = model.name == link.offer.default if model is not None else not settings.prior
+    is_default = model.name == link.offer.default if model is not None else not texts.text(settings, "prior").strip()
     measured = {} if has_own_server() or not is_default else bridge.installer().state.times
     return measured.get(kind, {}).get(preset.lower())

@@ -32,7 +32,7 @@ ICONS: dict[str, IconItems] = {
     "failed": "ERROR",
 }
 # Pixels, at a scale of 1: what opens and what drags a panel, and what a label has around it.
-ARROWS, PADDING = 20, 8
+ARROWS, PADDING = 16, 8
 # Of the line below the header; the button has the other part of it, and beside Details a larger one.
 SHARE, DETAILS = 0.55, 0.4
 
