@@ -60,6 +60,8 @@ def put_on(obj: bpy.types.Object, slot: bpy.types.MaterialSlot | None, material:
 
 def take_off() -> None:
     """Give every object back what the preview picture covers up."""
+    if not any(_is_preview(each) for each in bpy.data.materials):
+        return  # without a look at every object
     for obj in bpy.data.objects:
         for slot in obj.material_slots:
             material = slot.material

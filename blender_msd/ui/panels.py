@@ -10,6 +10,7 @@ from ..scene import overwriting
 from . import aims
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
+from .groups import MSD_PG_texture
 from .models import AboutModel
 from .preferences import has_own_server
 from .progress import draw_go
@@ -77,24 +78,36 @@ class _TexturePanel(TabPanel):
         tiles = column.row(heading="Tile")
         tiles.prop(settings, "tile_x", toggle=True)
         tiles.prop(settings, "tile_y", toggle=True)
-        maps = column.column(heading="Maps")
-        maps.enabled = settings.apply != "SLOT"
-        maps.prop(settings, "maps")
-        if settings.maps or settings.apply == "SLOT":
-            column.label(text="Estimated from colour", icon="INFO")
         column.prop(settings, "apply")
         if settings.apply == "SLOT":
             column.prop(settings, "slot")
         if settings.apply in ("MATERIAL", "SELECTED", "SLOT") and aims.nothing_selected(bpy.context):
             draw_text(layout, "Nothing is selected: only an image", "INFO")
-        spans = column.column(align=True)
-        spans.enabled = settings.apply in ("MATERIAL", "SELECTED", "SLOT")
-        repeat = spans.row(align=True)
-        repeat.enabled = not settings.real_width
-        repeat.prop(settings, "repeat")
-        spans.prop(settings, "real_width")
+        # Closed, so that the button below is seen in a window of usual height, with the panel of objects open.
+        section: Any = layout  # of whose panels the stubs say nothing that can be used
+        header, body = section.panel("msd_maps_and_scale", default_closed=True)
+        header.label(text="Maps and Scale")
+        if body is not None:
+            _draw_maps_and_scale(body, settings)
         _draw_image(layout, context)
         draw_go(layout, context, settings, "msd.fill_texture", "texture")
+
+
+def _draw_maps_and_scale(layout: bpy.types.UILayout, settings: MSD_PG_texture) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    maps = column.column(heading="Maps")
+    maps.enabled = settings.apply != "SLOT"
+    maps.prop(settings, "maps")
+    if settings.maps or settings.apply == "SLOT":
+        column.label(text="Estimated from colour", icon="INFO")
+    spans = column.column(align=True)
+    spans.enabled = settings.apply in ("MATERIAL", "SELECTED", "SLOT")
+    repeat = spans.row(align=True)
+    repeat.enabled = not settings.real_width
+    repeat.prop(settings, "repeat")
+    spans.prop(settings, "real_width")
 
 
 def _draw_image(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from .models import chosen_model, draw_choice, draw_unknown_words
+from .models import draw_choice, draw_unknown_words
+from .quality import draw_quality
 from .settings import Settings
-from .writing import draw_text
 
 
 def draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: str, kind: str) -> None:
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
     draw_unknown_words(layout, settings, "prompt", kind)
     draw_choice(layout, settings, kind)
-    layout.row().prop(settings, "preset", expand=True)
-    model = chosen_model(settings)
-    if model is not None and (cost := model.cost(kind, settings.preset.lower())):
-        draw_text(layout, cost, "TIME")
+    draw_quality(layout, settings, kind)
     row = layout.row(align=True)
     seed = row.row(align=True)
     seed.enabled = not settings.random_seed
