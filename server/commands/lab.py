@@ -10,12 +10,12 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from server.arguments import Pair, real, whole
+from server.arguments import Pair, field, real, whole
 from server.commands import lab_experiments as experiments
 from server.commands.shared import add_json, add_seed
 from server.lab.limits import FARTHEST, WIDEST
 from server.paths import path_argument
-from server.recipe import CentreName, KernelTime
+from server.recipe import CentreName, GuidanceRecipe, KernelTime
 
 _BANDWIDTH = real(1 / WIDEST, WIDEST)
 _POINT = Pair(real(-FARTHEST, FARTHEST), "X,Y")
@@ -57,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table2.set_defaults(run=experiments.run_table2)
 
     landscape = tools.add_parser("landscape", help="the loss landscapes that the gradients belong to")
-    landscape.add_argument("--density", default="fractal")
+    _add_densities(landscape)
+    landscape.add_argument(
+        "--scale", type=field(GuidanceRecipe, "scale"), default=4.0, help="of guidance to a class; 1: none"
+    )
+    landscape.add_argument("--size", type=whole(11, 401), default=81, help="nodes of the grid along each axis")
     _add_common(landscape, out=True)
     landscape.set_defaults(run=experiments.run_landscape)
 

@@ -13,7 +13,7 @@ from server.commands.bars import CountingBar
 from server.commands.shared import check_folder, check_targets
 from server.errors import BadRequest
 from server.files import save_results
-from server.lab.report import SYMMETRY, TABLE1, TABLE2, Column, as_text, show
+from server.lab.report import SYMMETRY, TABLE1, TABLE2, UNSEEN, Column, as_text, show
 
 MAIN_DENSITIES = ("fractal", "spiral", "pinwheel")
 Result = dict[str, Any]
@@ -37,11 +37,13 @@ def _save(args: argparse.Namespace, name: str, result: Result) -> None:
     save_results({args.out / f"{name}.json": f"{json.dumps(result, indent=1)}\n".encode()})
 
 
-def _answer(args: argparse.Namespace, result: Result, columns: Sequence[Column]) -> Result | None:
-    """The result for --json, otherwise its table on stdout."""
+def _answer(args: argparse.Namespace, result: Result, columns: Sequence[Column], note: str = "") -> Result | None:
+    """The result for --json, otherwise its table on stdout, and a note below it."""
     if args.json:
         return result
     print(as_text(result["rows"], columns))
+    if note:
+        print(note)
     return None
 
 
@@ -93,39 +95,50 @@ def run_table2(args: argparse.Namespace) -> Result | None:
         result = table2(args.densities, args.denoiser, methods, args.seed, args.seeds, bar.step, args.weights)
     _save(args, "table2", result)
     draw_quality(result["rows"], args.out / "table2.png")
-    return _answer(args, result, TABLE2)
+    return _answer(args, result, TABLE2, UNSEEN)
 
 
 def run_landscape(args: argparse.Namespace) -> Result | None:
+    from server.lab.densities import CLASS_OF
     from server.lab.figures import draw_landscapes
     from server.lab.landscape import SHOWN, landscapes
 
     _check(args)
-    with CountingBar(sum(draws for _, _, draws in SHOWN), "landscape") as bar:
-        result, found = landscapes(args.density, args.seed, bar.step)
-    _save(args, "landscape", result)
-    draw_landscapes(args.density, result["rows"], found, args.out / "landscape.png")
-    keys = ("density", "method", "bandwidth", "maximum", "log_density_there", "residual", "reconstruction_error")
-    return _answer(args, result, [(key.replace("_", " "), show(key)) for key in keys])
+    shown = [(name, 1.0) for name in args.densities]
+    shown += [(name, args.scale) for name in args.densities if name in CLASS_OF and args.scale != 1.0]
+    rows = []
+    with CountingBar(len(shown) * sum(draws for _, _, draws in SHOWN), "landscape") as bar:
+        for name, scale in shown:
+            # Every guided answer is two.
+            size = args.size if scale == 1.0 else (args.size + 1) // 2
+            result, found = landscapes(name, args.seed, bar.step, size, scale)
+            file = f"landscape_{name}{'' if scale == 1.0 else '_guided'}.png"
+            draw_landscapes(name, result["rows"], found, args.out / file)
+            rows += result["rows"]
+    _save(args, "landscape", {"rows": rows})
+    keys = ("density", "method", "scale", "bandwidth", "maximum", "log_density_there", "residual")
+    columns = [(key.replace("_", " "), show(key)) for key in (*keys, "reconstruction_error")]
+    return _answer(args, {"rows": rows}, columns)
 
 
 def run_samples(args: argparse.Namespace) -> Result | None:
+    from server.lab.densities import CLASS_OF
     from server.lab.figures import draw_samples
     from server.lab.samples import METHODS, samples
     from server.lab.table2 import steps_of
 
     _check(args)
-    runs = len(args.densities) + ("fractal" in args.densities)
-    with CountingBar(runs * sum(1 if m == "ddim" else steps_of(m) for m in METHODS), "samples") as bar:
+    with_class = [name for name in args.densities if name in CLASS_OF]
+    with CountingBar(
+        (len(args.densities) + len(with_class)) * sum(1 if m == "ddim" else steps_of(m) for m in METHODS), "samples"
+    ) as bar:
         result = samples(args.densities, seed=args.seed, on_step=bar.step)
-        guided = (
-            samples(["fractal"], scale=4.0, seed=args.seed, on_step=bar.step) if "fractal" in args.densities else None
-        )
-    together = {"rows": result["rows"] + (guided["rows"] if guided else [])}
+        guided = samples(with_class, scale=4.0, seed=args.seed, on_step=bar.step)
+    together = {"rows": result["rows"] + guided["rows"]}
     _save(args, "samples", together)
     draw_samples(result["rows"], args.out / "samples.png", "400 points, ideal denoiser")
-    if guided:
-        draw_samples(guided["rows"], args.out / "samples_guided.png", "The fractal's first class, guidance scale 4")
+    if with_class:
+        draw_samples(guided["rows"], args.out / "samples_guided.png", "One class of each density, guidance scale 4")
     keys = ("density", "method", "scale", "nll", "precision", "recall")
     return _answer(args, together, [(key, show(key, 2)) for key in keys])
 
@@ -193,7 +206,7 @@ def run_all(args: argparse.Namespace) -> Result | None:
     _check(args)
     parts: list[tuple[str, Callable[[argparse.Namespace], Result | None], dict[str, Any]]] = [
         ("table1", run_table1, {"densities": list(MAIN_DENSITIES), "bandwidth": 0.2}),
-        ("landscape", run_landscape, {"density": "fractal"}),
+        ("landscape", run_landscape, {"densities": list(MAIN_DENSITIES), "scale": 4.0, "size": 81}),
         ("variance", run_variance, {"density": "fractal"}),
         ("samples", run_samples, {"densities": list(MAIN_DENSITIES)}),
         ("symmetry", run_symmetry, {}),

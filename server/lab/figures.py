@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from server.files import write_bytes
-from server.lab.densities import density
+from server.lab.densities import CLASS_OF, density
 from server.lab.landscape import BOX, Landscape
 from server.lab.variance import EXAMPLES, draws_at
 
@@ -108,7 +108,9 @@ def draw_samples(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> N
 def draw_landscapes(
     density_name: str, rows: Sequence[Mapping[str, Any]], found: Sequence[Landscape], path: Path
 ) -> None:
-    """Contours of every reconstructed landscape, its maximum marked."""
+    """Contours of every reconstructed landscape, its maximum marked. Dots under guidance are samples of the class."""
+    scale = rows[0]["scale"]
+    shown = density(density_name if scale == 1.0 else CLASS_OF[density_name][0])
     columns = 3
     lines = -(-len(rows) // columns)
     figure = _figure(3.1 * columns, 3.4 * lines)
@@ -119,7 +121,7 @@ def draw_landscapes(
         levels = -span * np.linspace(1, 0, 15) ** 1.6
         axes.contourf(result.axis, result.axis, result.values.T, levels=levels, cmap="YlGnBu_r", extend="min")
         axes.contour(result.axis, result.axis, result.values.T, levels=levels, colors="white", linewidths=0.35)
-        data = density(density_name).sample(500, torch.Generator().manual_seed(0)).numpy()
+        data = shown.sample(500, torch.Generator().manual_seed(0)).numpy()
         axes.scatter(*data.T, s=0.8, color="black", alpha=0.55, linewidths=0)
         axes.plot(*row["maximum"], marker="*", markersize=13, color="#ff4d4d", markeredgecolor="white")
         width = "" if row["bandwidth"] is None else rf", $\lambda={row['bandwidth']:g}$"
@@ -129,7 +131,8 @@ def draw_landscapes(
         axes.set_xlabel(rf"highest at $\bigstar$: $\log p$ there = {row['log_density_there']:.1f}", fontsize=8)
     for axes in panels[len(rows) :]:
         axes.set_visible(False)
-    figure.suptitle("Landscapes reconstructed from gradients; dots are true samples", fontsize=11, color=_INK)
+    title = "Landscapes reconstructed from gradients; dots are true samples"
+    figure.suptitle(title + ("" if scale == 1.0 else f" of the class, guidance {scale:g}"), fontsize=11, color=_INK)
     _save(figure, path)
 
 

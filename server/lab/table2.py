@@ -14,9 +14,10 @@ from server.guidance.sampling import sample
 from server.guidance.schedules import karras_grid
 from server.lab.densities import START_BOX, density
 from server.lab.learned import load_weights
-from server.lab.methods import PAPER_QUALITY, RUNS
+from server.lab.methods import RUNS
 from server.lab.metrics import maximum_mean_discrepancy, negative_log_likelihood, precision_recall
 from server.lab.optimisation import optimise, stratified_start
+from server.lab.printed import QUALITY
 from server.priors.denoiser import Denoiser
 from server.priors.ideal import IdealDenoiser
 from server.priors.mixture import GaussianMixture
@@ -100,8 +101,8 @@ def table2(
 
     Returns:
         rows of density, denoiser ("ideal" | "samples" | "learned"), method, nll, nll_median, precision, recall, mmd
-        (MMD^2, not in thousandths), calls_per_point, seeds, spread (standard deviations over seeds), paper (its
-        printed values).
+        (MMD^2, not in thousandths), calls_per_point, seeds, spread (standard deviations over seeds), paper (what it
+        prints, as far as we know it; None where its table has no such cell).
     """
     rows = []
     for name in densities:
@@ -128,7 +129,7 @@ def table2(
                         "calls_per_point": calls,
                         "seeds": seeds,
                         "spread": {measure: pstdev(values) for measure, values in columns.items()},
-                        "paper": PAPER_QUALITY.get((name, kind, method)),
+                        "paper": QUALITY.get((name, kind, method)),
                     }
                 )
     return {"rows": rows}

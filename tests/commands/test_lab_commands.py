@@ -21,7 +21,7 @@ def _run(*words: str) -> dict[str, Any] | None:
     return result
 
 
-@pytest.mark.parametrize("name", ["fractal", "fractal_b", "fractal_ab", "spiral", "pinwheel"])
+@pytest.mark.parametrize("name", ["fractal", "fractal_b", "fractal_ab", "spiral", "pinwheel", "circles"])
 @pytest.mark.parametrize(("at", "bandwidth"), [("-0.37,0.81", 0.013), ("12.5,-7.25", 0.7), ("0.31,0.29", 40.0)])
 def test_field_agrees_with_the_closed_forms(name: str, at: str, bandwidth: float) -> None:
     row = _run("field", "--density", name, "--bandwidth", str(bandwidth), "--at", at, "--json")
@@ -96,6 +96,8 @@ def test_a_table_for_people_shows_the_papers_numbers_beside_ours(
         _run("table2", "--density", "fractal", "--denoiser", "ideal", "--method", "ddim", "--out", str(tmp_path))
         is None
     )
-    heading, row = capsys.readouterr().out.splitlines()
+    heading, row, note = capsys.readouterr().out.splitlines()
     assert "NLL [paper]" in heading
     assert "[-1.51]" in row
+    assert "[?]" in row
+    assert note.startswith("[?]")
