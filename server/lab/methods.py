@@ -57,6 +57,8 @@ RUNS: dict[str, Run] = {
     # Without guidance the inversion all but retraces the sampler, and little but its fresh noise is left to lead. Its
     # levels are the density's own, as the published grid is one of Stable Diffusion's timesteps.
     "sdi": Run(DistillationViaInversion(EvenlyUp()), 150, _ANNEALED, _DECAYING),
+    # Its steps are as long as SDI's; it does not look at the bandwidth.
+    "flow": Run(Flow(steps=8, sigma_max=5.0), 150, _ANNEALED, _DECAYING),
     "paper": Run(Paper(steps=12, start="prior", interval=ALWAYS), 150, Schedule("linear", 0.2, 0.02), _constant(0.01)),
     "paper-sigma": Run(
         Paper(steps=12, start="prior", interval=ALWAYS, kernel_time="sigma"),

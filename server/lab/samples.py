@@ -12,6 +12,8 @@ from server.lab.guided import guided
 from server.lab.table2 import quality, run_method
 
 METHODS = ("ddim", "sds", "sds-log-normal", "paper", "tweedie")
+# With those that begin by an inversion.
+INVERTING = ("ddim", "sds", "sdi", "flow", "paper", "tweedie")
 
 
 def samples(
@@ -36,7 +38,7 @@ def samples(
             label = f"{name}, {method}"
             denoiser = guided(name, scale) if scale != 1.0 else mixture
 
-            def report(step: int, points: Tensor, label: str = label) -> None:
+            def report(step: int, points: Tensor, q: float, label: str = label) -> None:
                 on_step(label)
 
             points, _ = run_method(method, name, denoiser, seed, report)
