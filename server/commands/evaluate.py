@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from server.arguments import Pair, field, whole
 from server.commands.bars import CountingBar, counted
+from server.commands.evaluate_prompts import add_prompts
 from server.commands.evaluate_textures import add_textures
 from server.commands.guidance_options import add_guidance_options, guidance_asked
 from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
@@ -83,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(judged)
     judged.set_defaults(run=_prior)
     add_textures(subjects)
+    add_prompts(subjects)
 
 
 def _shapes(args: argparse.Namespace) -> dict[str, Any]:

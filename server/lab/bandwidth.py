@@ -20,7 +20,7 @@ BANDWIDTHS = (0.1, 0.3, 1.0, 3.0)
 # Of the run: grey, a hint, a shape, the end.
 SHARES = (0.0, 0.1, 0.3, 1.0)
 METHODS = ("paper-inversion", "paper-random", "exact")
-STEPS, DRAWS = 40, 6
+STEPS, DRAWS = 40, 4
 
 
 def planned_steps() -> int:

@@ -19,7 +19,7 @@ from server.lab.scene import Recorded, Scene, detail, rms
 from server.priors.card import PriorCard
 from server.recipe import CentreName
 
-STEPS, COUNT = 50, 4
+STEPS, COUNT = 30, 3
 ALWAYS = (0.0, math.inf)
 # (name, limited interval, noise scaling)
 CONDITIONS = (

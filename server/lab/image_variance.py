@@ -12,7 +12,7 @@ from server.lab.scene import Scene, estimators
 
 BANDWIDTHS = (0.1, 0.3, 1.0, 3.0)
 METHODS = ("sds", "noised", "exact", "paper-random", "paper-inversion", "paper", "tweedie")
-POINTS, DRAWS = 4, 8
+POINTS, DRAWS = 3, 6
 
 
 def image_variance(
