@@ -64,6 +64,7 @@ demo: setup
 
 paper: $(SERVER)
 	OMP_NUM_THREADS=1 .venv/bin/python -m server lab all --out out/paper
+	OMP_NUM_THREADS=1 .venv/bin/python -m server evaluate prompts --pictures out/paper/prompts
 
 # With .venv where that is; else with any Python that has torch, and the folder from gpu-packages.
 GPU_PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,PYTHONPATH=out/gpu-packages $(PYTHON))

@@ -85,7 +85,7 @@ def _prompts(args: argparse.Namespace) -> dict[str, Any] | None:
         )
     seen = "Inception's features" if args.inception else "the classifier's features"
     fit = "CLIP similarity" if args.clip else "the classifier's probability of the prompt's words"
-    whose = "their own prompts" if args.prompts else "ten prompts of the procedural language"
+    whose = "prompts of your own" if args.prompts else "ten prompts of the procedural language"
     title = f"Table 3 with {args.prior}, {whose}: FID of {seen}, and {fit}"
     result = {"title": title, "paper": PAPER, **result}
     if args.pictures is not None:
