@@ -32,8 +32,8 @@ def draw_bandwidth(result: Mapping[str, Any], shown: Sequence[Shown], path: Path
     """Iterates from top to bottom, each method's samples beside them, bandwidths from left to right."""
     rows = {(row["method"], row["iterate"], row["bandwidth"]): row for row in result["rows"]}
     across = [(method, width) for method in METHODS for width in BANDWIDTHS]
-    figure = new_figure(1.15 + 0.82 * SIDE_BY_SIDE * len(across), 1.25 * len(shown) + 0.8)
-    ratios = [0.62] + [SIDE_BY_SIDE * len(BANDWIDTHS)] * len(METHODS)
+    figure = new_figure(1.3 + 0.82 * SIDE_BY_SIDE * len(across), 1.15 * len(shown) + 0.7)
+    ratios = [1.05] + [SIDE_BY_SIDE * len(BANDWIDTHS)] * len(METHODS)
     (first, *others) = figure.subfigures(1, 1 + len(METHODS), squeeze=False, width_ratios=ratios)[0]
     panels = first.subplots(len(shown), 1, squeeze=False)
     first.suptitle("iterate", fontsize=9, color=INK)
