@@ -36,7 +36,7 @@ def add_prompts(subjects: Any) -> None:
         metavar="METHOD",
         help="as for `evaluate shapes` (default: sds sdi flow noised paper-inversion)",
     )
-    prompts.add_argument("--calls", type=whole(1, 10**7), default=800, help="denoiser calls of every run (default 800)")
+    prompts.add_argument("--calls", type=whole(1, 10**7), default=600, help="denoiser calls of every run (default 600)")
     prompts.add_argument(
         "--inception", type=path_argument, metavar="FILE", help="Inception as TorchScript, for FID as it is published"
     )

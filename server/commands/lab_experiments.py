@@ -209,33 +209,36 @@ def run_train(args: argparse.Namespace) -> Result | None:
     )
 
 
+# Each with what its own command would have as defaults.
+EVERYTHING: list[tuple[str, Callable[[argparse.Namespace], Result | None], dict[str, Any]]] = [
+    ("table1", run_table1, {"densities": list(MAIN_DENSITIES), "bandwidth": 0.2}),
+    ("landscape", run_landscape, {"densities": list(MAIN_DENSITIES), "scale": 4.0, "size": 81}),
+    ("variance", run_variance, {"density": "fractal"}),
+    ("samples", run_samples, {"densities": list(MAIN_DENSITIES)}),
+    ("circles", run_circles, {}),
+    ("stopping", run_stopping, {"densities": list(MAIN_DENSITIES)}),
+    ("bandwidth", run_bandwidth, {}),
+    ("heuristics", run_heuristics, {}),
+    ("image-variance", run_image_variance, {}),
+    ("symmetry", run_symmetry, {}),
+    (
+        "table2",
+        run_table2,
+        {
+            "densities": list(MAIN_DENSITIES),
+            "denoiser": ["ideal", "samples", "learned"],
+            "method": None,
+            "weights": None,
+        },
+    ),
+]
+
+
 def run_all(args: argparse.Namespace) -> Result | None:
     _check(args)
-    parts: list[tuple[str, Callable[[argparse.Namespace], Result | None], dict[str, Any]]] = [
-        ("table1", run_table1, {"densities": list(MAIN_DENSITIES), "bandwidth": 0.2}),
-        ("landscape", run_landscape, {"densities": list(MAIN_DENSITIES), "scale": 4.0, "size": 81}),
-        ("variance", run_variance, {"density": "fractal"}),
-        ("samples", run_samples, {"densities": list(MAIN_DENSITIES)}),
-        ("circles", run_circles, {}),
-        ("stopping", run_stopping, {"densities": list(MAIN_DENSITIES)}),
-        ("bandwidth", run_bandwidth, {}),
-        ("heuristics", run_heuristics, {}),
-        ("image variance", run_image_variance, {}),
-        ("symmetry", run_symmetry, {}),
-        (
-            "table2",
-            run_table2,
-            {
-                "densities": list(MAIN_DENSITIES),
-                "denoiser": ["ideal", "samples", "learned"],
-                "method": None,
-                "weights": None,
-            },
-        ),
-    ]
     results: Result = {}
     started = time.monotonic()
-    for name, run, settings in parts:
+    for name, run, settings in EVERYTHING:
         if not args.json:
             print(f"\n{name}")
         results[name] = run(argparse.Namespace(**{**vars(args), **settings}))

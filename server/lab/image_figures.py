@@ -58,8 +58,8 @@ def draw_heuristics(result: Mapping[str, Any], pictures: Mapping[str, Tensor], p
     """A line of pictures for each condition, below the prior's own samples."""
     rows = {row["condition"]: row for row in result["rows"]}
     count = len(pictures[SAMPLES])
-    figure = new_figure(1.25 * count + 2.6, 1.3 * len(pictures) + 0.4)
-    panels = figure.subplots(len(pictures), count + 1, squeeze=False, width_ratios=[1.9] + [1] * count)
+    figure = new_figure(1.25 * count + 2.1, 1.3 * len(pictures) + 0.4)
+    panels = figure.subplots(len(pictures), count + 1, squeeze=False, width_ratios=[1.5] + [1] * count)
     for line, (name, seen) in zip(panels, pictures.items(), strict=True):
         _show(line[0], None)
         said = "DDIM samples"

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from server.commands.lab import add_arguments
+from server.commands.lab_experiments import EVERYTHING
 from server.errors import BadRequest
 from server.lab.densities import density
 
@@ -101,3 +102,34 @@ def test_a_table_for_people_shows_the_papers_numbers_beside_ours(
     assert "[-1.51]" in row
     assert "[?]" in row
     assert note.startswith("[?]")
+
+
+def test_all_makes_every_table_and_figure_that_has_a_command_of_its_own() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    (tools,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    commands = set(tools.choices) - {"field", "train", "all"}
+    assert {name for name, _, _ in EVERYTHING} == commands
+    for name, run, settings in EVERYTHING:
+        usual = vars(parser.parse_args([name]))
+        assert usual["run"] is run
+        assert set(settings) <= set(usual), name
+
+
+def test_landscapes_are_drawn_for_every_density_with_and_without_guidance(tmp_path: Path) -> None:
+    result = _run("landscape", "--density", "circles", "fractal_b", "--size", "11", "--out", str(tmp_path), "--json")
+    assert result is not None
+    assert {(row["density"], row["scale"]) for row in result["rows"]} == {
+        ("circles", 1.0),
+        ("circles", 4.0),
+        ("fractal_b", 1.0),
+    }
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    assert drawn == {"landscape_circles.png", "landscape_circles_guided.png", "landscape_fractal_b.png"}
+
+
+@pytest.mark.parametrize("experiment", ["bandwidth", "heuristics", "image-variance"])
+def test_a_figure_of_images_needs_a_prior_that_is_there(experiment: str, tmp_path: Path) -> None:
+    with pytest.raises(BadRequest) as caught:
+        _run(experiment, "--prior", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
+    assert caught.value.code.startswith("prior-")
