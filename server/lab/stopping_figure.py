@@ -13,7 +13,7 @@ from server.lab.stopping import THRESHOLD
 def draw_stopping(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """q above, the likelihood below; a dot where the criterion would have stopped."""
     names = list(dict.fromkeys(row["density"] for row in rows))
-    figure = new_figure(3.6 * len(names) + 0.4, 5.2)
+    figure = new_figure(3.6 * len(names) + 0.4, 5.6)
     panels = figure.subplots(2, len(names), squeeze=False, sharex=True)
     for column, name in enumerate(names):
         above, below = panels[0][column], panels[1][column]
@@ -35,6 +35,6 @@ def draw_stopping(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     panels[0][0].set_ylabel(r"$q$", fontsize=9)
     panels[1][0].set_ylabel(r"NLL ($\downarrow$)", fontsize=9)
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     figure.suptitle("Dots: where the criterion would have stopped the run", fontsize=11, color=INK)
     save_figure(figure, path)
