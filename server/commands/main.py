@@ -27,7 +27,7 @@ COMMANDS = {
     "priors": "list the models that can be used here, and what each needs",
     "doctor": "say what runs here, and why",
     "evaluate": "compare results with the truth, where there is one",
-    "lab": "the paper's experiments on densities in the plane",
+    "lab": "the paper's experiments, on densities in the plane and on images",
     "bench": "how long the parts of a job take on this machine",
     "train-prior": "train the small prior on procedural pictures; resumable",
     "export-prior": "turn a training run into the folder of weights that ships",
