@@ -84,7 +84,7 @@ def draw_image_variance(result: Mapping[str, Any], path: Path) -> None:
     rows = result["rows"]
     figure = new_figure(8.6, 3.2)
     left, right = figure.subplots(1, 2)
-    floor = 0.02
+    floor = 0.004
     for method in dict.fromkeys(row["method"] for row in rows):
         mine = [row for row in rows if row["method"] == method]
         widths, colour = [row["bandwidth"] for row in mine], COLOURS[method]
@@ -92,7 +92,7 @@ def draw_image_variance(result: Mapping[str, Any], path: Path) -> None:
         left.plot(widths, noise, "o-", ms=3.5, color=colour, label=LABELS[method])
         right.plot(widths, [row["shell_ratio"] for row in mine], "o-", ms=3.5, color=colour)
     left.set_yscale("log")
-    left.set_yticks([floor, 0.1, 0.3, 1, 3, 10], ["none", "0.1", "0.3", "1", "3", "10"])
+    left.set_yticks([floor, 0.01, 0.03, 0.1, 0.3, 1, 3], ["none", "0.01", "0.03", "0.1", "0.3", "1", "3"])
     left.set_yticks([], minor=True)
     left.set_title("noise / signal of one estimate", fontsize=9, color=INK)
     right.set_title("shell ratio of what the network sees", fontsize=9, color=INK)
