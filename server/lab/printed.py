@@ -32,7 +32,7 @@ _QUALITY: dict[tuple[str, str, str], dict[str, Printed]] = {
     ("fractal", "ideal", "paper"): {"nll": -2.02, "precision": 0.97, "recall": 0.42, "mmd": 0.0128},
     ("fractal", "learned", "ddim"): {"mmd": 0.00086},
     ("fractal", "ideal", "ddim"): {"nll": -1.51, "mmd": 0.000007},
-    ("spiral", "ideal", "sds"): {"nll": 30.0},
+    ("spiral", "learned", "sds"): {"nll": 30.0},
     ("spiral", "ideal", "ddim"): {"nll": -1.3},
     ("pinwheel", "learned", "sds"): {"nll": [2.0, 2.3]},
     ("pinwheel", "ideal", "sds"): {"nll": [2.0, 2.3]},
