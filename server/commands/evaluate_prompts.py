@@ -22,7 +22,7 @@ def add_prompts(subjects: Any) -> None:
     prompts.set_defaults(prior="stand-in")
     add_device(prompts)
     add_seed(prompts, "the first of them")
-    prompts.add_argument("--seeds", type=whole(1, 1000), default=2, help="how many seeds per prompt (default 2)")
+    prompts.add_argument("--seeds", type=whole(1, 1000), default=1, help="how many seeds per prompt (default 1)")
     prompts.add_argument(
         "--prompts",
         type=field(Recipe, "prompt"),
@@ -36,7 +36,9 @@ def add_prompts(subjects: Any) -> None:
         metavar="METHOD",
         help="as for `evaluate shapes` (default: sds sdi flow noised paper-inversion)",
     )
-    prompts.add_argument("--calls", type=whole(1, 10**7), default=600, help="denoiser calls of every run (default 600)")
+    prompts.add_argument(
+        "--calls", type=whole(1, 10**7), default=1200, help="denoiser calls of every run (default 1200)"
+    )
     prompts.add_argument(
         "--inception", type=path_argument, metavar="FILE", help="Inception as TorchScript, for FID as it is published"
     )
