@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field, whole
+from server.arguments import setting, whole
 from server.commands.bars import CountingBar, counted
 from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, say
 from server.files import save_results
@@ -25,7 +25,7 @@ def add_prompts(subjects: Any) -> None:
     prompts.add_argument("--seeds", type=whole(1, 1000), default=1, help="how many seeds per prompt (default 1)")
     prompts.add_argument(
         "--prompts",
-        type=field(Recipe, "prompt"),
+        type=setting(Recipe, "prompt"),
         nargs="+",
         metavar="PROMPT",
         help="default: ten of the procedural language; the paper's own are in its appendix B",

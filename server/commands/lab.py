@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from server.arguments import Pair, field, real, whole
+from server.arguments import Pair, real, setting, whole
 from server.commands import lab_experiments as experiments
 from server.commands import lab_images
 from server.commands.shared import add_json, add_prior, add_seed
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     landscape = tools.add_parser("landscape", help="the loss landscapes that the gradients belong to")
     _add_densities(landscape)
     landscape.add_argument(
-        "--scale", type=field(GuidanceRecipe, "scale"), default=4.0, help="of guidance to a class; 1: none"
+        "--scale", type=setting(GuidanceRecipe, "scale"), default=4.0, help="of guidance to a class; 1: none"
     )
     landscape.add_argument("--size", type=whole(11, 401), default=81, help="nodes of the grid along each axis")
     _add_common(landscape, out=True)
@@ -120,7 +120,7 @@ def _add_densities(parser: argparse.ArgumentParser) -> None:
 
 def _add_scene(parser: argparse.ArgumentParser) -> None:
     add_prior(parser, "an image prior, as `priors` lists them, or stand-in (default: embedded)")
-    parser.add_argument("--prompt", type=field(Recipe, "prompt"), default="a red mushroom", help="what it shows")
+    parser.add_argument("--prompt", type=setting(Recipe, "prompt"), default="a red mushroom", help="what it shows")
 
 
 def _add_common(parser: argparse.ArgumentParser, seeds: int | None = None, out: bool = False) -> None:

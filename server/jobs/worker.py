@@ -41,6 +41,7 @@ from server.jobs.deaths import RETRY
 from server.jobs.process import JOB_LINE
 from server.recipe import read_recipe
 from server.studio.events import Progress
+from server.studio.journal import NAME, Journal
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
@@ -75,7 +76,7 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         check_is_no_link(folder)
         # Not its parents: a data folder that was removed is not to come back half empty.
         folder.mkdir(exist_ok=True)
-        report = Reporter(job_id, folder, answers)
+        report = Journal(folder / NAME, Reporter(job_id, folder, answers), priors.device)
         control.leave_if_asked()
         report(Progress("Loading", 0.0))
         prior = priors.get(recipe.prior, recipe.loras)
