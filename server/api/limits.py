@@ -33,6 +33,7 @@ MOST_EVENTS_WAITING = 1000
 
 MOST_QUEUED = 1000
 MOST_JOBS_A_PAGE = 500
+MOST_SEEDS = 100
 
 
 def most_connections() -> int:

@@ -173,6 +173,13 @@ class JobAnswer(_Said):
     attempts: Count = Field(description="how often a worker began with it")
     finish: bool = Field(description="whether it was told to make do with what there is")
     priority: Count = Field(description="of the queued jobs, the highest is next, then the oldest")
+    pausing: bool = Field(description="it is to be paused, and its worker has not left it yet")
+    starred: bool = Field(description="its files are kept whatever the quota says")
+    removed: list[str] = Field(description="files that are gone, to keep the quota of the data folder")
+
+
+class Batch(_Said):
+    jobs: list[JobAnswer] = Field(description="one a seed, in their order")
 
 
 class JobPage(_Said):

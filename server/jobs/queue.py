@@ -52,13 +52,15 @@ class Queue:
         self._caretaker = threading.Thread(target=self._take_care, name="caretaker", daemon=True)
 
     def recover(self) -> None:
-        """After the server's end, whatever it was: what was under way is queued again, or is done if its files are."""
+        """After the server's end, whatever it was: what was under way is queued again, or is done if its files are.
+
+        What was paused, or was to be, is paused."""
         problem = Problem("server-restarted", "The server stopped while this job ran.", GO_ON)
         for job_id in self._store.in_states((*ACTIVE, "paused")):
             report = finished_report(job_folder(self._data_dir, job_id))
             if report is not None:
                 self._store.settle(job_id, Ending("done", report=report))
-            elif not self._store.change_state(job_id, ("paused",), "queued"):
+            elif self._store.get(job_id).state != "paused":
                 self._store.interrupt(job_id, "server", problem.as_json(), forgives_progress=True)
 
     def start(self) -> None:
@@ -124,7 +126,9 @@ class Queue:
         """
         with self._lock:
             if self._store.get(job_id).state != "paused":
-                self._running(job_id, "pause", ("running",), "running").order("pause")
+                supervisor = self._running(job_id, "pause", ("running",), "running")
+                self._store.wish_pause(job_id, True)
+                supervisor.order("pause")
 
     def resume(self, job_id: str) -> None:
         """Queue a paused job again. Raises Conflict."""
@@ -132,7 +136,9 @@ class Queue:
             if self._store.change_state(job_id, ("paused",), "queued"):
                 self.wake()
             else:
-                self._running(job_id, "resume", ("running",), "paused").order("resume")
+                supervisor = self._running(job_id, "resume", ("running",), "paused")
+                self._store.wish_pause(job_id, False)
+                supervisor.order("resume")
 
     def retry(self, job_id: str) -> None:
         """Queue a job that failed or was cancelled again: it goes on from what was kept of it. Raises Conflict."""

@@ -91,8 +91,6 @@ class Supervisor:
         run = self.run
         if run is None or self._worker is None:
             return
-        if order in ("pause", "resume", "finish"):
-            run.wants_pause = order == "pause"
         run.is_cancelled = run.is_cancelled or order == "cancel"
         if grace_s is not None and run.leave_by is None:
             run.leave_by = time.monotonic() + grace_s
@@ -143,7 +141,7 @@ class Supervisor:
         elif answer["answer"] == "event":
             self._pass_on(answer)
         elif answer["answer"] != "alive":
-            self._end_run(ending_of(self.run, answer))
+            self._end_run(ending_of(answer))
             if answer.get("fatal"):
                 self._kill(worker)
             elif answer.get("why") == "stop":
