@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     pass
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+ONE_DOCUMENT = "print one JSON document on stdout and nothing else"
+
+
+def add_json(parser: argparse.ArgumentParser, help: str = ONE_DOCUMENT) -> None:
+    parser.add_argument("--json", action="store_true", help=help)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
