@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from server import __version__
 from server.api import API_VERSION
 from server.api.answers import Answer
-from server.api.models import About, Capabilities, LeasesAnswer, refusals
+from server.api.limits import MOST_LINES
+from server.api.log import last_lines
+from server.api.models import About, Capabilities, Devices, LeasesAnswer, LogLines, refusals
 from server.api.numbers import Digits, Flag
 from server.api.office import Office
 from server.jobs.costs import MOST_JOBS, preset_costs, seconds_per_call
@@ -65,6 +67,21 @@ def add_house_routes(everybody: APIRouter, routes: APIRouter, office: Office) ->
             "recipe": Recipe.model_json_schema(),
         }
         return Answer(ABOUT | said)
+
+    @routes.post("/free-memory", response_model=Devices, responses=refusals())
+    def free_memory() -> Answer:
+        """Give the memory of every model back that no job uses; the next job loads its own again."""
+        queue.free_memory()
+        return Answer({"devices": queue.devices()})
+
+    @routes.get("/log", response_model=LogLines, responses=refusals())
+    def log(
+        limit: Annotated[Digits, Query(ge=1, le=MOST_LINES)] = 200,
+        skip: Annotated[Digits, Query(ge=0, le=10**6, description="of the newest lines")] = 0,
+    ) -> Answer:
+        """The newest lines of the server's log. No prompt and no token is in it."""
+        lines, are_more = last_lines(office.data_dir, limit, skip)
+        return Answer({"lines": lines, "next": str(skip + limit) if are_more else None})
 
     def leases() -> Answer:
         held = [{"pid": pid, "since": since} for pid, since in office.leases.held().items()]

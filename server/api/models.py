@@ -187,6 +187,15 @@ class JobPage(_Said):
     next: str | None = Field(description="the cursor of the page behind this one; null on the last")
 
 
+class LogLines(_Said):
+    lines: list[str] = Field(description="oldest first")
+    next: str | None = Field(description="what to skip for those before these; null when these are the first")
+
+
+class Devices(_Said):
+    devices: list[Device]
+
+
 class Lease(_Said):
     pid: int
     since: Seconds

@@ -192,8 +192,11 @@ def build_routes(office: Office) -> APIRouter:
     @routes.get("/jobs/{job_id}/artifacts/{name}", response_class=FileResponse, responses={**_FILE, **refusals(404)})
     def artifact(job_id: str, name: str, if_none_match: Annotated[str, Header()] = "") -> Response:
         """One file of a job, as its events and its report name them."""
-        store.get(job_id)
+        removed = store.get(job_id).removed
         path = find_artifact(job_folder(office.data_dir, job_id), name)
+        if path is None and name in removed:
+            hint = "Make it again from the job's recipe; star what is to stay."
+            raise Refused(404, "artifact-removed", f"{name[:80]!r} was removed to keep the quota.", hint)
         if path is None:
             hint = "Live files are kept only while they are the newest; take the name from the newest event."
             raise Refused(404, "artifact-unknown", f"The job has no file {name[:80]!r}.", hint)

@@ -16,6 +16,8 @@ from server.paths import path_argument
 if TYPE_CHECKING:
     from server.commands.running_server import RunningServer, Told
 
+Run = Callable[[argparse.Namespace], dict[str, Any] | None]
+
 SHOWN = 50
 ORDERS = {
     "pause": "keep what it has reached, and leave its device to others; it stays paused until it is resumed",

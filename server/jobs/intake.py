@@ -102,8 +102,8 @@ class Intake(Record):
                 hint = "Only a job that failed or was cancelled can be tried again."
                 raise Conflict("wrong-state", f"Cannot retry a job that is {state}.", hint)
             self._db.execute(
-                "UPDATE jobs SET state = 'queued', error = NULL, finished = NULL, deaths = '[]', finish = 0,"
-                " pausing = 0 WHERE id = ?",
+                "UPDATE jobs SET state = 'queued', error = NULL, finished = NULL, deaths = '[]', removed = '[]',"
+                " finish = 0, pausing = 0 WHERE id = ?",
                 [job_id],
             )
             # Whoever follows the job would take its old end for its end.
@@ -125,6 +125,16 @@ class Intake(Record):
         with self._writing():
             self.get(job_id)
             self._db.execute("UPDATE jobs SET starred = ? WHERE id = ?", [starred, job_id])
+
+    def note_removed(self, job_id: str, names: Sequence[str]) -> bool:
+        """Say that files of a job are gone; False, with nothing said, when it is not over or was starred."""
+        with self._writing():
+            job = self.get(job_id)
+            if job.state not in OVER or job.starred:
+                return False
+            gone = json.dumps(sorted({*job.removed, *names}))
+            self._db.execute("UPDATE jobs SET removed = ? WHERE id = ?", [gone, job_id])
+        return True
 
     def delete(self, job_id: str) -> None:
         """Forget a job that is over, and its events.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from server.jobs.artifacts import finished_report, job_folder, remove_files
 from server.jobs.events import ACTIVE, OVER, State
 from server.jobs.faults import StoreFault, store_problem
 from server.jobs.outbox import Ending
+from server.jobs.quota import Quota
 from server.jobs.refusals import Conflict
 from server.jobs.store import Store
 from server.jobs.supervisor import GO_ON, Supervisor
@@ -20,6 +22,8 @@ from server.jobs.supervisor import GO_ON, Supervisor
 # the loading of a model, ends with its worker.
 CANCEL_GRACE_S = 1.5
 RECONCILE_EVERY_S = 1.0
+# All files of all jobs are counted.
+QUOTA_EVERY_S = 5.0
 
 
 class Queue:
@@ -29,12 +33,22 @@ class Queue:
         data_dir: job folders and worker logs go below it.
         devices: names for the workers: "auto", "cpu", "cuda", "cuda:1". One worker runs on each.
         low_vram: whether the workers save their devices' memory, at the cost of time.
+        quota_bytes: as `Quota`.
+        idle_unload_s: a worker without a job for so long ends, and is started again for the next; None: it stays warm.
 
     Raises:
         StoreFault: the folder cannot be written.
     """
 
-    def __init__(self, store: Store, data_dir: Path, devices: list[str], low_vram: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        data_dir: Path,
+        devices: list[str],
+        low_vram: bool = False,
+        quota_bytes: int | None = None,
+        idle_unload_s: float | None = None,
+    ) -> None:
         self._store = store
         self._data_dir = data_dir
         try:
@@ -44,11 +58,14 @@ class Queue:
             raise store_problem(error, data_dir) from None
         self._lock = threading.RLock()
         self._supervisors = [
-            Supervisor(store, data_dir, name, data_dir / "logs" / f"worker-{number}.log", low_vram, self._lock)
+            Supervisor(
+                store, data_dir, name, data_dir / "logs" / f"worker-{number}.log", low_vram, self._lock, idle_unload_s
+            )
             for number, name in enumerate(devices)
         ]
         self._closing = threading.Event()
         self._missed: set[str] = set()
+        self._quota = Quota(store, data_dir, quota_bytes)
         self._caretaker = threading.Thread(target=self._take_care, name="caretaker", daemon=True)
 
     def recover(self) -> None:
@@ -172,11 +189,22 @@ class Queue:
             raise Conflict("wrong-state", f"Cannot {order} a job that is {state}.", f"It must be {needed}.")
         return supervisor
 
+    def free_memory(self) -> None:
+        """Let every worker that has no job end, and its model with it; it is started again for the next job."""
+        with self._lock:
+            for supervisor in self._supervisors:
+                supervisor.unload()
+
     def _take_care(self) -> None:
+        looked = 0.0
         while not self._closing.wait(RECONCILE_EVERY_S):
             try:
                 self._store.write_waiting()
                 self._reconcile()
+                if time.monotonic() - looked >= QUOTA_EVERY_S:
+                    with self._lock:
+                        self._quota.keep()
+                    looked = time.monotonic()
             except StoreFault:
                 continue  # its supervisors say so
             except Exception:

@@ -69,6 +69,7 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
     job_id = order["job"]
     folder = Path(order["folder"])
     try:
+        from server.studio.assignment import set_aside
         from server.studio.production import produce
 
         recipe = read_recipe(order["recipe"])
@@ -81,7 +82,11 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         prior = priors.get(recipe.prior, recipe.loras)
         control.leave_if_asked()
         unfinished = Path(order["unfinished"])
-        result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished)
+        try:
+            result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished)
+        except LeftForLater:
+            set_aside(recipe, prior, unfinished)
+            raise
         answers.send("done", job=job_id, report=result)
     except Cancelled:
         answers.send("cancelled", job=job_id)

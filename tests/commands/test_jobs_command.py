@@ -81,9 +81,7 @@ def test_a_job_is_followed_to_its_end(office: Office, capsys: pytest.CaptureFixt
 
 
 def test_a_job_that_fails_is_followed_to_its_reason(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    job_id = submit(
-        office, prior="embedded", prompt="a red cube"
-    )  # not a surface; over HTTP it would have been refused
+    job_id = submit(office, prior="/no/such/folder")
     shown = Asked(capsys, office.data_dir, "follow", job_id)
     error = office.store.get(job_id).error
     assert shown.code == 1
