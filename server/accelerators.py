@@ -124,6 +124,19 @@ def memory_of(device: str | torch.device) -> tuple[int, int] | None:
     return free + kept, total
 
 
+def used_on(device: str) -> int | None:
+    """Bytes of memory that this process uses there; None where it cannot be told."""
+    if kind_of(device) in ("cuda", "xpu"):
+        import torch
+
+        return int(torch.accelerator.memory_reserved(device))
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return int(psutil.Process().memory_info().rss)
+
+
 def forget_peak(device: str) -> None:
     """`peak_of` counts from here."""
     if kind_of(device) in ("cuda", "xpu"):

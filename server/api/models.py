@@ -143,6 +143,8 @@ class Progress(_Said):
         default=None, description="how far from a mode, in bandwidths; null outside the optimisation"
     )
     shell_ratio: float | None = None
+    elapsed: float = Field(default=0.0, ge=0, description="seconds since a worker began with it, this time")
+    memory_bytes: Count | None = Field(default=None, description="that its worker uses on its device")
 
 
 class Report(_Said):

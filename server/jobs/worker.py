@@ -27,6 +27,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -76,7 +77,7 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         check_is_no_link(folder)
         # Not its parents: a data folder that was removed is not to come back half empty.
         folder.mkdir(exist_ok=True)
-        report = Reporter(job_id, folder, answers)
+        report = Reporter(job_id, folder, answers, partial(accelerators.used_on, priors.device))
         control.leave_if_asked()
         report(Progress("Loading", 0.0))
         prior = priors.get(recipe.prior, recipe.loras)
