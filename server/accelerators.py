@@ -52,6 +52,11 @@ def all_devices() -> list[str]:
     return ["cpu", *(f"{found.type}:{number}" for number in range(torch.accelerator.device_count()) if found)]
 
 
+def others_like(device: str) -> list[str]:
+    """The other cards of the machine, where `device` is the first of them; none beside a processor."""
+    return [name for name in all_devices() if kind_of(name) == kind_of(device) and name not in ("cpu", f"{device}:0")]
+
+
 def kind_of(device: str | torch.device) -> str:
     """Its name without a number."""
     return str(device).partition(":")[0]

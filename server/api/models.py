@@ -41,7 +41,7 @@ class About(_Said):
 
 
 class Device(_Said):
-    wanted: str = Field(description="as --device named it")
+    wanted: str = Field(description="as --devices named it; a card that `auto` found by its number")
     state: Literal["off", "starting", "idle", "busy", "down"]
     problem: str = Field(description="why it is down")
     device: str = Field(default="", description="cpu, cuda or cuda:NUMBER; absent before the worker answers")

@@ -100,7 +100,8 @@ def serve(
     Args:
         host: an IP address or "localhost"; loopback unless others shall be let in, for which the last three are needed.
         port: 0 takes a free one, which server.json then names.
-        device: "auto", "cpu", "cuda", "cuda:1", or several with commas; each gets a worker process.
+        device: "auto" (every card of this machine, or its processor), "cpu", "cuda", "cuda:1", or several with commas;
+            each gets a worker process.
         parent_pid: that also counts as gone at the end of stdin, if that is a pipe.
         prior_folders: where to look for models besides the hub's cache.
         low_vram: whether workers save their devices' memory, at the cost of time.

@@ -24,7 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(1, 2**31 - 1),
         help="stop when this process, and every other that uses the server, is gone and the jobs are done",
     )
-    parser.add_argument("--device", default="auto", help=f"{NAMES}; several with commas")
+    parser.add_argument(
+        "--devices",
+        "--device",
+        dest="devices",
+        default="auto",
+        help=f"{NAMES}; several with commas; a job at a time on each (default: auto, every card of this machine)",
+    )
     add_folders(parser)
     parser.add_argument(
         "--allow-path",
@@ -62,7 +68,7 @@ def _serve(args: argparse.Namespace) -> None:
         args.host,
         args.port,
         args.data_dir,
-        args.device,
+        args.devices,
         args.parent_pid,
         tuple(folder.absolute() for folder in args.folder),
         args.low_vram,

@@ -31,7 +31,8 @@ class Queue:
 
     Args:
         data_dir: job folders and worker logs go below it.
-        devices: names for the workers: "auto", "cpu", "cuda", "cuda:1". One worker runs on each.
+        devices: names for the workers: "auto", "cpu", "cuda", "cuda:1". One worker runs on each; "auto" is every card
+            of the machine, or its processor.
         low_vram: whether the workers save their devices' memory, at the cost of time.
         quota_bytes: as `Quota`.
         idle_unload_s: a worker without a job for so long ends, and is started again for the next; None: it stays warm.
@@ -57,16 +58,36 @@ class Queue:
         except OSError as error:
             raise store_problem(error, data_dir) from None
         self._lock = threading.RLock()
-        self._supervisors = [
-            Supervisor(
-                store, data_dir, name, data_dir / "logs" / f"worker-{number}.log", low_vram, self._lock, idle_unload_s
-            )
-            for number, name in enumerate(devices)
-        ]
+        self._low_vram, self._idle_unload_s = low_vram, idle_unload_s
+        self._supervisors: list[Supervisor] = []
+        for name in devices:
+            self._add(name)
         self._closing = threading.Event()
         self._missed: set[str] = set()
         self._quota = Quota(store, data_dir, quota_bytes)
         self._caretaker = threading.Thread(target=self._take_care, name="caretaker", daemon=True)
+
+    def _add(self, device: str) -> Supervisor:
+        added = Supervisor(
+            self._store,
+            self._data_dir,
+            device,
+            self._data_dir / "logs" / f"worker-{len(self._supervisors)}.log",
+            self._low_vram,
+            self._lock,
+            self._idle_unload_s,
+            self.use_too,
+        )
+        self._supervisors.append(added)
+        return added
+
+    def use_too(self, devices: list[str]) -> None:
+        """Start a worker on each of these devices that has none yet."""
+        with self._lock:
+            known = {supervisor.device for supervisor in self._supervisors}
+            for name in devices:
+                if name not in known and not self._closing.is_set():
+                    self._add(name).start()
 
     def recover(self) -> None:
         """After the server's end, whatever it was: what was under way is queued again, or is done if its files are.
@@ -88,7 +109,8 @@ class Queue:
 
     def stop(self) -> None:
         """Stop the workers. Jobs under way are kept and queued again."""
-        self._closing.set()
+        with self._lock:
+            self._closing.set()
         for supervisor in self._supervisors:
             supervisor.stop()
         for supervisor in self._supervisors:

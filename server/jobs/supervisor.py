@@ -40,8 +40,8 @@ class Supervisor:
     Args:
         lock: held on the way from "queued" to a worker that has the job, and while orders are given, so that no order
             to a job is lost in between.
-        device: "auto", "cpu", "cuda", "cuda:1".
-        idle_unload_s: as `Queue`.
+        device, idle_unload_s: as `Queue`.
+        on_others: told which other devices the worker has seen.
 
     Attributes:
         state: "off", "starting", "idle", "busy", "down"; `problem`: why, if down; `facts`: of the living worker.
@@ -56,6 +56,7 @@ class Supervisor:
         low_vram: bool,
         lock: threading.RLock,
         idle_unload_s: float | None = None,
+        on_others: Callable[[list[str]], None] = lambda names: None,
     ) -> None:
         self.device = device
         self.state, self.problem = "off", ""
@@ -66,7 +67,7 @@ class Supervisor:
         self._log = log
         self._low_vram = low_vram
         self._lock = lock
-        self._idle_unload_s = idle_unload_s
+        self._idle_unload_s, self._on_others = idle_unload_s, on_others
         self._worker: WorkerProcess | None = None
         self._started = self._stopped_since = self._idle_since = 0.0
         self._silent = ""
@@ -157,6 +158,7 @@ class Supervisor:
             self.state, self.problem, self.facts = "idle", "", answer["facts"]
             self._idle_since = time.monotonic()
             self._failed_starts = 0
+            self._on_others(answer["others"])
         elif answer["answer"] == "event":
             self._pass_on(answer)
         elif answer["answer"] != "alive":

@@ -5,7 +5,7 @@ It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
     {"order": "make", "job": id, "recipe": {...}, "folder": path, "unfinished": path, "finish": bool}
     {"order": "cancel" | "finish" | "pause" | "resume" | "stop", "job": id}
 
-    {"answer": "ready", "facts": {...}}                                         once
+    {"answer": "ready", "facts": {...}, "others": ["cuda:1"]}                   once; with DEVICE auto, the other cards
     {"answer": "alive"}                                                         every second
     {"answer": "event", "job": id, "name": ..., "data": {...}}                  while a job runs
     {"answer": "done", "job": id, "report": {...}}
@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from server import accelerators
-from server.accelerators import choose_device, is_device
+from server.accelerators import choose_device, is_device, others_like
 from server.console import prepare_console
 from server.errors import Cancelled, Problem, disk_problem
 from server.jobs.answers import Answers, Reporter
@@ -154,7 +154,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: orders.end())
     try:
         device = choose_device(wanted)
-        answers.send("ready", facts=_facts(device))
+        answers.send("ready", facts=_facts(device), others=others_like(device) if wanted == "auto" else [])
         priors = PriorShelf(device, low_vram)
         answers.start_heartbeat()
         while (asked := orders.next_job()) is not None:
