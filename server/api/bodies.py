@@ -81,6 +81,7 @@ def recipes_from(batch: dict[str, Any]) -> list[Recipe]:
         raise BadRequest("request-invalid", "The request is not one recipe and a list of seeds.", hint)
     if not 1 <= len(seeds) <= MOST_SEEDS:
         raise BadRequest("request-invalid", f"seeds must be 1 to {MOST_SEEDS}, not {len(seeds)}.", hint)
+    read_recipe(recipe)  # with its own seed, which is not used, but is not to be nonsense either
     recipes = [read_recipe({**recipe, "seed": seed}) for seed in seeds]
     if len({recipe.seed for recipe in recipes}) < len(recipes):
         raise BadRequest("request-invalid", "A seed is given twice: it would make the same twice.", hint)

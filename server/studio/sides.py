@@ -12,7 +12,7 @@ from server.studio.material import to_bytes
 from server.world.views import Views
 
 # Pixels along a side of each view, and steps along its rays: a tenth of a second on two cores.
-SIDE, SAMPLES = 64, 48
+SIDE, SAMPLES = 48, 32
 # Front and right above, back and left below.
 AZIMUTHS = [0.0, 90.0, 180.0, 270.0]
 GREY = 0.5

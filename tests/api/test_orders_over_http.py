@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from server.api.limits import MOST_QUEUED, MOST_SEEDS
 from server.api.office import Office
 from server.jobs.artifacts import job_folder
-from tests.api.conftest import TOKEN, served
+from tests.api.conftest import BRICKS, TOKEN, served
 
 Recipe = dict[str, Any]
 ENDLESS = 100_000
@@ -126,13 +126,15 @@ def test_several_seeds_are_one_request_and_a_job_each(client: TestClient, bricks
         {"seeds": None},
         {"recipe": []},
         {"recipe": {}},
+        {"recipe": BRICKS | {"seed": -1}},
+        {"recipe": BRICKS | {"prompt": "an elephant"}},
         {"more": 1},
     ],
 )
 def test_a_batch_that_cannot_be_made_makes_no_job(client: TestClient, bricks: Recipe, change: Recipe) -> None:
     answer = client.post("/v1/batches", json={"recipe": bricks, "seeds": [1]} | change)
     assert answer.status_code == 422
-    assert answer.json()["error"]["code"] in ("request-invalid", "recipe-invalid")
+    assert answer.json()["error"]["code"] in ("request-invalid", "recipe-invalid", "prompt-unreadable")
     assert client.get("/v1/jobs").json()["jobs"] == []
 
 
