@@ -43,6 +43,8 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
     outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
     asked.leave_if_asked()
+    # However short the run was.
+    on_event(PreviewImage(four_sides(subject, device)))
     subject.field.settle()
     occupied = subject.occupancy.cells.cpu().numpy()
 
