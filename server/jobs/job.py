@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from server.jobs.events import State
@@ -45,7 +45,8 @@ class Job:
     removed: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not `asdict`, which copies everything inside, and takes most of the time of a list.
+        return dict(vars(self))
 
 
 def job_from_row(row: tuple[Any, ...]) -> Job:
