@@ -77,6 +77,13 @@ def caption_numbers(photographs: Photographs) -> Tensor:
     return (photographs.subject * len(COLOURS) + photographs.colour) * texts + photographs.word
 
 
+def caption_parts(numbers: Tensor) -> Tensor:
+    """Numbers [B, 3] of kind, colour and word (0 is none) of the captions at `numbers` of `captions()`."""
+    texts = 1 + len(VIEW_WORDS)
+    things = numbers // texts
+    return torch.stack([things // len(COLOURS), things % len(COLOURS), numbers % texts], -1)
+
+
 def without_view(numbers: Tensor) -> Tensor:
     """The captions at `numbers` of `captions()` without the side that they show."""
     return numbers - numbers % (1 + len(VIEW_WORDS))

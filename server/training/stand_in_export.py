@@ -81,7 +81,8 @@ def load_networks(run: Path) -> tuple[Networks, dict[str, Any]]:
         getattr(networks, name).load_state_dict(state[name])
     trained = [*networks.text_encoder.parameters(), *networks.unet.parameters()]
     with torch.no_grad():
-        for parameter, average in zip(trained, state["average"]["values"], strict=True):
+        # Behind them is the probe's, which was for training alone.
+        for parameter, average in zip(trained, state["average"]["values"], strict=False):
             parameter.copy_(average)
     for module in (networks.vae, networks.text_encoder, networks.unet):
         module.eval()
@@ -117,7 +118,8 @@ It knows "a COLOUR THING", for the things {", ".join(KINDS)}, in {", ".join(COLO
 
 Procedural renders by this program; no photograph, no drawing by anybody. The autoencoder saw {plan["code_steps"]:,}
 batches. {plan["pictures"]:,} photographs were encoded once, and the diffusion network and the text encoder, together,
-saw {step:,} batches of {plan["batch"]} of them, {NO_TEXT:.0%} without their caption.
+saw {step:,} batches of {plan["batch"]} of them, {NO_TEXT:.0%} without their caption. A probe that reads kind, colour
+and view from the text encoder's states was trained with them, so that words for views are told apart; it is not kept.
 
 Made again by `python -m server train-stand-in --out RUN` and `python -m server export-stand-in RUN FOLDER`.
 """

@@ -105,9 +105,14 @@ def tokens_of(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
     return torch.tensor(encoded["input_ids"])
 
 
-def predict_noise(networks: Networks, noisy: Tensor, timestep: Tensor, tokens: Tensor) -> Tensor:
-    """The network's answer for noisy latents [B, 4, S, S], timesteps [B] and tokens [B, LENGTH]."""
-    words = networks.text_encoder(input_ids=tokens).last_hidden_state
+def read(networks: Networks, tokens: Tensor) -> Tensor:
+    """The text encoder's states [B, LENGTH, W] of tokens [B, LENGTH]."""
+    states: Tensor = networks.text_encoder(input_ids=tokens).last_hidden_state
+    return states
+
+
+def predict_noise(networks: Networks, noisy: Tensor, timestep: Tensor, words: Tensor) -> Tensor:
+    """The network's answer for noisy latents [B, 4, S, S], timesteps [B] and texts that were `read`."""
     noise: Tensor = networks.unet(noisy, timestep, encoder_hidden_states=words).sample
     return noise
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from server.priors.pretrained.wording import VIEW_WORDS
 from server.training.sheets import save_grid
-from server.training.stand_in_networks import SCALE, Networks, build_scheduler, predict_noise, tokens_of
+from server.training.stand_in_networks import SCALE, Networks, build_scheduler, predict_noise, read, tokens_of
 
 SHOWN = (
     "a yellow duck", "a red car", "a brown chair", "a white house", "a white snowman", "a blue mug", "a blue cube",
@@ -38,7 +38,7 @@ def sample(networks: Networks, prompts: list[str], steps: int = 15, scale: float
     """DDIM samples [B, 3, S, S] in [0, 1], one a prompt, with classifier-free guidance."""
     scheduler = build_scheduler()
     scheduler.set_timesteps(steps)
-    both = tokens_of(networks.tokenizer, prompts + [""] * len(prompts))
+    both = read(networks, tokens_of(networks.tokenizer, prompts + [""] * len(prompts)))
     side = networks.unet.config.sample_size
     latents = torch.randn(len(prompts), 4, side, side, generator=torch.Generator().manual_seed(seed))
     for timestep in scheduler.timesteps:
