@@ -44,7 +44,7 @@ def sample(server: Server, since: float) -> Sample:
 def one_round(server: Server, number: int) -> None:
     """A mesh, a texture that is paused on the way, and one that is cancelled; the oldest of each is deleted."""
     mesh = server.submit(MESH | {"seed": number})
-    paused = server.submit(TEXTURE | {"seed": number, "steps": 400})
+    paused = server.submit(TEXTURE | {"seed": number, "steps": 100})
     cancelled = server.submit(TEXTURE | {"seed": number, "steps": 100_000})
     wait_for(lambda: server.job(paused)["state"] in ("running", "done"), "the texture")
     if server.client.post(f"/v1/jobs/{paused}/pause").status_code == 200:
