@@ -152,9 +152,11 @@ def forget_peak(device: str) -> None:
 
 def peak_of(device: str) -> int | None:
     """Most bytes of tensors at once since `forget_peak`; None where nobody counts."""
+    if kind_of(device) not in ("cuda", "xpu"):
+        return None
     import torch
 
-    return int(torch.accelerator.max_memory_allocated(device)) if kind_of(device) in ("cuda", "xpu") else None
+    return int(torch.accelerator.max_memory_allocated(device))
 
 
 def has_bfloat16(device: str | torch.device) -> bool:

@@ -73,7 +73,7 @@ class Argument:
         return found
 
 
-def field(model: type[BaseModel], name: str) -> Argument:
+def setting(model: type[BaseModel], name: str) -> Argument:
     """What the field of that name accepts, None excepted."""
     info = model.model_fields[name]
     return Argument(Annotated[info.annotation, info])

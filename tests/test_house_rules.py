@@ -5,9 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from server.api.routes import Order
 from server.commands.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
@@ -155,3 +157,41 @@ def test_arguments_and_progress_bars_belong_to_the_commands() -> None:
 def test_json_is_declared_once() -> None:
     declared = [path for path in SERVER.rglob("*.py") if 'add_argument("--json"' in path.read_text(encoding="utf-8")]
     assert declared == [SERVER / "commands" / "shared.py"]
+
+
+def defined_in(path: Path) -> set[str]:
+    """Names of functions and classes."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+
+
+def test_an_order_to_a_job_and_a_command_never_share_a_word() -> None:
+    assert not set(get_args(Order)) & set(COMMANDS)
+
+
+def test_to_finish_is_to_stop_a_job_early_and_nothing_else() -> None:
+    for path in SERVER.rglob("*.py"):
+        if path.relative_to(SERVER).parts[0] not in ("jobs", "api"):
+            named = {name for name in defined_in(path) if {"finish", "finishing"} & set(name.lower().split("_"))}
+            assert named <= {"_finish_code"}, path
+
+
+def test_a_field_is_the_radiance_field() -> None:
+    """Other fields say of what: lab_field, light_field."""
+    for path in SERVER.rglob("*.py"):
+        assert "field" not in {name.lower() for name in defined_in(path)}, path
+
+
+def test_the_pages_name_every_command() -> None:
+    for page in ("docs/command-line.md", "CHANGELOG.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        missing = [name for name in COMMANDS if f"server {name}" not in text and f"`{name}`" not in text]
+        assert not missing, page
+
+
+def test_the_glossary_has_each_word_once_and_tells_orders_from_commands() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("## Words")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| \*([\w ]+)\* \| (.+) \|$", text, re.MULTILINE))
+    assert len(rows) == len(re.findall(r"^\| \*", text, re.MULTILINE))
+    assert [word for word in rows if word in get_args(Order)] == [word for word in rows if "order" in rows[word]]
+    assert [word for word in rows if word in COMMANDS] == [word for word in rows if "command" in rows[word]]

@@ -25,7 +25,7 @@ LEFT_OUT = {
     "guidance.stop_threshold": "ends a run that has arrived",
     "texture.normals": "Blender's Normal Map node reads OpenGL's; engines get theirs from the command line",
     "mesh.resolution": "Quality sets it; time and memory grow with its cube",
-    "mesh.level": "found where the cameras see the outline; the command `finish` tries another afterwards",
+    "mesh.level": "found where the cameras see the outline; the command `remesh` tries another afterwards",
 }
 
 COMMON: dict[str, Any] = {

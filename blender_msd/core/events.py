@@ -13,8 +13,6 @@ from .errors import Problem
 from .interrupt import Interrupt
 from .patience import PATIENCE, Patience
 
-FINAL_STATES = ("done", "failed", "cancelled")
-
 
 @dataclass(frozen=True)
 class Event:

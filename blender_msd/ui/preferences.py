@@ -84,10 +84,10 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
         name="On Quitting",
         description="What happens to a job that runs while Blender quits, or while this add-on is switched off",
         items=(
-            ("FINISH", "Finish the Job", "It goes on in the server, which then ends. Its result is offered next time"),
-            ("STOP", "Stop the Job", "It is cancelled, and the server ends at once"),
+            ("GO_ON", "Let It Go On", "It goes on in the server, which then ends. Its result is offered next time"),
+            ("STOP", "Stop It", "It is cancelled, and the server ends at once"),
         ),
-        default="FINISH",
+        default="GO_ON",
     )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -82,7 +82,6 @@ class Prior(_Said):
     words: list[str] | None
     image_size: Count = 0
     latent_shape: list[Count] = []
-    takes_background: bool = False
     fixed_light: bool = False
     view_prompts: bool = False
     guidance_scale: float = 1.0

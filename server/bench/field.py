@@ -37,6 +37,22 @@ def backends(device: str) -> dict[str, Backend]:
     return {"torch": Backend("torch", "plain torch hash grid, for comparison"), chosen.name: chosen}
 
 
+def bench_field(recipe: Recipe, prior: Prior, device: str, on_step: Callable[[], None]) -> dict[str, Any]:
+    """Rates and the parts of a step, by each of `backends`; `on_step` is called after each step of each.
+
+    Returns:
+        {"points": in a batch, "backends": {name: {"why", "mpoints_per_s": see `field_rates`}}, "step": {name: see
+        `field_step`}}
+    """
+    chosen = backends(device)
+    rates = field_rates(device)
+    return {
+        "points": POINTS,
+        "backends": {name: {"why": chosen[name].why, "mpoints_per_s": rates[name]} for name in chosen},
+        "step": {name: field_step(recipe, prior, name, device, on_step) for name in chosen},
+    }
+
+
 def field_rates(device: str, repeats: int = 20, points: int = POINTS) -> dict[str, dict[str, float]]:
     """Millions of points a second by each backend: forwards, and forwards and backwards, of grid and whole field.
 

@@ -25,7 +25,7 @@ BEGIN, END = "<!-- figures begin -->", "<!-- figures end -->"
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is done. Attributes: see `measure`."""
+    """How much is done. Attributes: see `bench_gpu`."""
 
     models: tuple[str, ...] = ("SD_15", "SDXL")
     sizes: tuple[int, ...] = (64, 256, 512)
@@ -39,7 +39,7 @@ class Extent:
 FULL = Extent()
 
 
-def measure(device: str, extent: Extent = FULL, on_part: Callable[[str], None] = lambda part: None) -> dict[str, Any]:
+def bench_gpu(device: str, extent: Extent = FULL, on_part: Callable[[str], None] = lambda part: None) -> dict[str, Any]:
     """Run all parts, one after another. One that cannot run says why, and the others go on.
 
     Args:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from server.errors import BadRequest
 from server.meshing.export import write_glb, write_maps, write_npz
+from server.meshing.field_mesh import mesh_field
 from server.meshing.fields import Floats, from_torch
-from server.meshing.finish import finish
 from server.recipe import MeshRecipe
 from server.world.captions import KINDS
 from server.world.shapes import signed_distance
@@ -65,7 +65,7 @@ def bench_mesh(
 
     Returns:
         {"phases": {name: seconds without field evaluation}, "total": their sum, "field": seconds of field evaluation,
-         "report": of server.meshing.finish}
+         "report": of server.meshing.field_mesh.mesh_field}
 
     Raises:
         BadRequest: "shape-unknown".
@@ -85,18 +85,18 @@ def bench_mesh(
         entered = (phase, now, field.seconds)
 
     recipe = MeshRecipe(resolution=resolution, faces=faces, texture_size=texture_size)
-    finished = finish(field.density, field.colour, recipe, on_phase)
+    made = mesh_field(field.density, field.colour, recipe, on_phase)
     with tempfile.TemporaryDirectory() as name:
         on_phase("Saving", 1.0)
         folder = Path(name)
-        write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
-        write_glb(finished.mesh, folder / "mesh.glb", texture=finished.texture)
-        if finished.texture is not None:
-            write_maps(finished.texture, folder / "albedo.png", folder / "normal.png")
+        write_npz(made.mesh, folder / "mesh.npz", made.texture)
+        write_glb(made.mesh, folder / "mesh.glb", texture=made.texture)
+        if made.texture is not None:
+            write_maps(made.texture, folder / "albedo.png", folder / "normal.png")
         on_phase("Done", 1.0)
     return {
         "phases": {name: round(seconds, 3) for name, seconds in phases.items()},
         "total": round(sum(phases.values()), 3),
         "field": round(field.seconds, 3),
-        "report": finished.report,
+        "report": made.report,
     }

@@ -39,7 +39,7 @@ class _Watch:
         return statistics.median([(self._steps[b] - self._steps[a]) / (b - a) for a, b in pairs] or [0.0])
 
 
-def measure_presets(prior: Prior, device: str, out: Path, on_event: OnEvent) -> dict[str, dict[str, float]]:
+def bench_presets(prior: Prior, device: str, out: Path, on_event: OnEvent) -> dict[str, dict[str, float]]:
     """Kind -> preset -> seconds, without loading the prior, which a server does once; the results are in `out`.
 
     Raises:
@@ -66,8 +66,8 @@ def expected_seconds(short: Recipe, report: Mapping[str, Any], step: float, long
     """
     phases: dict[str, float] = report.get("phases", {})
     rest = max(report["seconds"] - sum(phases.values()) - step * short.steps, 0.0)
-    finishing = sum(seconds * _growth(phase, short, long) for phase, seconds in phases.items())
-    return rest + finishing + step * long.steps * long.views_per_step / short.views_per_step
+    meshing = sum(seconds * _growth(phase, short, long) for phase, seconds in phases.items())
+    return rest + meshing + step * long.steps * long.views_per_step / short.views_per_step
 
 
 def _growth(phase: str, short: Recipe, long: Recipe) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from server.accelerators import NAMES
-from server.arguments import device, field
+from server.arguments import device, setting
 from server.commands.bars import CountingBar, ProgressBar
 from server.commands.shared import add_device, add_json, add_prior
 from server.errors import BadRequest
@@ -19,10 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     subjects = parser.add_subparsers(dest="subject", required=True, metavar="WHAT", parser_class=type(parser))
     mesh = subjects.add_parser("mesh", help="from a field to files, phase by phase, without evaluating the field")
     mesh.add_argument("--shape", default="duck", help="a known object (default: duck)")
-    mesh.add_argument("--faces", type=field(MeshRecipe, "faces"), default=20_000, help="face budget (default: 20000)")
+    mesh.add_argument("--faces", type=setting(MeshRecipe, "faces"), default=20_000, help="face budget (default: 20000)")
     mesh.add_argument(
         "--texture-size",
-        type=field(MeshRecipe, "texture_size"),
+        type=setting(MeshRecipe, "texture_size"),
         default=1024,
         metavar="N",
         help="side of the maps (default: 1024)",
@@ -33,21 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rates = subjects.add_parser("field", help="points a second of the radiance field, and the parts of a training step")
     _add_question(rates)
     rates.add_argument(
-        "--steps", type=field(Recipe, "steps"), default=100, help="of the timed optimisation (default: 100)"
+        "--steps", type=setting(Recipe, "steps"), default=100, help="of the timed optimisation (default: 100)"
     )
     rates.add_argument(
         "--render-size",
-        type=field(Recipe, "render_size"),
+        type=setting(Recipe, "render_size"),
         help="pixels per side (default: 64, or fewer for a smaller prior)",
     )
     rates.set_defaults(run=_field)
 
     step = subjects.add_parser("step", help="a whole training step beside its bare denoiser calls, and its memory")
     _add_question(step)
-    step.add_argument("--steps", type=field(Recipe, "steps"), default=10, help="timed at each size (default: 10)")
+    step.add_argument("--steps", type=setting(Recipe, "steps"), default=10, help="timed at each size (default: 10)")
     step.add_argument(
         "--sizes",
-        type=field(Recipe, "render_size"),
+        type=setting(Recipe, "render_size"),
         nargs="+",
         default=[64, 512],
         metavar="N",
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_question(parser: argparse.ArgumentParser) -> None:
     add_prior(parser)
-    parser.add_argument("--prompt", type=field(Recipe, "prompt"), default="a yellow duck")
+    parser.add_argument("--prompt", type=setting(Recipe, "prompt"), default="a yellow duck")
     add_device(parser)
     add_json(parser)
 
@@ -83,13 +83,13 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
 def _gpu(args: argparse.Namespace) -> dict[str, Any] | None:
     import sys
 
-    from server.bench.gpu import BEGIN, END, as_table, measure, write_page
+    from server.bench.gpu import BEGIN, END, as_table, bench_gpu, write_page
 
     if args.device == "cpu":
         raise BadRequest("device-unavailable", "There is no accelerator here.", "Run this where there is one.")
     if not args.out.is_file() or not all(mark in args.out.read_text(encoding="utf-8") for mark in (BEGIN, END)):
         raise BadRequest("file-unusable", f"{args.out} has no place for a table.", "Name the page docs/gpu.md.")
-    found = measure(args.device, on_part=lambda part: print(part, file=sys.stderr))
+    found = bench_gpu(args.device, on_part=lambda part: print(part, file=sys.stderr))
     found["machine"]["json"] = str(write_page(found, args.out))
     if args.json:
         return found
@@ -109,7 +109,7 @@ def _mesh(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _field(args: argparse.Namespace) -> dict[str, Any] | None:
-    from server.bench.field import POINTS, backends, field_rates, field_step
+    from server.bench.field import backends, bench_field
     from server.priors.catalogue import load_prior
     from server.recipe import read_recipe
     from server.studio.threads import use_half_of_the_cores
@@ -118,29 +118,18 @@ def _field(args: argparse.Namespace) -> dict[str, Any] | None:
     recipe = read_recipe(asked | ({} if args.render_size is None else {"render_size": args.render_size}))
     threads = use_half_of_the_cores()
     prior = load_prior(args.prior, args.device)
-    chosen = backends(args.device)
-    rates = field_rates(args.device)
-    with CountingBar(args.steps * len(chosen), "Steps") as bar:
-        steps = {name: field_step(recipe, prior, name, args.device, bar.step) for name in chosen}
-    result = {
-        "device": args.device,
-        "threads": threads,
-        "points": POINTS,
-        "backends": {name: {"why": chosen[name].why, "mpoints_per_s": rates[name]} for name in chosen},
-        "step": steps,
-    }
+    with CountingBar(args.steps * len(backends(args.device)), "Steps") as bar:
+        result = bench_field(recipe, prior, args.device, bar.step)
     if args.json:
-        return result
-    for name in chosen:
-        print(f"{name}: {chosen[name].why}")
-        print(
-            "  million points/s:  "
-            + "  ".join(f"{key.replace('_', ' ')} {value}" for key, value in rates[name].items())
-        )
-        parts = {key: value for key, value in steps[name].items() if key not in ("steps", "peak_mib")}
+        return {"device": args.device, "threads": threads, **result}
+    for name, backend in result["backends"].items():
+        step, rates = result["step"][name], backend["mpoints_per_s"]
+        print(f"{name}: {backend['why']}")
+        print("  million points/s:  " + "  ".join(f"{key.replace('_', ' ')} {rates[key]}" for key in rates))
+        parts = {key: value for key, value in step.items() if key not in ("steps", "peak_mib")}
         print("  ms a training step:  " + "  ".join(f"{key} {value * 1000:.1f}" for key, value in parts.items()))
-        if "peak_mib" in steps[name]:
-            print(f"  peak memory:  {steps[name]['peak_mib']} MiB")
+        if "peak_mib" in step:
+            print(f"  peak memory:  {step['peak_mib']} MiB")
     return None
 
 
@@ -187,13 +176,13 @@ def _prior(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _presets(args: argparse.Namespace) -> dict[str, Any] | None:
-    from server.bench.presets import measure_presets
+    from server.bench.presets import bench_presets
     from server.priors.catalogue import load_prior
     from server.studio.threads import use_half_of_the_cores
 
     use_half_of_the_cores()
     with ProgressBar() as bar:
-        times = measure_presets(load_prior("embedded", args.device), args.device, args.out, bar)
+        times = bench_presets(load_prior("embedded", args.device), args.device, args.out, bar)
     if args.json:
         return {"device": args.device, "times": times}
     for kind, presets in times.items():

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from server.arguments import Pair, field, whole
+from server.arguments import Pair, setting, whole
 from server.commands.bars import CountingBar, counted
 from server.commands.evaluate_textures import add_textures
-from server.commands.guidance_options import add_guidance_options, guidance_asked
+from server.commands.guidance_options import add_guidance_options, add_methods_and_noises, guidance_asked
 from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
 from server.paths import path_argument
-from server.recipe import GuidanceRecipe, NoiseName, Recipe
+from server.recipe import GuidanceRecipe, Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,27 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(shapes)
     shapes.add_argument(
         "--prompts",
-        type=field(Recipe, "prompt"),
+        type=setting(Recipe, "prompt"),
         nargs="+",
         default=None,
         metavar="PROMPT",
         help="default: one per known object",
     )
-    shapes.add_argument(
-        "--methods",
-        nargs="+",
-        default=["msd"],
-        metavar="METHOD",
-        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
-    )
+    add_methods_and_noises(shapes)
     add_guidance_options(shapes)
-    shapes.add_argument(
-        "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
-    )
     shapes.add_argument(
         "--bandwidths",
         nargs="+",
-        type=Pair(field(GuidanceRecipe, "bandwidth_start"), "FIRST:LAST", ":"),
+        type=Pair(setting(GuidanceRecipe, "bandwidth_start"), "FIRST:LAST", ":"),
         default=[None],
         metavar="FIRST:LAST",
         help="default: the prior's own",

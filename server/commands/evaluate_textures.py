@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-from server.arguments import field, whole
+from server.arguments import setting, whole
 from server.commands.bars import CountingBar, counted
-from server.commands.guidance_options import add_guidance_options, guidance_asked
+from server.commands.guidance_options import add_guidance_options, add_methods_and_noises, guidance_asked
 from server.commands.shared import add_device, add_json, add_prior, add_seed, check_folder, check_suffix, check_targets
 from server.paths import path_argument
-from server.recipe import MapName, NoiseName, Preset, TextureRecipe
+from server.recipe import MapName, Preset, TextureRecipe
 from server.world.captions import PATTERNS
 
 
@@ -35,19 +35,10 @@ def add_textures(subjects: Any) -> None:
         metavar="PRESET",
         help="default: sketch standard",
     )
-    textures.add_argument(
-        "--methods",
-        nargs="+",
-        default=["msd"],
-        metavar="METHOD",
-        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
-    )
+    add_methods_and_noises(textures)
     add_guidance_options(textures)
-    textures.add_argument(
-        "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
-    )
     textures.add_argument("--calls", type=whole(1, 10**7), help="denoiser calls of every run, in place of its steps")
-    textures.add_argument("--size", type=field(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
+    textures.add_argument("--size", type=setting(TextureRecipe, "width"), default=256, help="in pixels (default 256)")
     textures.add_argument(
         "--maps",
         nargs="*",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, get_args
 
-from server.arguments import Pair, field, real
+from server.arguments import Pair, real, setting
 from server.recipe import CentreName, EstimatorName, GuidanceRecipe, KernelTime, Method, NoiseName
 
 # Each option and the field of a recipe's guidance that it sets; the interval sets two.
@@ -36,16 +36,19 @@ def add_guidance_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--inversion-scale",
-        type=field(GuidanceRecipe, "inversion_scale"),
+        type=setting(GuidanceRecipe, "inversion_scale"),
         metavar="W",
         help="guidance scale of inversions; 0 is without the prompt",
     )
     group.add_argument(
-        "--sampler-steps", type=field(GuidanceRecipe, "sampler_steps"), metavar="N", help="of a sampler or an inversion"
+        "--sampler-steps",
+        type=setting(GuidanceRecipe, "sampler_steps"),
+        metavar="N",
+        help="of a sampler or an inversion",
     )
-    group.add_argument("--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale")
-    group.add_argument("--bandwidth-start", type=field(GuidanceRecipe, "bandwidth_start"))
-    group.add_argument("--bandwidth-end", type=field(GuidanceRecipe, "bandwidth_end"))
+    group.add_argument("--scale", type=setting(GuidanceRecipe, "scale"), help="guidance scale")
+    group.add_argument("--bandwidth-start", type=setting(GuidanceRecipe, "bandwidth_start"))
+    group.add_argument("--bandwidth-end", type=setting(GuidanceRecipe, "bandwidth_end"))
     group.add_argument(
         "--perp-neg",
         action=argparse.BooleanOptionalAction,
@@ -55,10 +58,24 @@ def add_guidance_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_method_and_noise(parser: argparse.ArgumentParser) -> None:
-    """For commands that make one thing; those that compare have lists of both."""
+    """For commands that make one thing."""
     parser.add_argument("--method", choices=get_args(Method), help="mean-shift distillation (msd), or a baseline")
     parser.add_argument(
         "--noise", choices=get_args(NoiseName), help="fresh in every step, attached to what is made, or by view"
+    )
+
+
+def add_methods_and_noises(parser: argparse.ArgumentParser) -> None:
+    """For commands that compare."""
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=["msd"],
+        metavar="METHOD",
+        help="msd, sds, sdi, flow, or an estimator: noised, tweedie, exact, paper, paper-inversion, ... (default: msd)",
+    )
+    parser.add_argument(
+        "--noise", nargs="+", default=[None], choices=get_args(NoiseName), help="default: the prior's own"
     )
 
 

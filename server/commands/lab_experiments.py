@@ -46,12 +46,12 @@ def _answer(args: argparse.Namespace, result: Result, columns: Sequence[Column])
 
 
 def run_field(args: argparse.Namespace) -> Result | None:
-    from server.lab.field import field
+    from server.lab.field import lab_field
 
     _check(args)
     given = {"centre": args.centre, "kernel_time": args.kernel_time}
     paper = {name: value for name, value in given.items() if value is not None}
-    result = field(args.density, args.estimator, args.bandwidth, args.at, args.seed, args.interval, paper)
+    result = lab_field(args.density, args.estimator, args.bandwidth, args.at, args.seed, args.interval, paper)
     if args.json and len(result["rows"]) == 1:
         return dict(result["rows"][0])
     keys = ("at", "log_density", "log_density_smoothed", "denoised", "mean_shift", "mean_shift_exact")

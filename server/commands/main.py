@@ -21,7 +21,7 @@ from server.errors import BadRequest, Cancelled, Problem, disk_problem
 COMMANDS = {
     "mesh": "make a mesh from a prompt",
     "texture": "make a texture from a prompt",
-    "finish": "mesh the field that a job kept again, without optimising",
+    "remesh": "mesh the field that a job kept again, without optimising",
     "sample": "draw plain samples of a prior, without distillation",
     "serve": "run the server that the extension talks to",
     "jobs": "list, follow and control the jobs of a running server",

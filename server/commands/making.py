@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field
+from server.arguments import setting
 from server.commands.bars import ProgressBar
 from server.commands.dry_run import describe_run
 from server.commands.guidance_options import add_guidance_options, add_method_and_noise, guidance_asked
-from server.commands.shared import add_common, add_lora, add_low_vram, check_targets, say
+from server.commands.shared import add_common, add_lora, add_low_vram, check_suffix, check_targets, say
 from server.files import beside
 from server.paths import path_argument
 from server.recipe import Recipe
@@ -23,11 +23,11 @@ GOES_ON = "The same command goes on from about here."
 def add_making(parser: argparse.ArgumentParser, out: str) -> None:
     parser.set_defaults(resumes=GOES_ON, interrupted=f"Interrupted. {GOES_ON}")
     add_common(parser)
-    parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
+    parser.add_argument("prompt", metavar="PROMPT", type=setting(Recipe, "prompt"))
     parser.add_argument("--out", type=path_argument, default=Path(out))
     add_low_vram(parser)
     add_lora(parser)
-    parser.add_argument("--negative-prompt", type=field(Recipe, "negative_prompt"), default="")
+    parser.add_argument("--negative-prompt", type=setting(Recipe, "negative_prompt"), default="")
     parser.add_argument(
         "--perpendicular-negative",
         action="store_true",
@@ -35,14 +35,23 @@ def add_making(parser: argparse.ArgumentParser, out: str) -> None:
         help="avoid only what the negative prompt does not share with the prompt",
     )
     parser.add_argument("--preset", default="standard", help="sketch, standard or fine")
-    parser.add_argument("--steps", type=field(Recipe, "steps"), help="optimisation steps (default: the preset's)")
+    parser.add_argument("--steps", type=setting(Recipe, "steps"), help="optimisation steps (default: the preset's)")
     parser.add_argument(
-        "--time-budget", type=field(Recipe, "time_budget_s"), metavar="SECONDS", help="stop optimising after this long"
+        "--time-budget",
+        type=setting(Recipe, "time_budget_s"),
+        metavar="SECONDS",
+        help="stop optimising after this long",
     )
     parser.add_argument(
-        "--render-size", type=field(Recipe, "render_size"), help="pixels per side of the training renders"
+        "--render-size", type=setting(Recipe, "render_size"), help="pixels per side of the training renders"
     )
-    parser.add_argument("--views", type=field(Recipe, "views_per_step"), help="views per step")
+    parser.add_argument("--views", type=setting(Recipe, "views_per_step"), help="views per step")
+    parser.add_argument(
+        "--log",
+        type=path_argument,
+        metavar="FILE",
+        help="append how it went, as JSON lines (.jsonl): progress, q, memory",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done, setting by setting")
     add_method_and_noise(parser)
     add_guidance_options(parser)
@@ -79,6 +88,9 @@ def make(
     from server.priors.catalogue import check_loras, check_prompt, load_prior
     from server.recipe import read_recipe
 
+    if args.log is not None:
+        check_suffix(args.log, (".jsonl",))
+        files = [*files, args.log]
     recipe = read_recipe(recipe_data)
     warnings = say(check_prompt(recipe.prior, recipe.prompt, recipe.kind, recipe.negative_prompt))
     check_loras(recipe.prior, recipe.loras)
@@ -86,13 +98,15 @@ def make(
         return {**describe_run(recipe, args.device), "warnings": warnings}
     check_targets(*files)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
+        from server.studio.journal import Journal
         from server.studio.production import produce
         from server.studio.threads import use_half_of_the_cores
 
         use_half_of_the_cores()
         prior = load_prior(recipe.prior, args.device, args.low_vram, recipe.loras)
         unfinished = beside(args.out, ".unfinished")
-        report = produce(recipe, prior, Path(folder), bar, lambda: None, args.device, unfinished, keep)
+        told = bar if args.log is None else Journal(args.log, bar, args.device)
+        report = produce(recipe, prior, Path(folder), told, lambda: None, args.device, unfinished, keep)
         shutil.rmtree(unfinished, ignore_errors=True)
     del report["artifacts"]
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}

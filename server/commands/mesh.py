@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from server.commands.finish import FORMATS, add_mesh_arguments, mesh_wishes
 from server.commands.making import GOES_ON, add_making, make, recipe_of
+from server.commands.remesh import FORMATS, add_mesh_arguments, mesh_wishes
 from server.commands.shared import check_suffix
 from server.paths import path_argument
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_making(parser, out="mesh.glb")
     add_mesh_arguments(parser)
     parser.add_argument(
-        "--field", type=path_argument, metavar="FILE", help="keep the field here (.safetensors), for `finish`"
+        "--field", type=path_argument, metavar="FILE", help="keep the field here (.safetensors), for `remesh`"
     )
     parser.set_defaults(run=_mesh)
 
@@ -29,7 +29,7 @@ def _mesh(args: argparse.Namespace) -> dict[str, Any]:
         files.append(args.field)
 
     def keep(folder: Path) -> None:
-        from server.studio.finishing import deliver
+        from server.studio.mesh_files import deliver
 
         deliver(folder, args.out, args.prompt, args.field, GOES_ON)
 

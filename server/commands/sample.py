@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field, real, whole
+from server.arguments import real, setting, whole
 from server.commands.bars import CountingBar
 from server.commands.shared import add_common, add_lora, add_low_vram, check_suffix, check_targets, say
 from server.files import save_results
@@ -16,13 +16,13 @@ from server.recipe import GuidanceRecipe, Recipe
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
-    parser.add_argument("prompt", metavar="PROMPT", type=field(Recipe, "prompt"))
+    parser.add_argument("prompt", metavar="PROMPT", type=setting(Recipe, "prompt"))
     parser.add_argument("--out", type=path_argument, default=Path("sample.png"))
     parser.add_argument("--steps", type=whole(1, 1000), default=30, help="sampler steps")
     parser.add_argument("--count", type=whole(1, 64), default=1, help="how many, side by side")
     parser.add_argument("--azimuth", type=real(-360, 360), help="seen from this angle in degrees; 0 is the front")
     parser.add_argument(
-        "--scale", type=field(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
+        "--scale", type=setting(GuidanceRecipe, "scale"), help="guidance scale (default: the prior's own)"
     )
     add_low_vram(parser)
     add_lora(parser)

@@ -1,4 +1,4 @@
-"""What several commands have in common: arguments, checks of the files they are to write, progress bars."""
+"""What several commands have in common: arguments, and checks of the files they are to write."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from server.accelerators import NAMES
-from server.arguments import device, field, lora
+from server.arguments import device, lora, setting
 from server.errors import BadRequest, disk_problem
 from server.files import NOT_WRITABLE, write_bytes
 from server.paths import path_argument
 from server.recipe import Recipe
-
-if TYPE_CHECKING:
-    pass
-
 
 ONE_DOCUMENT = "print one JSON document on stdout and nothing else"
 
@@ -38,7 +33,7 @@ def add_prior(
 
 
 def add_seed(parser: argparse.ArgumentParser, help: str = "default: 0") -> None:
-    parser.add_argument("--seed", type=field(Recipe, "seed"), default=0, help=help)
+    parser.add_argument("--seed", type=setting(Recipe, "seed"), default=0, help=help)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

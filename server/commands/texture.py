@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-from server.arguments import Pair, field
+from server.arguments import Pair, setting
 from server.commands.making import GOES_ON, add_making, make, recipe_of
 from server.commands.shared import check_suffix
 from server.files import save_results
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _size(text: str) -> tuple[int, int]:
-    side = field(TextureRecipe, "width")
+    side = setting(TextureRecipe, "width")
     found: tuple[int, int] = Pair(side, "WxH", "x")(text.lower()) if "x" in text.lower() else (side(text), side(text))
     return found
 

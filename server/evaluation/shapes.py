@@ -42,7 +42,7 @@ from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio import checkpoint
 from server.studio.checkpoint import KeptField, load_field
-from server.studio.finishing import MAPS
+from server.studio.mesh_files import MAPS
 from server.studio.production import produce
 from server.training.view_judge import ViewJudge
 from server.world.captions import KINDS, Caption, read_caption
@@ -52,9 +52,9 @@ VOXELS = 112
 # A mesh of the true shape needs no more than the finest mesh that it is compared with.
 TRUE_RESOLUTION = 128
 SCORES = ("volume_iou", "silhouette_iou", "chamfer", "normal_consistency", "planarity", "colour_error")
-UNFINISHED = "unfinished_"
+RAW = "raw_"
 FACES = ("janus", "facing")
-MEASURES = (*SCORES, *FACES, "seconds", "denoiser_calls", *(UNFINISHED + score for score in SCORES))
+MEASURES = (*SCORES, *FACES, "seconds", "denoiser_calls", *(RAW + score for score in SCORES))
 
 
 def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
@@ -81,14 +81,14 @@ def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
     }
 
 
-def finished_surface(mesh: MeshArrays, texture: Texture | None, placement: Placement) -> ColouredMesh:
-    """A finished mesh, taken back to field axes."""
+def meshed_surface(mesh: MeshArrays, texture: Texture | None, placement: Placement) -> ColouredMesh:
+    """The mesh of a field, taken back to field axes."""
     colours = (mesh.colour[:, :3] / 255).astype(np.float32)
     return ColouredMesh(placement.invert(mesh.position), mesh.triangle, colours, texture)
 
 
-def unfinished_surface(kept: KeptField, resolution: int, level: float, device: str = "cpu") -> ColouredMesh:
-    """The bare iso-surface of a field, every face of it, coloured at the vertices: what finishing starts from.
+def raw_surface(kept: KeptField, resolution: int, level: float, device: str = "cpu") -> ColouredMesh:
+    """The bare iso-surface of a field, every face of it, coloured at the vertices: what meshing starts from.
 
     Args:
         resolution, level: as server.meshing.surface.extract_surface.
@@ -131,9 +131,9 @@ def evaluate_shapes(
         {"rows": [{"prompt", "seed", "method" (of a variant its name), "volume_iou", "silhouette_iou", "chamfer",
                    "normal_consistency", "planarity", "colour_error", "janus" and "facing" (see faces.py; None without a
                    judge), "seconds", "denoiser_calls", the six scores of the bare iso-surface, before cleaning,
-                   smoothing, reduction and baking, as "unfinished_volume_iou", ..., and "run", a name of the recipe}],
+                   smoothing, reduction and baking, as "raw_volume_iou", ..., and "run", a name of the recipe}],
          "means": {method: {measure: mean over prompts and seeds, over those that have it; None where none has}},
-         "finishing_cost": {method: mean volume IoU that finishing lost},
+         "meshing_cost": {method: mean volume IoU that meshing lost},
          "warnings": sentences about pictures that could not be written,
          "spread": {method: {measure: standard deviation over seeds of the mean over prompts}}, with several seeds}
 
@@ -169,7 +169,7 @@ def evaluate_shapes(
     result: dict[str, Any] = {
         "rows": rows,
         "means": means,
-        "finishing_cost": {name: _finishing_cost(means[name]) for name in names},
+        "meshing_cost": {name: _meshing_cost(means[name]) for name in names},
         "warnings": warnings,
     }
     if len(seeds) > 1:
@@ -195,8 +195,8 @@ def _make(
         texture = read_texture(folder / "mesh.npz", *(folder / picture for picture in MAPS))
         field = load_field(folder / checkpoint.NAME, device)
     placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
-    after = compare(finished_surface(mesh, texture, placement), caption)
-    before = compare(unfinished_surface(field, recipe.mesh.resolution, report["level"], device), caption)
+    after = compare(meshed_surface(mesh, texture, placement), caption)
+    before = compare(raw_surface(field, recipe.mesh.resolution, report["level"], device), caption)
     if pictures is not None:
         stem = "-".join(re.sub(r"\W+", "-", part).strip("-")[:100] for part in (recipe.prompt, name))
         with noted(warnings):
@@ -210,7 +210,7 @@ def _make(
         **_rounded(dict.fromkeys(FACES) if judge is None else faces(judge, mesh, texture, caption.name)),
         "seconds": report["seconds"],
         "denoiser_calls": report["denoiser_calls"],
-        **{UNFINISHED + score: value for score, value in _rounded(before).items()},
+        **{RAW + score: value for score, value in _rounded(before).items()},
     }
 
 
@@ -234,8 +234,8 @@ def _means(rows: list[dict[str, Any]], method: str) -> dict[str, Any]:
     return {measure: round(float(np.mean(values)), 4) if values else None for measure, values in found.items()}
 
 
-def _finishing_cost(means: dict[str, Any]) -> float:
-    return round(means[f"{UNFINISHED}volume_iou"] - means["volume_iou"], 4)
+def _meshing_cost(means: dict[str, Any]) -> float:
+    return round(means[f"{RAW}volume_iou"] - means["volume_iou"], 4)
 
 
 def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, Any]:

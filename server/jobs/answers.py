@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +16,8 @@ from server.jobs.artifacts import LiveFiles
 from server.jobs.events import LIVE_FILES
 from server.meshing.arrays import save_npz
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
+from server.studio.journal import Tempo, json_line
 
-# Eyes see no more, and fast steps are a hundred thousand a job.
-PROGRESS_INTERVAL_S = 0.1
 HEARTBEAT_S = 1.0
 
 
@@ -31,7 +29,7 @@ class Answers:
         self._lock = threading.Lock()
 
     def send(self, answer: str, **fields: Any) -> None:
-        line = json.dumps({"answer": answer, **_plain(fields)}, allow_nan=False) + "\n"
+        line = json_line({"answer": answer, **fields})
         with self._lock:
             self._lines.write(line)
             self._lines.flush()
@@ -62,8 +60,7 @@ class Reporter:
         self._meshes = LiveFiles(folder, LIVE_FILES["preview_mesh"])
         self._images = LiveFiles(folder, LIVE_FILES["preview_image"])
         self._unsaved = False
-        self._phase = ""
-        self._told = 0.0
+        self._tempo = Tempo()
 
     def __call__(self, event: Event) -> None:
         """Previews that cannot be written are missed, and said once: the job is worth more."""
@@ -76,7 +73,7 @@ class Reporter:
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Progress):
-            if self._is_worth_telling(event):
+            if self._tempo.is_news(event):
                 spent = {"elapsed": round(time.monotonic() - self._began, 1), "memory_bytes": self._memory_used()}
                 self._send("progress", asdict(event) | spent)
         elif isinstance(event, Log):
@@ -93,26 +90,5 @@ class Reporter:
                 np.savez(file, pixels=np.concatenate([event.pixels, opaque], -1))
             self._send("preview_image", {"artifact": name, "width": width, "height": height})
 
-    def _is_worth_telling(self, progress: Progress) -> bool:
-        now = time.monotonic()
-        is_news = progress.phase != self._phase or progress.step == progress.steps
-        if not is_news and now - self._told < PROGRESS_INTERVAL_S:
-            return False
-        self._phase, self._told = progress.phase, now
-        return True
-
     def _send(self, name: str, data: dict[str, Any]) -> None:
         self._answers.send("event", job=self._job_id, name=name, data=data)
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN, and numpy's numbers are not Python's."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

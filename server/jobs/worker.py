@@ -42,6 +42,7 @@ from server.jobs.deaths import RETRY
 from server.jobs.process import JOB_LINE
 from server.recipe import read_recipe
 from server.studio.events import Progress
+from server.studio.journal import NAME, Journal
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
@@ -77,7 +78,8 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         check_is_no_link(folder)
         # Not its parents: a data folder that was removed is not to come back half empty.
         folder.mkdir(exist_ok=True)
-        report = Reporter(job_id, folder, answers, partial(accelerators.used_on, priors.device))
+        told = Reporter(job_id, folder, answers, partial(accelerators.used_on, priors.device))
+        report = Journal(folder / NAME, told, priors.device)
         control.leave_if_asked()
         report(Progress("Loading", 0.0))
         prior = priors.get(recipe.prior, recipe.loras)

@@ -19,7 +19,7 @@ from server.lab.limits import FARTHEST, WIDEST
 from server.lab.methods import ESTIMATORS
 
 
-def field(
+def lab_field(
     density_name: str,
     estimator_name: str,
     bandwidth: float,

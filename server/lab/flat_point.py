@@ -24,12 +24,6 @@ _SHARE = np.outer(_WEIGHTS, _WEIGHTS) / (2 * math.pi)
 Array = NDArray[np.float64]
 
 
-def curvature(radius: float, std: float, bandwidth: float) -> float:
-    """Second derivative of log p_lambda at the flat point, along the wave: positive where flat is a saddle."""
-    variance = std**2 + bandwidth**2
-    return (radius**2 / (2 * variance) - 1) / variance
-
-
 def critical_bandwidth(radius: float, std: float) -> float:
     """The bandwidth below which flat is a saddle, and above a maximum; 0 where it is always one."""
     return math.sqrt(max(radius**2 / 2 - std**2, 0.0))

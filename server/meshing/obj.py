@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from server.files import write_together
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import ROUGHNESS, y_up
@@ -18,17 +17,6 @@ from server.meshing.tangents import smooth_normals
 from server.png import png_bytes
 
 LIBRARY, ALBEDO, NORMAL, NORMAL_NUMBERS = ".mtl", "-albedo.png", "-normal.png", "-normal.exr"
-
-
-def write_obj(mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture | None = None) -> list[Path]:
-    """Write the files of `obj_files`, the .obj last, so that it never names what is not there.
-
-    Returns:
-        Every file written, the .obj first.
-    """
-    files = obj_files(mesh, path, name, texture)
-    write_together(files)
-    return list(files)
 
 
 def obj_files(mesh: MeshArrays, path: Path, name: str = "mesh", texture: Texture | None = None) -> dict[Path, bytes]:

@@ -18,7 +18,7 @@ from server.meshing.fields import Floats, Triangles
 ShouldStop = Callable[[], Any]
 """Polled while we wait; may block (pause), and may raise Cancelled. What it returns is not looked at."""
 
-# A finished mesh takes a second per 20 000 faces.
+# A mesh takes a second per 20 000 faces.
 LIMIT_S = 30.0
 # More faces than this were not reduced, and go to box projection straight away.
 MOST_FACES = 100_000

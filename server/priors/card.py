@@ -59,7 +59,6 @@ class PriorCard:
         image_size: side in pixels of the square images it believes in.
         latent_shape: (channels, height, width) of `encode`'s result.
         takes_camera: whether `condition` uses the views it is given.
-        takes_background: whether `condition` uses the background colour of the views.
         fixed_light: whether everything is lit by one lamp fixed in the world, so that light can be baked in as paint.
         view_prompts: whether `condition` makes a prompt depend on the view by words ("…, back view").
         guidance_scale: default classifier-free guidance scale; 1 means no guidance.
@@ -86,7 +85,6 @@ class PriorCard:
     latent_shape: tuple[int, int, int]
     makes: tuple[str, ...] = ("mesh", "texture")
     takes_camera: bool = False
-    takes_background: bool = False
     fixed_light: bool = False
     view_prompts: bool = False
     guidance_scale: float = 7.5

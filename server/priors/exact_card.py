@@ -18,7 +18,6 @@ EXACT_CARD = PriorCard(
     image_size=64,
     latent_shape=(48, 16, 16),
     takes_camera=True,
-    takes_background=True,
     fixed_light=True,
     guidance_scale=1.0,
     estimator="tweedie",

@@ -31,12 +31,6 @@ class GaussianMixture:
     means: Tensor
     covariances: Tensor
 
-    @staticmethod
-    def isotropic(weights: Tensor, means: Tensor, std: float) -> GaussianMixture:
-        """Equal round components of standard deviation `std`."""
-        identity = torch.eye(means.shape[1], dtype=means.dtype)
-        return GaussianMixture(weights, means, (std**2 * identity).expand(len(weights), -1, -1))
-
     def to(self, dtype: torch.dtype) -> GaussianMixture:
         return GaussianMixture(self.weights.to(dtype), self.means.to(dtype), self.covariances.to(dtype))
 

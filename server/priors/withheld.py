@@ -29,7 +29,6 @@ WITHHELD_CARD = replace(
     description="The exact prior, told the view in words instead of by a camera; for comparisons of methods.",
     makes=("mesh",),
     takes_camera=False,
-    takes_background=False,
     # Its pictures have one lens.
     cameras=EXACT_CARD.cameras,
 )

@@ -15,7 +15,7 @@ from server.studio.checkpoint import save_field
 from server.studio.climb import step_generator
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
 from server.studio.field_plan import field_plan
-from server.studio.finishing import finish_field
+from server.studio.mesh_files import write_mesh_files
 from server.studio.narration import LOADED, OPTIMISED, Narrator
 from server.studio.plan import render_size_of
 from server.studio.sides import four_sides
@@ -55,7 +55,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
 
     # Before meshing, which may fail where another budget or level would not.
     save_field(asked.folder / checkpoint.NAME, subject.field, subject.occupancy, recipe)
-    report = finish_field(
+    report = write_mesh_files(
         subject.field,
         occupied,
         recipe.mesh,

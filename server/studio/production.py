@@ -1,4 +1,4 @@
-"""From a recipe to finished files: optimise, finish, save. The command line and the workers both call `produce`."""
+"""From a recipe to files: optimise, mesh, save. The command line and the workers both call `produce`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def produce(
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
     Args:
-        deliver: takes what was asked for out of the finished folder; while it has not returned, the state of the run is
-            kept.
+        deliver: takes what was asked for out of the folder, once all is there; until it returns, the state of the run
+            is kept.
         unfinished: folder for the state of runs that are under way. The same recipe, asked for again after a crash, a
             failure or a cancel, goes on from there. None keeps nothing.
         on_event: called from this thread with every event of server/studio/events.py.

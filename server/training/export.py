@@ -9,18 +9,16 @@ scheduler) with a `light_field` beside them; every component opens with its own 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from server.errors import BadRequest
-from server.files import write_text
 from server.priors.embedded.card import TRAINING
 from server.training.model_card import model_card
 from server.training.networks import Networks, build_networks, build_scheduler
 from server.training.plan import Size
+from server.training.shipping import last_checkpoint, load_averages, write_pipeline
 from server.training.state import CHECKPOINT, LOG, read_checkpoint
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -50,47 +48,24 @@ def export(run: Path, folder: Path, hardware: str = "an unnamed machine", gates:
         BadRequest: no checkpoint, one that has not reached the diffusion network, or a result above 16 MiB.
     """
     networks = load_networks(run, torch.device("cpu"))
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for name in ("text_encoder", "unet", "light_field", "vae"):
-        module = networks.patch_code if name == "vae" else getattr(networks, name)
-        # The patch code is small, and its rounding errors would be in every picture.
-        module.to(torch.float32 if name == "vae" else torch.float16).save_pretrained(partial / name)
-    networks.tokenizer.save_pretrained(partial / "tokenizer")
-    build_scheduler().save_pretrained(partial / "scheduler")
-    write_text(partial / "model_index.json", json.dumps(INDEX, indent=2) + "\n")
+    # The patch code is small, and its rounding errors would be in every picture.
+    halves = {name: getattr(networks, name).to(torch.float16) for name in ("text_encoder", "unet", "light_field")}
+    components = {**halves, "vae": networks.patch_code, "tokenizer": networks.tokenizer, "scheduler": build_scheduler()}
     state = read_checkpoint(run / CHECKPOINT, torch.device("cpu"))
-    write_text(partial / TRAINING, json.dumps(state["plan"], indent=2) + "\n")
     found = json.loads(gates.read_text(encoding="utf-8")) if gates else None
     card = model_card(state["plan"], state["step"], run / LOG, hardware, found)
-    write_text(partial / "README.md", card)
-    size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-    if size > MOST_BYTES:
-        raise BadRequest(
-            "weights-too-large", f"The weights take {size} bytes; {MOST_BYTES} may ship.", f"They are in {partial}."
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
-    return size
+    texts = {TRAINING: json.dumps(state["plan"], indent=2) + "\n", "README.md": card}
+    return write_pipeline(folder, INDEX, components, texts, MOST_BYTES)
 
 
 def load_networks(run: Path, device: torch.device) -> Networks:
     """The averaged networks of a run's last checkpoint, in full precision."""
-    path = run / CHECKPOINT
-    if not path.exists():
-        raise BadRequest("checkpoint-missing", f"{path} does not exist.", "Train first: python -m server train-prior.")
-    state = read_checkpoint(path, device)
-    if state["stage"] != "diffusion":
-        raise BadRequest("training-unfinished", "Only the light field is trained so far.", "Let the training go on.")
+    state = last_checkpoint(run, device, "train-prior")
     networks = build_networks(_size(state["plan"]["size"]), 0)
-    for name in ("patch_code", "light_field", "text_encoder", "unet"):
-        getattr(networks, name).load_state_dict(state[name])
-    trained = [*networks.text_encoder.parameters(), *networks.unet.parameters()]
-    with torch.no_grad():
-        for parameter, average in zip(trained, state["average"]["values"], strict=True):
-            parameter.copy_(average)
-    for module in (networks.patch_code, networks.light_field, networks.text_encoder, networks.unet):
-        module.to(device).eval()
+    modules = {
+        name: getattr(networks, name).to(device) for name in ("patch_code", "light_field", "text_encoder", "unet")
+    }
+    load_averages(modules, ("text_encoder", "unet"), state)
     return networks
 
 

@@ -49,21 +49,22 @@ def build_networks(size: Size, seed: int) -> Networks:
                 depth=size.light_blocks,
                 word_width=size.words,
             ),
-            text_encoder=_text_encoder(size, tokenizer),
+            text_encoder=text_encoder(size.words, LENGTH, tokenizer),
             unet=_unet(size),
         )
 
 
-def _text_encoder(size: Size, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def text_encoder(width: int, length: int, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """For texts of at most `length` tokens."""
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
-            hidden_size=size.words,
-            intermediate_size=4 * size.words,
+            hidden_size=width,
+            intermediate_size=4 * width,
             num_hidden_layers=2,
             num_attention_heads=4,
-            max_position_embeddings=LENGTH,
-            projection_dim=size.words,
+            max_position_embeddings=length,
+            projection_dim=width,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -88,15 +89,20 @@ def _unet(size: Size) -> UNet2DConditionModel:
 
 
 def build_scheduler() -> Any:
+    return scheduler("v_prediction", timestep_spacing="trailing")
+
+
+def scheduler(prediction: str, **more: Any) -> Any:
+    """With the noise levels of Stable Diffusion."""
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
+        prediction_type=prediction,
         clip_sample=False,
         set_alpha_to_one=False,
-        timestep_spacing="trailing",
+        **more,
     )
 
 

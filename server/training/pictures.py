@@ -42,14 +42,12 @@ class Batch:
         pictures: [B, 3, S, S] in [0, 1].
         tokens: [B, L].
         views: their cameras and backgrounds; meaningless for surfaces.
-        is_object: bool [B].
         row: [B] of the object table, or of the surface table.
     """
 
     pictures: Tensor
     tokens: Tensor
     views: Views
-    is_object: Tensor
     row: Tensor
 
 
@@ -119,7 +117,7 @@ class PictureBank:
         lighted = share * cover + (1 - share) * lit
         pictures = torch.einsum("bphw,bpc->bchw", lighted, table.colours[row])
         pictures = pictures + (1 - cover.sum(1, keepdim=True)).clamp_min(0) * background[:, :, None, None]
-        return Batch(pictures, tokens, views, torch.ones(count, dtype=torch.bool, device=device), row)
+        return Batch(pictures, tokens, views, row)
 
     def draw_surfaces(self, table: CaptionTable, count: int, generator: torch.Generator) -> Batch:
         """`count` windows onto surfaces in random colours."""
@@ -132,9 +130,7 @@ class PictureBank:
         nowhere = torch.zeros(count, device=device)
         views = Views(nowhere, nowhere, nowhere + 3, nowhere + 0.7, None)
         pictures = patterns.paint(fields, table.colours[row])
-        return Batch(
-            pictures, table.tokens[row, phrasing, 0], views, torch.zeros(count, dtype=torch.bool, device=device), row
-        )
+        return Batch(pictures, table.tokens[row, phrasing, 0], views, row)
 
 
 def _cut_windows(size: int, windows: int, start: int, watch: Watch) -> np.ndarray:

@@ -21,7 +21,6 @@ class Size:
 
 
 SHIPPED = Size()
-TINY = Size(image=32, channels=(16, 32), words=32, light_width=32, light_blocks=2)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,11 @@ photographs are drawn and encoded once; then the diffusion network and its text 
 
     python -m server train-stand-in --out RUN_FOLDER
 
-The same command goes on where a stopped run was. In RUN_FOLDER: `checkpoint.pt`, `latents.safetensors`, `log.jsonl`,
-`sheets/*.png`.
+The same command goes on where a stopped run was; see staged.py. Beside its files there is `latents.safetensors`.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,10 +17,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from server.errors import BadRequest
 from server.files import write_bytes
 from server.training.photographs import PhotographBank, caption_numbers, caption_parts, captions, without_view
 from server.training.pictures import Watch, unwatched
+from server.training.staged import Stage, StagedTrainer
 from server.training.stand_in_networks import (
     SCALE,
     build_networks,
@@ -36,7 +32,6 @@ from server.training.stand_in_networks import (
 )
 from server.training.stand_in_plan import Plan
 from server.training.stand_in_sheets import reconstruction_sheet, sample_sheet
-from server.training.state import CHECKPOINT, LOG, LOG_EVERY, RunningAverage, read_checkpoint, write_checkpoint
 
 LATENTS = "latents.safetensors"
 KL = 3e-4  # weight of the divergence of a latent number, against the squared error of a pixel
@@ -51,13 +46,16 @@ NAMED = 0.8  # share of the captions that name the view: of all words, those are
 MOST_WEIGHT = 5.0
 
 
-class Trainer:
+class Trainer(StagedTrainer):
     """One run in one folder. It has two stages, "code" and "diffusion"."""
 
     def __init__(self, plan: Plan, folder: Path, cache: Path, watch: Watch = unwatched) -> None:
+        stages = (
+            Stage("code", plan.code_steps, plan.code_batch, plan.code_rate),
+            Stage("diffusion", plan.steps, plan.batch, plan.rate),
+        )
+        super().__init__(stages, plan.seed, folder, torch.device("cpu"))
         self.plan = plan
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         self.networks = build_networks(plan.size, plan.seed)
         self.answers = caption_parts(torch.arange(len(captions())))
         with torch.random.fork_rng(devices=[]):
@@ -67,84 +65,12 @@ class Trainer:
         self.tokens = tokens_of(self.networks.tokenizer, captions())
         self.silence = tokens_of(self.networks.tokenizer, [""])
         self.alphas = build_scheduler().alphas_cumprod
-        self._begin_stage("code")
-        if (folder / CHECKPOINT).exists():
-            self._restore(read_checkpoint(folder / CHECKPOINT, torch.device("cpu")))
-
-    def run(self, checkpoint_seconds: float, sheet_every: int, seconds: float = math.inf) -> None:
-        """Train to the plan's end, or for `seconds`; leaves a checkpoint either way."""
-        began = saved = measured = time.monotonic()
-        losses: list[dict[str, Tensor]] = []
-        while not self.done and time.monotonic() - began < seconds:
-            if self.stage == "code" and self.step >= self.plan.code_steps:
-                self._finish_code()
-                measured = time.monotonic()
-            losses.append(self.advance())
-            stage_over = self.step == (self.plan.code_steps if self.stage == "code" else self.plan.steps)
-            if self.step % LOG_EVERY == 0 or stage_over:
-                now = time.monotonic()
-                self._log(losses, now - measured)
-                losses, measured = [], now
-            if self.step % sheet_every == 0:
-                self.draw_sheet()
-            if time.monotonic() - saved > checkpoint_seconds:
-                self.save()
-                saved = time.monotonic()
-        self.save()
-        self.draw_sheet()
-
-    @property
-    def done(self) -> bool:
-        return self.stage == "diffusion" and self.step >= self.plan.steps
-
-    def advance(self) -> dict[str, Tensor]:
-        """One optimiser step of the current stage."""
-        generator = self._generator(self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
-        losses = self._code_losses(generator) if self.stage == "code" else self._diffusion_losses(generator)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        modules = self._modules()
-        nn.utils.clip_grad_norm_([p for m in modules for p in m.parameters()], 1.0)
-        self.optimiser.step()
-        self.average.update(modules)
-        self.step += 1
-        return {name: value.detach() for name, value in losses.items()}
-
-    def save(self) -> None:
-        networks = self.networks
-        state = {
-            "stage": self.stage,
-            "step": self.step,
-            "plan": self._identity(),
-            "vae": networks.vae.state_dict(),
-            "text_encoder": networks.text_encoder.state_dict(),
-            "unet": networks.unet.state_dict(),
-            "probe": self.probe.state_dict(),
-            "average": self.average.state(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        write_checkpoint(self.folder / CHECKPOINT, state)
-
-    def report(self) -> dict[str, Any]:
-        return {"stage": self.stage, "step": self.step, "done": self.done, "folder": str(self.folder)}
-
-    @torch.no_grad()
-    def draw_sheet(self) -> None:
-        """What the averaged weights make, as a picture."""
-        (self.folder / "sheets").mkdir(exist_ok=True)
-        path = self.folder / "sheets" / f"{self.stage}-{self.step:06d}.png"
-        modules = self._modules()
-        self.average.swap(modules)
-        if self.stage == "code":
-            photographs = self.bank.draw(32, torch.Generator().manual_seed(0))
-            reconstruction_sheet(self.networks, photographs.pictures, path)
-        else:
-            sample_sheet(self.networks, path)
-        self.average.swap(modules)
+        self.start()
 
     # ----- the two losses
+
+    def _losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        return self._code_losses(generator) if self.stage == "code" else self._diffusion_losses(generator)
 
     def _code_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         pictures = 2 * self.bank.draw(self.plan.code_batch, generator).pictures - 1
@@ -191,7 +117,7 @@ class Trainer:
     # ----- the run
 
     @torch.no_grad()
-    def _finish_code(self) -> None:
+    def _end_stage(self) -> None:
         """Fix the autoencoder, scale its latents, and encode the photographs of the next stage."""
         vae = self.networks.vae
         self.draw_sheet()
@@ -218,69 +144,28 @@ class Trainer:
         networks = self.networks
         return [networks.vae] if self.stage == "code" else [networks.text_encoder, networks.unet, self.probe]
 
+    def _kept(self) -> dict[str, nn.Module]:
+        networks = {name: getattr(self.networks, name) for name in ("vae", "text_encoder", "unet")}
+        return {**networks, "probe": self.probe}
+
     def _begin_stage(self, stage: str) -> None:
-        self.stage, self.step = stage, 0
-        modules = self._modules()
+        super()._begin_stage(stage)
         if stage == "diffusion":
             self.networks.vae.eval().requires_grad_(False)
             kept = load_file(self.folder / LATENTS)
             self.latents, self.captions = kept["latents"], kept["captions"]
-        parameters = [p for m in modules for p in m.parameters()]
-        self.optimiser = torch.optim.AdamW(parameters, lr=self._rate(), betas=(0.9, 0.99), weight_decay=0.01)
-        self.average = RunningAverage(modules, decay=0.999)
-        for module in modules:
-            module.train()
 
-    def _generator(self, step: int) -> torch.Generator:
-        """Of the seed, the stage and the step alone, so that a resumed run repeats it."""
-        salt = {"code": 1, "diffusion": 2}[self.stage]
-        return torch.Generator().manual_seed((self.plan.seed * 4 + salt) * 100_000_000 + step)
-
-    def _rate(self) -> float:
-        """Warm-up, then a cosine for the autoencoder; for the network a plateau that falls over the last third, so that
-        a run can be made longer, or shorter, before it falls."""
-        plan, warm = self.plan, min(1.0, (self.step + 1) / 200)
+    def _sheet(self, path: Path) -> None:
         if self.stage == "code":
-            return plan.code_rate * warm * _cosine(self.step / plan.code_steps)
-        return plan.rate * warm * _cosine(max(0.0, (self.step / plan.steps - 2 / 3) * 3))
+            photographs = self.bank.draw(32, torch.Generator().manual_seed(0))
+            reconstruction_sheet(self.networks, photographs.pictures, path)
+        else:
+            sample_sheet(self.networks, path)
 
     def _identity(self) -> dict[str, Any]:
         plan = self.plan
         numbers = {"seed": plan.seed, "code_steps": plan.code_steps, "pictures": plan.pictures, "views": plan.views}
         return {**numbers, "batch": plan.batch, "size": asdict(plan.size)}
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        there, here = state["plan"], self._identity()
-        if there != here:
-            different = [
-                f"{name} {there.get(name)} and not {here[name]}" for name in here if there.get(name) != here[name]
-            ]
-            raise BadRequest(
-                "training-plan-differs",
-                f"The run in {self.folder} was started with other values: {', '.join(different)}.",
-                "Give the same values to continue it, or another --out to start anew.",
-            )
-        for name in ("vae", "text_encoder", "unet"):
-            getattr(self.networks, name).load_state_dict(state[name])
-        self.probe.load_state_dict(state["probe"])
-        self._begin_stage(state["stage"])
-        self.step = int(state["step"])
-        self.average.load(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-
-    def _log(self, losses: list[dict[str, Tensor]], seconds: float) -> None:
-        means = {name: float(torch.stack([loss[name] for loss in losses]).mean()) for name in losses[-1]}
-        batch = self.plan.code_batch if self.stage == "code" else self.plan.batch
-        line = {
-            "stage": self.stage,
-            "step": self.step,
-            **{name: round(value, 6) for name, value in means.items()},
-            "rate": round(self._rate(), 8),
-            "images_per_second": round(batch * len(losses) / seconds, 1),
-            "time": round(time.time(), 1),
-        }
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
 
 
 def _quarter(pictures: Tensor, generator: torch.Generator) -> Tensor:
@@ -288,7 +173,3 @@ def _quarter(pictures: Tensor, generator: torch.Generator) -> Tensor:
     half = pictures.shape[-1] // 2
     top, left = torch.randint(half + 1, (2,), generator=generator).tolist()
     return pictures[..., top : top + half, left : left + half]
-
-
-def _cosine(progress: float) -> float:
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

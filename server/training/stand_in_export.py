@@ -3,20 +3,16 @@ pretrained models opens like any other, and its model card."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from server.errors import BadRequest
-from server.files import write_text
 from server.training.photographs import FRONT_BIAS
-from server.training.stand_in import CHECKPOINT, NAMED, NO_TEXT
+from server.training.shipping import last_checkpoint, load_averages, write_pipeline
+from server.training.stand_in import NAMED, NO_TEXT
 from server.training.stand_in_networks import Networks, build_networks, build_scheduler
 from server.training.stand_in_plan import Size
-from server.training.state import read_checkpoint
 from server.world.captions import COLOURS, KINDS
 
 MOST_BYTES = 8_000_000
@@ -43,22 +39,10 @@ def export(run: Path, folder: Path) -> int:
         BadRequest: no checkpoint, one that has not reached the diffusion network, or a result above 8 MB.
     """
     networks, state = load_networks(run)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for name in ("text_encoder", "unet", "vae"):
-        getattr(networks, name).to(torch.float16).save_pretrained(partial / name)
-    networks.tokenizer.save_pretrained(partial / "tokenizer")
-    build_scheduler().save_pretrained(partial / "scheduler")
-    write_text(partial / "model_index.json", json.dumps(INDEX, indent=2) + "\n")
-    write_text(partial / "README.md", model_card(state["plan"], state["step"]))
-    size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-    if size > MOST_BYTES:
-        raise BadRequest(
-            "weights-too-large", f"The weights take {size} bytes; {MOST_BYTES} may be kept.", f"They are in {partial}."
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
-    return size
+    halves = {name: getattr(networks, name).to(torch.float16) for name in ("text_encoder", "unet", "vae")}
+    components = {**halves, "tokenizer": networks.tokenizer, "scheduler": build_scheduler()}
+    texts = {"README.md": model_card(state["plan"], state["step"])}
+    return write_pipeline(folder, INDEX, components, texts, MOST_BYTES)
 
 
 def load_networks(run: Path) -> tuple[Networks, dict[str, Any]]:
@@ -67,25 +51,12 @@ def load_networks(run: Path) -> tuple[Networks, dict[str, Any]]:
     Raises:
         BadRequest: "checkpoint-missing" or "training-unfinished".
     """
-    path = run / CHECKPOINT
-    if not path.exists():
-        hint = "Train first: python -m server train-stand-in."
-        raise BadRequest("checkpoint-missing", f"{path} does not exist.", hint)
-    state = read_checkpoint(path, torch.device("cpu"))
-    if state["stage"] != "diffusion":
-        raise BadRequest("training-unfinished", "Only the autoencoder is trained so far.", "Let the training go on.")
+    state = last_checkpoint(run, torch.device("cpu"), "train-stand-in")
     size = state["plan"]["size"]
     widths = {name: tuple(size[name]) for name in ("autoencoder", "unet")}
     networks = build_networks(Size(**{**size, **widths}), 0)
-    for name in ("vae", "text_encoder", "unet"):
-        getattr(networks, name).load_state_dict(state[name])
-    trained = [*networks.text_encoder.parameters(), *networks.unet.parameters()]
-    with torch.no_grad():
-        # Behind them is the probe's, which was for training alone.
-        for parameter, average in zip(trained, state["average"]["values"], strict=False):
-            parameter.copy_(average)
-    for module in (networks.vae, networks.text_encoder, networks.unet):
-        module.eval()
+    modules = {name: getattr(networks, name) for name in ("vae", "text_encoder", "unet")}
+    load_averages(modules, ("text_encoder", "unet"), state)
     return networks, state
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
 from server.priors.embedded.wording import build_tokenizer
+from server.training.networks import scheduler, text_encoder
 from server.training.stand_in_plan import Size
 
 LENGTH = 77  # tokens of a caption, start and end included, as Stable Diffusion's
@@ -35,7 +36,7 @@ def build_networks(size: Size, seed: int) -> Networks:
         torch.manual_seed(seed)
         tokenizer = build_tokenizer()
         tokenizer.model_max_length = LENGTH
-        return Networks(tokenizer, _autoencoder(size), _text_encoder(size, tokenizer), _unet(size))
+        return Networks(tokenizer, _autoencoder(size), text_encoder(size.words, LENGTH, tokenizer), _unet(size))
 
 
 def _autoencoder(size: Size) -> AutoencoderKL:
@@ -49,23 +50,6 @@ def _autoencoder(size: Size) -> AutoencoderKL:
         norm_num_groups=8,
         sample_size=size.image,
         scaling_factor=SCALE,
-    )
-
-
-def _text_encoder(size: Size, tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    return CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=size.words,
-            intermediate_size=4 * size.words,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            max_position_embeddings=LENGTH,
-            projection_dim=size.words,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
     )
 
 
@@ -87,16 +71,7 @@ def _unet(size: Size) -> UNet2DConditionModel:
 
 def build_scheduler() -> Any:
     """Stable Diffusion's own."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="epsilon",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
+    return scheduler("epsilon", steps_offset=1)
 
 
 def tokens_of(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:

@@ -62,5 +62,5 @@ def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
 
 def step_generator(seed: int, stage: str, step: int, device: torch.device) -> torch.Generator:
     """The randomness of one training step: of the seed and the step alone, so that a resumed run repeats it."""
-    salt = {"light": 1, "diffusion": 2, "look": 3}[stage]
+    salt = {"light": 1, "code": 1, "diffusion": 2, "look": 3}[stage]
     return torch.Generator(device).manual_seed((seed * 4 + salt) * 100_000_000 + step)

@@ -2,14 +2,12 @@
 
     python -m server train-prior --out RUN_FOLDER
 
-The same command goes on where a stopped run was. In RUN_FOLDER: `checkpoint.pt`, `log.jsonl`, `sheets/*.png`.
+The same command goes on where a stopped run was; see staged.py.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from server.accelerators import has_bfloat16
-from server.errors import BadRequest
 from server.priors.embedded.wording import tokens_of, vocabulary
 from server.priors.parametrisation import network_input, output_from_clean, per_element
 from server.training import sheets
@@ -27,15 +24,8 @@ from server.training.captions_table import object_table, surface_table
 from server.training.networks import build_networks, noise_levels, predict_velocity
 from server.training.pictures import PictureBank, Watch, unwatched
 from server.training.plan import Plan
-from server.training.state import (
-    CHECKPOINT,
-    LOG,
-    LOG_EVERY,
-    RunningAverage,
-    read_checkpoint,
-    step_generator,
-    write_checkpoint,
-)
+from server.training.staged import Stage, StagedTrainer
+from server.training.state import step_generator
 from server.world.views import Views
 
 SURFACES = 0.66  # share of the diffusion network's batches
@@ -44,109 +34,38 @@ NO_CAMERA = 0.2
 NO_BACKGROUND = 0.12
 
 
-class Trainer:
-    """One run in one folder."""
+class Trainer(StagedTrainer):
+    """One run in one folder. It has two stages, "light" and "diffusion"."""
 
     def __init__(self, plan: Plan, folder: Path, cache: Path, device: torch.device, watch: Watch = unwatched) -> None:
+        stages = (
+            Stage("light", plan.light_steps, plan.light_batch, plan.light_rate),
+            Stage("diffusion", plan.steps, plan.batch, plan.rate, decay=0.9995),
+        )
+        super().__init__(stages, plan.seed, folder, device)
         self.plan = plan
-        self.device = device
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         self.networks = build_networks(plan.size, plan.seed)
-        networks = self.networks
-        for module in (networks.patch_code, networks.light_field, networks.text_encoder, networks.unet):
+        for module in self._kept().values():
             module.to(device)
         self.bank = PictureBank(cache, plan.size.image, plan.views, plan.windows, device, watch=watch)
         self.objects = object_table(self.networks.tokenizer).to(device)
         self.surfaces = surface_table(self.networks.tokenizer).to(device)
         self.silence = tokens_of(self.networks.tokenizer, [""]).to(device)
         self.levels = noise_levels()
-        self.stage = "light"
-        self.step = 0
-        self._begin_stage("light")
-        if (folder / CHECKPOINT).exists():
-            self._restore(read_checkpoint(folder / CHECKPOINT, device))
-        else:
+        if not self.start():
             self.networks.patch_code.fit(2 * self._fitting_pictures() - 1)
-
-    def run(self, checkpoint_seconds: float, sheet_every: int, seconds: float = math.inf) -> None:
-        """Train to the plan's end, or for `seconds`; leaves a checkpoint either way."""
-        began = saved = time.monotonic()
-        losses: list[dict[str, Tensor]] = []
-        measured = time.monotonic()
-        while not self.done and time.monotonic() - began < seconds:
-            losses.append(self.advance())
-            stage_over = self.step == (self.plan.light_steps if self.stage == "light" else self.plan.steps)
-            if self.step % LOG_EVERY == 0 or stage_over:
-                now = time.monotonic()
-                self._log(losses, now - measured)
-                losses, measured = [], now
-            if self.step % sheet_every == 0:
-                self.draw_sheet()
-            if time.monotonic() - saved > checkpoint_seconds:
-                self.save()
-                saved = time.monotonic()
-        self.save()
-        self.draw_sheet()
-
-    @property
-    def done(self) -> bool:
-        return self.stage == "diffusion" and self.step >= self.plan.steps
-
-    def advance(self) -> dict[str, Tensor]:
-        """One optimiser step of the current stage."""
-        if self.stage == "light" and self.step >= self.plan.light_steps:
-            self.average.swap([self.networks.light_field])
-            self._begin_stage("diffusion")
-        generator = step_generator(self.plan.seed, self.stage, self.step, self.device)
-        rate = self._rate()
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        losses = self._light_losses(generator) if self.stage == "light" else self._diffusion_losses(generator)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        modules = self._modules(self.stage)
-        nn.utils.clip_grad_norm_([p for m in modules for p in m.parameters()], 1.0)
-        self.optimiser.step()
-        self.average.update(modules)
-        self.step += 1
-        return {name: value.detach() for name, value in losses.items()}
-
-    def save(self) -> None:
-        networks = self.networks
-        write_checkpoint(
-            self.folder / CHECKPOINT,
-            {
-                "stage": self.stage,
-                "step": self.step,
-                "plan": self._identity(),
-                "patch_code": networks.patch_code.state_dict(),
-                "light_field": networks.light_field.state_dict(),
-                "text_encoder": networks.text_encoder.state_dict(),
-                "unet": networks.unet.state_dict(),
-                "average": self.average.state(),
-                "optimiser": self.optimiser.state_dict(),
-            },
-        )
 
     def report(self) -> dict[str, Any]:
         plan = self.plan
         light = self.step if self.stage == "light" else plan.light_steps
         diffusion = self.step if self.stage == "diffusion" else 0
         images = {"light_field": light * plan.light_batch, "diffusion": diffusion * plan.batch}
-        return {"stage": self.stage, "step": self.step, "done": self.done, "images": images, "folder": str(self.folder)}
-
-    @torch.no_grad()
-    def draw_sheet(self) -> None:
-        """Samples under the averaged weights, as a picture."""
-        modules = self._modules(self.stage)
-        (self.folder / "sheets").mkdir(exist_ok=True)
-        self.average.swap(modules)
-        sheet = sheets.light_sheet if self.stage == "light" else sheets.sample_sheet
-        sheet(self.networks, self.folder / "sheets" / f"{self.stage}-{self.step:06d}.png", self.device)
-        self.average.swap(modules)
+        return {**super().report(), "images": images}
 
     # ----- the two losses
+
+    def _losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        return self._light_losses(generator) if self.stage == "light" else self._diffusion_losses(generator)
 
     def _light_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         batch = self.bank.draw_objects(self.objects, self.plan.light_batch, generator)
@@ -200,32 +119,26 @@ class Trainer:
 
     # ----- the run
 
-    def _modules(self, stage: str) -> list[nn.Module]:
+    def _modules(self) -> list[nn.Module]:
         networks = self.networks
-        trained: dict[str, list[nn.Module]] = {
-            "light": [networks.light_field],
-            "diffusion": [networks.text_encoder, networks.unet],
-        }
-        return trained[stage]
+        return [networks.light_field] if self.stage == "light" else [networks.text_encoder, networks.unet]
+
+    def _kept(self) -> dict[str, nn.Module]:
+        return {name: getattr(self.networks, name) for name in ("patch_code", "light_field", "text_encoder", "unet")}
 
     def _begin_stage(self, stage: str) -> None:
-        self.stage, self.step = stage, 0
-        modules = self._modules(stage)
-        parameters = [p for m in modules for p in m.parameters()]
-        self.optimiser = torch.optim.AdamW(parameters, lr=self._rate(), betas=(0.9, 0.99), weight_decay=0.01)
-        self.average = RunningAverage(modules, decay=0.999 if stage == "light" else 0.9995)
-        for module in modules:
-            module.train()
+        super()._begin_stage(stage)
         if stage == "diffusion":
             self.networks.light_field.requires_grad_(False).eval()
 
-    def _rate(self) -> float:
-        """Warm-up, then a cosine for the light field; for the network a plateau that falls over the last third, so that
-        a run can be made longer before it falls."""
-        if self.stage == "light":
-            return self.plan.light_rate * _warm(self.step, 200) * _cosine(self.step / self.plan.light_steps)
-        falling = (self.step / self.plan.steps - 2 / 3) * 3
-        return self.plan.rate * _warm(self.step, 200) * (_cosine(falling) if falling > 0 else 1.0)
+    def _end_stage(self) -> None:
+        """The light field is kept as its average."""
+        self.average.swap(self._modules())
+        self._begin_stage("diffusion")
+
+    def _sheet(self, path: Path) -> None:
+        draw = sheets.light_sheet if self.stage == "light" else sheets.sample_sheet
+        draw(self.networks, path, self.device)
 
     def _mixed_precision(self) -> torch.autocast:
         """bfloat16 where a card has it; on the processors measured it gained nothing at these sizes."""
@@ -249,45 +162,3 @@ class Trainer:
             "size": asdict(plan.size),
             "vocabulary": vocabulary(),
         }
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        if state["plan"] != self._identity():
-            raise BadRequest(
-                "training-plan-differs",
-                f"The run in {self.folder} was started with other values:"
-                f" {_differences(state['plan'], self._identity())}.",
-                "Give the same values to continue it, or another --out to start anew.",
-            )
-        networks = self.networks
-        for name in ("patch_code", "light_field", "text_encoder", "unet"):
-            getattr(networks, name).load_state_dict(state[name])
-        self._begin_stage(state["stage"])
-        self.step = int(state["step"])
-        self.average.load(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-
-    def _log(self, losses: list[dict[str, Tensor]], seconds: float) -> None:
-        means = {name: float(torch.stack([loss[name] for loss in losses]).mean()) for name in losses[-1]}
-        batch = self.plan.light_batch if self.stage == "light" else self.plan.batch
-        line = {
-            "stage": self.stage,
-            "step": self.step,
-            **{name: round(value, 6) for name, value in means.items()},
-            "rate": round(self._rate(), 8),
-            "images_per_second": round(batch * len(losses) / seconds, 1),
-            "time": round(time.time(), 1),
-        }
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-
-
-def _differences(there: dict[str, Any], here: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {there.get(name)} and not {here[name]}" for name in here if there.get(name) != here[name])
-
-
-def _warm(step: int, steps: int) -> float:
-    return min(1.0, (step + 1) / steps)
-
-
-def _cosine(progress: float) -> float:
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

@@ -56,7 +56,7 @@ def test_every_part_runs_or_says_why_not_and_the_page_has_the_figures(
     monkeypatch.setattr(random_models, "TINY", TINY, raising=False)
     monkeypatch.setattr(random_models, "TINY_XL", TINY_XL, raising=False)
     begun: list[str] = []
-    found = gpu.measure("cpu", SMALL, begun.append)
+    found = gpu.bench_gpu("cpu", SMALL, begun.append)
     assert [*found] == ["machine", *begun]
     assert found["tests"]["exit"] == 0
     assert "hash grid" in found["fused hash grid"]["skipped"]
@@ -84,7 +84,7 @@ def test_a_part_that_needs_what_is_not_there_is_skipped_by_name(monkeypatch: pyt
 
     for part in ("_run_tests", "_compare_grids", "_time_steps", "_make_mesh", "_train"):
         monkeypatch.setattr(gpu, part, missing)
-    found = gpu.measure("cpu", SMALL)
+    found = gpu.bench_gpu("cpu", SMALL)
     assert {tuple(part.items()) for name, part in found.items() if name != "machine"} == {
         (("skipped", "diffusers is not installed"),)
     }

@@ -6,7 +6,7 @@ from server.bench.presets import expected_seconds
 from server.recipe import read_recipe
 
 
-def test_a_job_takes_its_steps_and_its_finishing_and_what_happens_once() -> None:
+def test_a_job_takes_its_steps_and_its_meshing_and_what_happens_once() -> None:
     short = read_recipe({"kind": "mesh", "prompt": "a red ball", "preset": "sketch", "steps": 20})
     report = {"seconds": 9.0, "phases": {"Surface": 1.0, "Bake": 1.0, "Unwrap": 1.0}}
     again = expected_seconds(short, report, 0.2, short)

@@ -2,7 +2,7 @@
 
     python painted_field.py FOLDER
 
-writes the files of server.studio.finishing.finish_field into FOLDER, and `views.npz` with twelve views:
+writes the files of server.studio.mesh_files.write_mesh_files into FOLDER, and `views.npz` with twelve views:
     image float32 [12, S, S, 3], display colours over black, row 0 at the top; opacity float32 [12, S, S];
     camera [12, 4, 4], the camera's matrix in Blender; angle [12], its field of view in radians;
     pixel [12, N, 2], column and row of N pixels in every view, and point [12, N, 3], points on their rays.
@@ -28,7 +28,7 @@ from server.generators.radiance_field.rendering import render
 from server.meshing.export import Placement
 from server.priors.exact_card import EXACT_CARD
 from server.recipe import MeshRecipe
-from server.studio.finishing import finish_field
+from server.studio.mesh_files import write_mesh_files
 from server.world.shapes import signed_distance
 from server.world.views import Views
 
@@ -101,7 +101,7 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     field, occupancy = learn(PaintedDuck(), torch.Generator().manual_seed(0))
     occupied = occupancy.cells.numpy()
-    report = finish_field(field, occupied, MeshRecipe(), folder, lambda event: None, lambda: None)
+    report = write_mesh_files(field, occupied, MeshRecipe(), folder, lambda event: None, lambda: None)
     placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
     views = around()
     image, opacity = look(field, occupancy, views)

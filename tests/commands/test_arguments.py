@@ -126,7 +126,7 @@ def test_ranges_are_those_of_the_recipe() -> None:
     for model, name, option, least in [
         (Recipe, "steps", ["mesh", "a duck", "--steps"], "1"),
         (GuidanceRecipe, "scale", ["sample", "a duck", "--scale"], "0"),
-        (MeshRecipe, "faces", ["finish", "x", "--faces"], "0"),
+        (MeshRecipe, "faces", ["remesh", "x", "--faces"], "0"),
     ]:
         schema = model.model_json_schema()["properties"][name]
         bounds = schema.get("anyOf", [schema])[0]

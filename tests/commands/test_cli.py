@@ -39,7 +39,7 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
         (["mesh", "a yellow duck", "--preset", "grand"], "preset"),
         (["mesh", "a yellow duck", "--out", "duck.stl"], ".glb"),
         (["mesh", "a yellow duck", "--texture-size", "7"], "--texture-size"),
-        (["finish", "no-such-job"], "no-such-job"),
+        (["remesh", "no-such-job"], "no-such-job"),
         (["mesh", "a yellow duck", "--prior", "/no/such/folder"], "/no/such/folder"),
         (["mesh", "red bricks"], "surface"),
         (["mesh", "a yellow duck", "--bandwidth-start", "-1"], "--bandwidth-start"),
@@ -128,7 +128,7 @@ def test_the_same_recipe_gives_the_same_mesh_in_another_process(two_meshes: list
 def test_a_kept_field_is_meshed_again_into_the_same_mesh(two_meshes: list[tuple[dict[str, Any], Path]]) -> None:
     report, first = two_meshes[0]
     again = first.with_name("again.npz")
-    finished = document(run("finish", str(first.with_suffix(".safetensors")), "--out", str(again), "--json"))
+    finished = document(run("remesh", str(first.with_suffix(".safetensors")), "--out", str(again), "--json"))
     assert again.read_bytes() == first.read_bytes()
     assert (finished["faces"], finished["prompt"]) == (report["faces"], "a red ball")
 

@@ -11,11 +11,11 @@ import torch
 
 from server.errors import BadRequest
 from server.evaluation.colours import ColouredMesh, true_colours
-from server.evaluation.shapes import SCORES, compare, evaluate_shapes, finished_surface, unfinished_surface
+from server.evaluation.shapes import SCORES, compare, evaluate_shapes, meshed_surface, raw_surface
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
+from server.meshing.field_mesh import mesh_field
 from server.meshing.fields import Floats, from_torch
-from server.meshing.finish import finish
 from server.recipe import MeshRecipe, read_recipe
 from server.studio.checkpoint import KeptField
 from server.world.captions import KINDS, Caption
@@ -26,7 +26,7 @@ def usual(kind: str) -> Caption:
     return Caption("mesh", kind, KINDS[kind].colour)
 
 
-def finished(kind: str, turn: bool = False, texture_size: int = 0) -> ColouredMesh:
+def meshed(kind: str, turn: bool = False, texture_size: int = 0) -> ColouredMesh:
     def density(points: torch.Tensor) -> torch.Tensor:
         if turn:
             points = points * torch.tensor([-1.0, -1.0, 1.0])
@@ -36,15 +36,15 @@ def finished(kind: str, turn: bool = False, texture_size: int = 0) -> ColouredMe
         return true_colours(usual(kind), points * np.float32([-1, -1, 1]) if turn else points)
 
     recipe = MeshRecipe(resolution=112, faces=8000, texture_size=texture_size)
-    result = finish(from_torch(density), colour, recipe, lambda phase, done: None)
+    result = mesh_field(from_torch(density), colour, recipe, lambda phase, done: None)
     assert (result.texture is None) == (texture_size == 0)
-    return finished_surface(result.mesh, result.texture, result.placement)
+    return meshed_surface(result.mesh, result.texture, result.placement)
 
 
 # The chair's legs and planks are four voxels thick, so that a quarter of a voxel is a tenth of its volume.
 @pytest.mark.parametrize(("kind", "volume_iou"), [("cube", 0.97), ("duck", 0.97), ("chair", 0.85)])
 def test_the_true_object_scores_nearly_one_and_has_no_colour_error(kind: str, volume_iou: float) -> None:
-    scores = compare(finished(kind), usual(kind))
+    scores = compare(meshed(kind), usual(kind))
     assert tuple(scores) == SCORES
     assert scores["volume_iou"] > volume_iou
     assert scores["silhouette_iou"] > 0.94
@@ -57,7 +57,7 @@ def test_the_true_object_scores_nearly_one_and_has_no_colour_error(kind: str, vo
 
 
 def test_baked_colours_are_compared_where_there_are_some() -> None:
-    painted = finished("duck", texture_size=256)
+    painted = meshed("duck", texture_size=256)
     assert compare(painted, usual("duck"))["colour_error"] < 1.5
     assert painted.texture is not None
     painted.texture.albedo[:] = 0
@@ -65,14 +65,14 @@ def test_baked_colours_are_compared_where_there_are_some() -> None:
 
 
 def test_the_wrong_colour_is_noticed_and_the_shape_scores_as_before() -> None:
-    duck = finished("duck")
+    duck = meshed("duck")
     right, wrong = compare(duck, usual("duck")), compare(duck, Caption("mesh", "duck", "blue"))
     assert wrong["colour_error"] > 50
     assert {**wrong, "colour_error": 0} == {**right, "colour_error": 0}
 
 
 def test_a_shape_that_faces_backward_scores_low() -> None:
-    scores = compare(finished("duck", turn=True), usual("duck"))
+    scores = compare(meshed("duck", turn=True), usual("duck"))
     assert scores["volume_iou"] < 0.7
     assert scores["chamfer"] > 0.02
     assert scores["normal_consistency"] < 0.85
@@ -80,7 +80,7 @@ def test_a_shape_that_faces_backward_scores_low() -> None:
 
 
 def test_the_wrong_shape_scores_low() -> None:
-    assert compare(finished("cube"), usual("table"))["volume_iou"] < 0.5
+    assert compare(meshed("cube"), usual("table"))["volume_iou"] < 0.5
 
 
 def learned(caption: Caption) -> KeptField:
@@ -104,13 +104,13 @@ def learned(caption: Caption) -> KeptField:
     return KeptField(field, cells, read_recipe({"kind": "mesh", "prompt": caption.text()}))
 
 
-def test_finishing_costs_no_more_than_a_fiftieth_of_the_volume() -> None:
+def test_meshing_costs_no_more_than_a_fiftieth_of_the_volume() -> None:
     """A tenth of the faces is left, and the mesh is as good."""
     kept, recipe = learned(usual("duck")), MeshRecipe(resolution=96, faces=4000, texture_size=256)
     density, colour = from_torch(kept.field.density), from_torch(kept.field.colour)
-    result = finish(density, colour, recipe, lambda phase, done: None)
-    mesh = finished_surface(result.mesh, result.texture, result.placement)
-    raw = unfinished_surface(kept, recipe.resolution, result.report["level"])
+    result = mesh_field(density, colour, recipe, lambda phase, done: None)
+    mesh = meshed_surface(result.mesh, result.texture, result.placement)
+    raw = raw_surface(kept, recipe.resolution, result.report["level"])
     assert len(raw.triangles) > 5 * len(mesh.triangles)
     before, after = compare(raw, usual("duck")), compare(mesh, usual("duck"))
     assert before["volume_iou"] > 0.85
@@ -150,9 +150,9 @@ def test_every_prompt_method_and_seed_is_a_row(tmp_path: Path) -> None:
         ("a red cube", "sds", 1),
     ]
     assert all(0 <= row["volume_iou"] <= 1 and row["denoiser_calls"] > 0 for row in seen)
-    assert all(0 <= row["unfinished_volume_iou"] <= 1 and row["colour_error"] > 0 for row in seen)
-    lost = [row["unfinished_volume_iou"] - row["volume_iou"] for row in seen]
-    assert result["finishing_cost"] == {"sds": pytest.approx(sum(lost) / 2, abs=1e-4)}
+    assert all(0 <= row["raw_volume_iou"] <= 1 and row["colour_error"] > 0 for row in seen)
+    lost = [row["raw_volume_iou"] - row["volume_iou"] for row in seen]
+    assert result["meshing_cost"] == {"sds": pytest.approx(sum(lost) / 2, abs=1e-4)}
     assert result["means"]["sds"]["chamfer"] == pytest.approx(sum(row["chamfer"] for row in seen) / 2, abs=1e-4)
     assert result["means"]["sds"]["planarity"] == pytest.approx(sum(row["planarity"] for row in seen) / 2, abs=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-red-cube-sds-0.png", "a-red-cube-sds-1.png"]

@@ -92,7 +92,8 @@ def test_attached_noise_at_this_pace_draws_a_true_sample_and_at_full_pace_exagge
     """A Gaussian of spread s: the path ends at x = s n, the fixed point at the last bandwidth is s^2 n / lambda."""
     spread, end = 0.3, 0.1
     one = torch.ones(1, dtype=torch.float64)
-    gaussian = GaussianMixture.isotropic(one, torch.zeros((1, 2), dtype=torch.float64), spread)
+    covariance = spread**2 * torch.eye(2, dtype=torch.float64)
+    gaussian = GaussianMixture(one, torch.zeros((1, 2), dtype=torch.float64), covariance[None])
     noise = torch.tensor([[1.0, -0.5]], dtype=torch.float64)
     course = Course([Leg("attached", 30.0, end)], "geometric", 2000)
 

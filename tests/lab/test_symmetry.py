@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from server.lab.flat_point import critical_bandwidth, curvature, grain_power, noised_gain, ring_power
+from server.lab.flat_point import critical_bandwidth, grain_power, noised_gain, ring_power
 from server.lab.symmetry import BANDWIDTH, CONDITIONS, FAST, FOR_EVER, Condition, measure, roll, run, symmetry
 from server.lab.symmetry_figure import draw_symmetry
 from server.lab.textures import CELLS, STD, TEXTURES, Texture
@@ -50,7 +50,8 @@ def test_flat_is_a_saddle_below_the_critical_bandwidth_and_a_maximum_above(textu
         lambda x: texture.mixture.log_density(x[None], bandwidth)[0], torch.zeros(CELLS, dtype=torch.float64)
     )
     values = torch.linalg.eigvalsh(hessian)
-    along, across = curvature(radius, STD, bandwidth), -1 / (STD**2 + bandwidth**2)
+    variance = STD**2 + bandwidth**2
+    along, across = (radius**2 / (2 * variance) - 1) / variance, -1 / variance
     assert (along > 0) == (share < 1)
     assert values[-2:].tolist() == pytest.approx([along, along], rel=1e-6, abs=1e-8)
     assert values[:-2].tolist() == pytest.approx([across] * (CELLS - 2), rel=1e-6)

@@ -15,9 +15,9 @@ from PIL import Image
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import Placement, linear_from_srgb, read_npz, write_glb, write_maps, write_npz
-from server.meshing.obj import write_obj
 from server.meshing.tangents import smooth_normals, split_at_seams
 from tests.meshing.fields import Floats
+from tests.meshing.obj_on_disk import write_obj
 
 ROOT = Path(__file__).parents[2]
 BLENDER_PYTHON = ROOT / ".venv-blender/bin/python"

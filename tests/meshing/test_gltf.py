@@ -14,8 +14,8 @@ import trimesh
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import linear_from_srgb, write_glb, y_up
+from server.meshing.field_mesh import FieldMesh, mesh_field
 from server.meshing.fields import Floats
-from server.meshing.finish import FinishedMesh, finish
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, split_at_seams
 from server.recipe import MeshRecipe, Recipe, read_recipe
 from tests.meshing.fields import ball, mug, position_as_colour, solid, union
@@ -61,10 +61,10 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
     return tree, attributes
 
 
-def finished(faces: int, texture_size: int) -> FinishedMesh:
+def meshed(faces: int, texture_size: int) -> FieldMesh:
     density = partial(solid, sharpness=250)(union(mug, ball(0.2, (0.6, 0, 0))))
     recipe = MeshRecipe(resolution=48, faces=faces, texture_size=texture_size)
-    return finish(density, position_as_colour, recipe, lambda phase, done: None)
+    return mesh_field(density, position_as_colour, recipe, lambda phase, done: None)
 
 
 def assert_nothing_to_mention(*files: Path) -> None:
@@ -77,7 +77,7 @@ def assert_nothing_to_mention(*files: Path) -> None:
 def test_the_validator_has_nothing_to_mention_about_finished_meshes(
     figure: MeshArrays, painted: Texture, tmp_path: Path
 ) -> None:
-    made = {"reduced": finished(800, 128), "whole": finished(0, 1024), "by-vertices": finished(800, 0)}
+    made = {"reduced": meshed(800, 128), "whole": meshed(0, 1024), "by-vertices": meshed(800, 0)}
     for name, result in made.items():
         write_glb(result.mesh, tmp_path / f"{name}.glb", "a mug", result.texture, recipe_of("a mug"))
     # This one is unwrapped by boxes.

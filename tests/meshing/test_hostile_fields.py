@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from server.errors import JobFailed
+from server.meshing.field_mesh import FieldMesh, mesh_field
 from server.meshing.fields import Density, Floats
-from server.meshing.finish import FinishedMesh, finish
 from server.recipe import MeshRecipe
 from tests.meshing.fields import ball, box, position_as_colour, solid
 
@@ -58,10 +58,10 @@ def broken_everywhere(points: Floats) -> Floats:
     return np.full(len(points), np.nan, np.float32)
 
 
-def outcome(density: Density, recipe: MeshRecipe = RECIPE, colour=position_as_colour) -> FinishedMesh | str:
+def outcome(density: Density, recipe: MeshRecipe = RECIPE, colour=position_as_colour) -> FieldMesh | str:
     """The mesh, or the code of the error."""
     try:
-        return finish(density, colour, recipe, lambda phase, done: None)
+        return mesh_field(density, colour, recipe, lambda phase, done: None)
     except JobFailed as problem:
         return problem.code if problem.message and problem.hint else "nameless"
 
@@ -108,7 +108,7 @@ def test_broken_colours_are_named_or_cut_to_what_can_be_shown(value: float) -> N
     if np.isnan(value):
         assert result == "field-broken"
     else:
-        assert isinstance(result, FinishedMesh)
+        assert isinstance(result, FieldMesh)
         assert set(np.unique(result.mesh.colour[:, :3])) == {255 if value > 0 else 0}
 
 

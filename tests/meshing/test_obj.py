@@ -12,7 +12,7 @@ import trimesh
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import y_up
-from server.meshing.obj import write_obj
+from tests.meshing.obj_on_disk import write_obj
 
 # Files, as the system sees their names: bytes.
 NAMES = [

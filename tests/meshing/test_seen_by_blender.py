@@ -14,7 +14,7 @@ from PIL import Image
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import write_glb
-from server.meshing.obj import write_obj
+from tests.meshing.obj_on_disk import write_obj
 from tests.meshing.test_obj import NAMES, named
 
 BLENDER_PYTHON = Path(__file__).parents[2] / ".venv-blender/bin/python"

@@ -40,7 +40,6 @@ def weights(prompt: str, *azimuths: float, elevation: float = 20.0) -> torch.Ten
 
 def test_it_says_that_it_has_no_camera_and_that_it_is_told_views_in_words() -> None:
     assert not WITHHELD_CARD.takes_camera
-    assert not WITHHELD_CARD.takes_background
     assert WITHHELD_CARD.view_prompts
 
 

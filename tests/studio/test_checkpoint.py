@@ -21,7 +21,7 @@ from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
 from server.studio.checkpoint import NAME, load_field, save_field
-from server.studio.finishing import deliver, finish_field
+from server.studio.mesh_files import deliver, write_mesh_files
 from server.studio.tensor_files import write_tensors
 from tests.closeness import assert_close_to_rounding
 from tests.priors.broken_models import change_header, change_tensors
@@ -152,11 +152,11 @@ DAMAGES: dict[str, Callable[[dict[str, torch.Tensor]], Any]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_finish_refuses_a_field_that_is_damaged_inside(
+def test_remesh_refuses_a_field_that_is_damaged_inside(
     kept: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change_tensors(kept, DAMAGES[name])
-    code, said = run(capsys, "finish", str(kept), "--out", str(kept.with_name("mesh.glb")))
+    code, said = run(capsys, "remesh", str(kept), "--out", str(kept.with_name("mesh.glb")))
     assert (code, said["error"]["code"]) == (2, "checkpoint-unreadable")
     assert NAME in said["error"]["detail"]
     assert not kept.with_name("mesh.glb").exists()
@@ -176,7 +176,7 @@ def test_finish_refuses_a_field_that_is_damaged_inside(
         {"recipe": None},
     ],
 )
-def test_finish_refuses_a_field_that_is_said_to_be_something_else(kept: Path, about: Any) -> None:
+def test_remesh_refuses_a_field_that_is_said_to_be_something_else(kept: Path, about: Any) -> None:
     def change(header: dict[str, Any]) -> None:
         said = json.loads(header["__metadata__"]["blender_msd"])
         header["__metadata__"]["blender_msd"] = json.dumps({**said, **about} if about else about)
@@ -192,15 +192,15 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_finish_gives_the_jobs_own_mesh_when_nothing_else_is_asked(
+def test_remesh_gives_the_jobs_own_mesh_when_nothing_else_is_asked(
     kept: Path, field: RadianceField, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = tmp_path / "job"
     job.mkdir()
     occupied = load_field(kept).occupied.numpy()
-    report = finish_field(field, occupied, recipe.mesh, job, lambda event: None, lambda: None, made_from=recipe)
+    report = write_mesh_files(field, occupied, recipe.mesh, job, lambda event: None, lambda: None, made_from=recipe)
     assert report["artifacts"] == ["mesh.npz", "mesh.glb", "albedo.png", "normal.png"]
-    code, again = run(capsys, "finish", str(kept), "--out", str(tmp_path / "again.glb"))
+    code, again = run(capsys, "remesh", str(kept), "--out", str(tmp_path / "again.glb"))
     assert code == 0
     assert (tmp_path / "again.glb").read_bytes() == (job / "mesh.glb").read_bytes()
     made = trimesh.load(tmp_path / "again.glb")
@@ -209,11 +209,11 @@ def test_finish_gives_the_jobs_own_mesh_when_nothing_else_is_asked(
     assert again["placement"] == json.loads(json.dumps(report["placement"]))
 
 
-def test_finish_meets_another_budget_and_texture_size(
+def test_remesh_meets_another_budget_and_texture_size(
     kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "few.obj"
-    code, report = run(capsys, "finish", str(kept.parent), "--faces", "300", "--texture-size", "128", "--out", str(out))
+    code, report = run(capsys, "remesh", str(kept.parent), "--faces", "300", "--texture-size", "128", "--out", str(out))
     assert code == 0
     assert report["faces"] <= 300
     names = ["few.obj", "few.mtl", "few-albedo.png", "few-normal.png", "few-normal.exr"]
@@ -222,12 +222,12 @@ def test_finish_meets_another_budget_and_texture_size(
     assert f"o {load_field(kept).recipe.prompt.replace(' ', '_')}" in out.read_text(encoding="utf-8").splitlines()
 
 
-def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_remesh_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "data" / "jobs" / "abc123"
     folder.mkdir(parents=True)
     kept.rename(folder / NAME)
     arguments = ["--data-dir", str(tmp_path / "data"), "--texture-size", "0", "--out", str(tmp_path / "m.npz")]
-    code, report = run(capsys, "finish", "abc123", *arguments)
+    code, report = run(capsys, "remesh", "abc123", *arguments)
     assert (code, report["texture_size"]) == (0, 0)
     with np.load(tmp_path / "m.npz", allow_pickle=False) as arrays:
         assert sorted(arrays) == ["colour", "position", "triangle"]
@@ -243,16 +243,16 @@ def test_finish_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest
         (["KEPT", "--texture-size", "20"], "usage-wrong"),
     ],
 )
-def test_finish_refuses_what_it_cannot_do(
+def test_remesh_refuses_what_it_cannot_do(
     arguments: list[str], code: str, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exit_code, said = run(capsys, "finish", *[str(kept) if each == "KEPT" else each for each in arguments])
+    exit_code, said = run(capsys, "remesh", *[str(kept) if each == "KEPT" else each for each in arguments])
     assert (exit_code, said["error"]["code"]) == (2, code)
 
 
 def test_a_mesh_without_texture_is_delivered_as_obj_too(field: RadianceField, recipe: Recipe, tmp_path: Path) -> None:
     plain = recipe.mesh.model_copy(update={"texture_size": 0})
     occupied = np.ones((4, 4, 4), bool)
-    report = finish_field(field, occupied, plain, tmp_path, lambda event: None, lambda: None)
+    report = write_mesh_files(field, occupied, plain, tmp_path, lambda event: None, lambda: None)
     assert report["artifacts"] == ["mesh.npz", "mesh.glb"]
     assert [Path(name).name for name in deliver(tmp_path, tmp_path / "x.obj")] == ["x.obj", "x.mtl"]

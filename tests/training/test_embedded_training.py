@@ -20,13 +20,14 @@ from server.training.heldout import HELD_OUT_COLOUR, HELD_OUT_PAIR, is_held_out
 from server.training.model_card import model_card
 from server.training.networks import Networks, build_networks, predict_velocity
 from server.training.pictures import PictureBank
-from server.training.plan import TINY, Plan
+from server.training.plan import Plan, Size
 from server.training.training import Trainer
 from server.world.captions import KINDS, PATTERNS, Caption, read_caption, usual_second
 from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
 
 CPU = torch.device("cpu")
+TINY = Size(image=32, channels=(16, 32), words=32, light_width=32, light_blocks=2)
 PLAN = Plan(size=TINY, light_steps=3, light_batch=4, steps=4, batch=4, views=6, windows=3)
 
 

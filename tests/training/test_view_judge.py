@@ -12,8 +12,8 @@ import torch
 from server.evaluation.colours import true_colours
 from server.evaluation.faces import faces
 from server.meshing.arrays import MeshArrays
+from server.meshing.field_mesh import mesh_field
 from server.meshing.fields import Floats, from_torch
-from server.meshing.finish import finish
 from server.recipe import MeshRecipe
 from server.training.judge import read_weights
 from server.training.view_judge import KINDS_WITH_A_FRONT, SIDES, ViewJudge, side_of, trained_view_judge
@@ -47,7 +47,7 @@ def shape(kind: str, turned: bool = False, both: bool = False) -> MeshArrays:
         return true_colours(Caption("mesh", kind, KINDS[kind].colour), points * TURN if turned else points)
 
     recipe = MeshRecipe(resolution=96, faces=8000, texture_size=0)
-    return finish(from_torch(density), colour, recipe, lambda phase, done: None).mesh
+    return mesh_field(from_torch(density), colour, recipe, lambda phase, done: None).mesh
 
 
 def counted(judge: ViewJudge, mesh: MeshArrays, kind: str) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..client import Client
 from ..errors import Problem
 from .pythons import examine
-from .surroundings import clean_environment
+from .surroundings import answer_of
 
 PATIENCE = 120.0
 
@@ -25,18 +25,7 @@ def check_own_python(python: Path, home: Path) -> str:
     """
     found = examine_quickly(python)
     try:
-        done = subprocess.run(
-            [str(python), "-m", "server", "doctor", "--json"],
-            cwd=home,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        done = answer_of([str(python), "-m", "server", "doctor", "--json"], PATIENCE, home)
         report = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         message = f"{python} did not answer within {PATIENCE:.0f} s."

@@ -16,7 +16,6 @@ from .machine import Accelerator, Machine
 
 ACCELERATORS = ("nvidia", "amd", "apple", "cpu")
 NAMES = {"nvidia": "NVIDIA graphics card", "amd": "AMD graphics card", "apple": "Apple silicon", "cpu": "processor"}
-LICENCES = "LICENCES.txt"
 # CUDA 13, which the NVIDIA set is built for, wants it.
 LEAST_DRIVER = 580
 
@@ -54,10 +53,6 @@ class Lock:
     def space(self) -> int:
         """Bytes needed while it is installed: the downloads and what comes out of them, and a little to work in."""
         return self.download + self.installed + self.installed // 20
-
-    @property
-    def pythons_in_words(self) -> str:
-        return " or ".join(f"{major}.{minor}" for major, minor in self.pythons)
 
 
 @dataclass(frozen=True)

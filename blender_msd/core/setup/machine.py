@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from .surroundings import answer_of
+
 # A driver that hangs must not hang us.
 PATIENCE = 15.0
 _SYSTEMS = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}
@@ -103,16 +105,7 @@ def _answer(program: str, *arguments: str) -> str:
     if path is None:
         return ""
     try:
-        done = subprocess.run(
-            [path, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        done = answer_of([path, *arguments], PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from .surroundings import NO_WINDOW
+
 # Run by the child before its work: whoever started it holds the other end of its standard input, and the system lets
 # go of it even for a process that is killed.
 _TIED = """
@@ -61,7 +63,7 @@ def run_module(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        creationflags=NO_WINDOW,
     )
     said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     reader = threading.Thread(target=_read, args=(process, said), daemon=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Problem, reason
-from .surroundings import clean_environment
+from .surroundings import answer_of
 
 # The runner itself is written for it. The packages may want a newer one.
 OLDEST = (3, 10)
@@ -66,17 +66,7 @@ def examine(path: Path, fits: Iterable[tuple[int, int]] = (), origin: str = "pic
     if path.is_dir():
         raise Problem("python-unfit", f"{path} is a folder.", "Pick the Python program in it, often in bin or Scripts.")
     try:
-        done = subprocess.run(
-            [str(path), "-I", "-c", _QUESTIONS],
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        done = answer_of([str(path), "-I", "-c", _QUESTIONS], PATIENCE)
         version, implementation, pointer, missing = json.loads(done.stdout)
     except FileNotFoundError:
         raise Problem("python-unfit", f"{path} does not exist.", _PICK) from None
@@ -161,16 +151,7 @@ def _by_the_launcher() -> Iterator[Path]:
     if launcher is None:
         return
     try:
-        no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        said = subprocess.run(
-            [launcher, "-0p"],
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-            creationflags=no_window,
-        ).stdout
+        said = answer_of([launcher, "-0p"], PATIENCE).stdout
     except (OSError, subprocess.TimeoutExpired):
         return
     for line in said.splitlines():

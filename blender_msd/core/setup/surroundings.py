@@ -1,13 +1,37 @@
-"""Environment variables for programs that are started here."""
+"""How programs are started here: their environment variables, and what they answer."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 # What Blender's interpreter was started with, and where a person's own pip settings would put packages.
 _NOT_PASSED_ON = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONSAFEPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"}
 _NOT_PASSED_ON |= {"PIP_REQUIRE_VIRTUALENV", "PIP_PROGRESS_BAR", "PIP_QUIET", "PIP_VERBOSE", "VIRTUAL_ENV"}
+# Windows would open a console for each.
+NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+def answer_of(command: Sequence[str], patience: float, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """What a program says that is asked one thing, without a window and without us around it.
+
+    Raises:
+        OSError, subprocess.TimeoutExpired: after `patience` seconds.
+    """
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=patience,
+        check=False,
+        encoding="utf-8",
+        errors="replace",
+        creationflags=NO_WINDOW,
+    )
 
 
 def clean_environment(scratch: Path | None = None) -> dict[str, str]:

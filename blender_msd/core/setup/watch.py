@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import Problem
 from ..server_process import explain_exit
-from .surroundings import clean_environment
+from .surroundings import NO_WINDOW, clean_environment
 
 ENDS = ("done", "verified", "paused", "cancelled", "failed")
 # It ends what it started, and notes how far it was.
@@ -56,7 +56,7 @@ class Running:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                creationflags=NO_WINDOW,
             )
         except OSError as error:
             message = f"{order.python} cannot be run ({error.strerror})."

@@ -27,7 +27,6 @@ EMBEDDED_CARD = PriorCard(
     image_size=64,
     latent_shape=(12, 16, 16),
     takes_camera=True,
-    takes_background=True,
     fixed_light=True,
     guidance_scale=2.0,
     bandwidth_start=1.5,

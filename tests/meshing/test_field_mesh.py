@@ -10,8 +10,8 @@ import torch
 
 from server.errors import Cancelled, JobFailed
 from server.meshing.export import LIVE_PLACEMENT
+from server.meshing.field_mesh import mesh_field
 from server.meshing.fields import from_torch
-from server.meshing.finish import finish
 from server.meshing.preview import preview_mesh
 from server.recipe import MeshRecipe
 from tests.meshing.fields import ball, box, one_colour, position_as_colour, shell, solid, union
@@ -24,7 +24,7 @@ PAINTED = MeshRecipe(resolution=48, faces=1500, texture_size=128)
 
 def test_the_finished_mesh_keeps_the_contract() -> None:
     density = sharp(union(box(0.5, 0.3, 0.4), ball(0.05, (0, 0, 0.8))))
-    result = finish(density, one_colour(1.0, 0.5, 0.0), RECIPE, lambda phase, done: None)
+    result = mesh_field(density, one_colour(1.0, 0.5, 0.0), RECIPE, lambda phase, done: None)
     mesh = result.mesh
     assert (mesh.position.dtype, mesh.triangle.dtype, mesh.colour.dtype) == (np.float32, np.int32, np.uint8)
     assert mesh.position.flags.c_contiguous
@@ -42,14 +42,14 @@ def test_the_finished_mesh_keeps_the_contract() -> None:
 
 
 def test_the_placement_leads_back_to_the_field() -> None:
-    result = finish(sharp(ball(0.4, (0.3, -0.2, 0.1))), position_as_colour, RECIPE, lambda phase, done: None)
+    result = mesh_field(sharp(ball(0.4, (0.3, -0.2, 0.1))), position_as_colour, RECIPE, lambda phase, done: None)
     back = result.placement.invert(result.mesh.position)
     assert np.linalg.norm(back - [0.3, -0.2, 0.1], axis=1) == pytest.approx(0.4, abs=0.01)
 
 
 def test_progress_names_the_phases_and_never_falls() -> None:
     said: list[tuple[str, float]] = []
-    finish(sharp(ball(0.5)), position_as_colour, PAINTED, lambda phase, done: said.append((phase, done)))
+    mesh_field(sharp(ball(0.5)), position_as_colour, PAINTED, lambda phase, done: said.append((phase, done)))
     phases, shares = zip(*said, strict=True)
     assert list(dict.fromkeys(phases)) == ["Surface", "Clean-up", "Reduce", "Colour", "Unwrap", "Bake"]
     assert list(shares) == sorted(shares)
@@ -59,7 +59,7 @@ def test_progress_names_the_phases_and_never_falls() -> None:
 
 def test_the_same_field_gives_the_same_mesh_and_the_same_texture() -> None:
     first, second = (
-        finish(shell(ball(0.5), 0.1), position_as_colour, PAINTED, lambda phase, done: None) for _ in range(2)
+        mesh_field(shell(ball(0.5), 0.1), position_as_colour, PAINTED, lambda phase, done: None) for _ in range(2)
     )
     assert np.array_equal(first.mesh.position, second.mesh.position)
     assert np.array_equal(first.mesh.triangle, second.mesh.triangle)
@@ -72,7 +72,7 @@ def test_the_same_field_gives_the_same_mesh_and_the_same_texture() -> None:
 
 
 def test_seams_do_not_open_the_mesh() -> None:
-    result = finish(sharp(ball(0.5)), position_as_colour, PAINTED, lambda phase, done: None)
+    result = mesh_field(sharp(ball(0.5)), position_as_colour, PAINTED, lambda phase, done: None)
     assert result.texture is not None
     assert result.texture.uv.shape == (*result.mesh.triangle.shape, 2)
     assert result.report["watertight"]
@@ -82,7 +82,7 @@ def test_seams_do_not_open_the_mesh() -> None:
 
 def test_too_many_faces_for_the_texture_keep_their_vertex_colours_and_the_report_says_so() -> None:
     recipe = MeshRecipe(resolution=48, faces=0, texture_size=64)
-    result = finish(sharp(ball(0.5)), position_as_colour, recipe, lambda phase, done: None)
+    result = mesh_field(sharp(ball(0.5)), position_as_colour, recipe, lambda phase, done: None)
     assert result.texture is None
     assert result.report["texture_size"] == 0
     assert "too many" in result.report["note"]
@@ -91,7 +91,7 @@ def test_too_many_faces_for_the_texture_keep_their_vertex_colours_and_the_report
 
 def test_the_level_can_be_chosen() -> None:
     loose, tight = (
-        finish(
+        mesh_field(
             solid(ball(0.5), 20),
             position_as_colour,
             RECIPE.model_copy(update={"level": level}),
@@ -113,7 +113,7 @@ def test_a_cancelled_job_ends_at_the_next_phase() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        finish(
+        mesh_field(
             sharp(ball(0.5)), position_as_colour, PAINTED, lambda phase, done: phases.append(phase), should_stop=stop
         )
     assert phases == ["Surface", "Clean-up"]
@@ -122,7 +122,7 @@ def test_a_cancelled_job_ends_at_the_next_phase() -> None:
 def test_every_phase_of_any_length_asks_between_its_blocks() -> None:
     phases: list[str] = []
     asked: list[str] = []
-    finish(
+    mesh_field(
         sharp(ball(0.5)),
         position_as_colour,
         PAINTED,
@@ -140,7 +140,7 @@ def test_a_field_of_tensors_is_finished_like_a_field_of_arrays() -> None:
     def colour(points: torch.Tensor) -> torch.Tensor:
         return (points * 0.5 + 0.5).requires_grad_()
 
-    result = finish(from_torch(density), from_torch(colour), RECIPE, lambda phase, done: None)
+    result = mesh_field(from_torch(density), from_torch(colour), RECIPE, lambda phase, done: None)
     back = result.placement.invert(result.mesh.position)
     assert np.linalg.norm(back, axis=1) == pytest.approx(0.5, abs=0.01)
     assert np.abs(result.mesh.colour[:, :3] / 255 - (back * 0.5 + 0.5)).max() < 0.03
@@ -153,7 +153,7 @@ def test_thin_noise_becomes_a_closed_mesh_and_is_called_dust() -> None:
         # Over so short a way it stays transparent: what is opaque becomes solid behind its surface.
         return np.where(np.linalg.norm(points, axis=1) < 0.3, rng.exponential(6, len(points)), 0).astype(np.float32)
 
-    report = finish(
+    report = mesh_field(
         density, position_as_colour, MeshRecipe(resolution=64, faces=5000, texture_size=0), lambda phase, done: None
     ).report
     assert report["watertight"]
@@ -172,7 +172,7 @@ def test_live_meshes_share_one_placement_whatever_is_in_them() -> None:
 def test_a_live_mesh_and_the_finished_mesh_agree_up_to_placement() -> None:
     density = sharp(box(0.5, 0.3, 0.4))
     live = preview_mesh(density, position_as_colour, resolution=64)
-    final = finish(density, position_as_colour, RECIPE, lambda phase, done: None)
+    final = mesh_field(density, position_as_colour, RECIPE, lambda phase, done: None)
     assert live is not None
     spans = [np.ptp(LIVE_PLACEMENT.invert(live.position), 0), np.ptp(final.placement.invert(final.mesh.position), 0)]
     assert spans[0] == pytest.approx(spans[1], abs=0.04)

@@ -8,8 +8,8 @@ from typing import Any
 from server.files import save_results
 from server.generators.radiance_field.field import RadianceField
 from server.meshing.export import read_npz, read_texture, write_glb, write_maps, write_npz
+from server.meshing.field_mesh import mesh_field
 from server.meshing.fields import Bools, from_torch
-from server.meshing.finish import finish
 from server.meshing.obj import obj_files
 from server.meshing.unwrapping import ShouldStop
 from server.recipe import MeshRecipe, Recipe
@@ -20,7 +20,7 @@ MAPS = ("albedo.png", "normal.png")
 UNNAMED = "mesh"
 
 
-def finish_field(
+def write_mesh_files(
     field: RadianceField,
     occupied: Bools,
     recipe: MeshRecipe,
@@ -34,15 +34,15 @@ def finish_field(
     """Mesh the field and write mesh.npz, mesh.glb and, with a texture, albedo.png and normal.png into `folder`.
 
     Args:
-        occupied, should_stop: as server.meshing.finish.
+        occupied, should_stop: as server.meshing.field_mesh.mesh_field.
         fractions: the part of the job's progress bar that is ours.
         made_from: what the field was made from; kept in the files, which name the mesh after its prompt.
 
     Returns:
-        The report of server.meshing.finish, with "artifacts".
+        The report of server.meshing.field_mesh.mesh_field, with "artifacts".
 
     Raises:
-        JobFailed, Cancelled: as server.meshing.finish.
+        JobFailed, Cancelled: as server.meshing.field_mesh.mesh_field.
     """
     density, colour = from_torch(field.density, device), from_torch(field.colour, device)
     grain = 2 / field.grid.shape.finest
@@ -51,29 +51,30 @@ def finish_field(
     def on_phase(phase: str, done: float) -> None:
         on_event(Progress(phase, start + (end - start) * done))
 
-    finished = finish(density, colour, recipe, on_phase, occupied, should_stop, grain)
-    if finished.report["note"]:
-        on_event(Log("warning", finished.report["note"]))
+    made = mesh_field(density, colour, recipe, on_phase, occupied, should_stop, grain)
+    if made.report["note"]:
+        on_event(Log("warning", made.report["note"]))
     on_event(Progress("Saving", fractions[1]))
     name = UNNAMED if made_from is None else made_from.prompt
     should_stop()
-    write_npz(finished.mesh, folder / "mesh.npz", finished.texture)
+    write_npz(made.mesh, folder / "mesh.npz", made.texture)
     should_stop()
-    write_glb(finished.mesh, folder / "mesh.glb", name, finished.texture, made_from)
+    write_glb(made.mesh, folder / "mesh.glb", name, made.texture, made_from)
     artifacts = ["mesh.npz", "mesh.glb"]
-    if finished.texture is not None:
+    if made.texture is not None:
         should_stop()
-        write_maps(finished.texture, *(folder / name for name in MAPS))
+        write_maps(made.texture, *(folder / name for name in MAPS))
         artifacts += MAPS
-    return {**finished.report, "artifacts": artifacts}
+    return {**made.report, "artifacts": artifacts}
 
 
 def deliver(folder: Path, out: Path, name: str = UNNAMED, field: Path | None = None, otherwise: str = "") -> list[str]:
-    """Write the mesh in `folder`, of `finish_field`, as `out`: .glb, .obj (with material and maps beside it) or .npz.
+    """Write the mesh of `write_mesh_files` as `out`: .glb, .obj (with material and maps beside it) or .npz.
 
     Files beside an .obj never take the place of anything that is not its own; see server.meshing.neighbours.
 
     Args:
+        folder: where its files are.
         name: of the mesh in an .obj; a .glb was named when it was written.
         field: where to put the field that is in `folder`, too; None: nowhere.
         otherwise: as server.files.save_results, which writes all of them or none.

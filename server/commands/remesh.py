@@ -1,4 +1,4 @@
-"""`python -m server finish ...`: mesh a kept field again, with other wishes, without optimising."""
+"""`python -m server remesh ...`: mesh a kept field again, with other wishes, without optimising."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from server.arguments import field
+from server.arguments import setting
 from server.commands.bars import ProgressBar
 from server.commands.shared import add_device, add_json, check_suffix, check_targets
 from server.paths import as_path, path_argument
@@ -26,22 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_mesh_arguments(parser)
     add_device(parser)
     add_json(parser)
-    parser.set_defaults(run=_finish)
+    parser.set_defaults(run=_remesh)
 
 
 def add_mesh_arguments(parser: argparse.ArgumentParser) -> None:
     """What is asked of a mesh; see `mesh_wishes`."""
-    parser.add_argument("--faces", type=field(MeshRecipe, "faces"), help="face budget; 0 keeps every face")
-    parser.add_argument("--resolution", type=field(MeshRecipe, "resolution"), help="marching-cubes cells per side")
+    parser.add_argument("--faces", type=setting(MeshRecipe, "faces"), help="face budget; 0 keeps every face")
+    parser.add_argument("--resolution", type=setting(MeshRecipe, "resolution"), help="marching-cubes cells per side")
     parser.add_argument(
         "--texture-size",
-        type=field(MeshRecipe, "texture_size"),
+        type=setting(MeshRecipe, "texture_size"),
         metavar="N",
         help="side of the baked maps; 0: vertex colours only",
     )
     parser.add_argument(
         "--level",
-        type=field(MeshRecipe, "level"),
+        type=setting(MeshRecipe, "level"),
         help="density of the surface (default: where cameras see the outline)",
     )
 
@@ -52,14 +52,14 @@ def mesh_wishes(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
-def _finish(args: argparse.Namespace) -> dict[str, Any]:
+def _remesh(args: argparse.Namespace) -> dict[str, Any]:
     import tempfile
 
     from server.recipe import read_recipe
 
     check_suffix(args.out, FORMATS)
     from server.studio.checkpoint import load_field
-    from server.studio.finishing import deliver, finish_field
+    from server.studio.mesh_files import deliver, write_mesh_files
     from server.studio.threads import use_half_of_the_cores
 
     use_half_of_the_cores()
@@ -69,7 +69,7 @@ def _finish(args: argparse.Namespace) -> dict[str, Any]:
     check_targets(args.out)
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         occupied = kept.occupied.numpy()
-        report = finish_field(
+        report = write_mesh_files(
             kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device, made_from=recipe
         )
         files = deliver(Path(folder), args.out, recipe.prompt)

@@ -20,7 +20,7 @@ from server.meshing.surface import fill_hollows, sample_grid, soften, triangulat
 from server.meshing.unwrapping import ShouldStop, unwrap
 from server.recipe import MeshRecipe
 
-# Share of the finishing time each phase takes, measured on a field of 112^3 cells, for 20 000 faces and 1024^2 texels.
+# Share of the time that each phase takes, measured on a field of 112^3 cells, for 20 000 faces and 1024^2 texels.
 SHARES = {"Surface": 0.30, "Clean-up": 0.03, "Reduce": 0.05, "Colour": 0.02, "Unwrap": 0.20, "Bake": 0.40}
 # A texture with fewer texels a face shows less than colours at the vertices do.
 LEAST_TEXELS = 8
@@ -29,7 +29,7 @@ OnPhase = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class FinishedMesh:
+class FieldMesh:
     """A mesh and what is known of it.
 
     Attributes:
@@ -47,7 +47,7 @@ class FinishedMesh:
     report: dict[str, Any]
 
 
-def finish(
+def mesh_field(
     density: Density,
     colour: Colour,
     recipe: MeshRecipe,
@@ -55,13 +55,13 @@ def finish(
     occupied: Bools | None = None,
     should_stop: ShouldStop = lambda: None,
     grain: float = 0.0,
-) -> FinishedMesh:
+) -> FieldMesh:
     """Cut, clean, reduce, colour, unwrap, bake and place the mesh of a field.
 
     Args:
         density, colour, occupied: see fields.py and overview.py.
         on_phase: called at the start of every phase, and at the end, with the phase's name and the share in [0, 1] of
-            the finishing that is done.
+            the meshing that is done.
         should_stop: asked at the start of every phase and between its blocks; may raise Cancelled.
         grain: size of the smallest thing that the field can hold, in units of the ball's radius; 0 when not known.
 
@@ -103,7 +103,7 @@ def finish(
         "phases": clock.leave(),
         "placement": asdict(placement),
     }
-    return FinishedMesh(as_arrays(vertices, triangles, colours, placement), texture, placement, report)
+    return FieldMesh(as_arrays(vertices, triangles, colours, placement), texture, placement, report)
 
 
 def _texture(
