@@ -40,7 +40,8 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test chaos soak door test-setup test-setup-short test-gui test-gui-short lint \
+.PHONY: setup extension demo paper gpu gpu-packages test chaos soak door setup-packages test-setup test-setup-short test-gui \
+  test-gui-short lint \
   test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
@@ -88,18 +89,20 @@ test: setup lint $(VALIDATOR)
 	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/setup
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
 
-test-gui: $(SERVER)
-	.venv/bin/python -m tests.gui
+test-gui: $(SERVER) setup-packages
+	MSD_SETUP_WHEELS=$(CURDIR)/.cache/setup-packages .venv/bin/python -m tests.gui
 
 test-gui-short: $(SERVER)
 	.venv/bin/python -m tests.gui an_object_forms_while_you_watch every_state_can_be_read_in_a_narrow_sidebar
 
 # Fetches the packages of a computer without a graphics card once; pip looks where it is set to look.
-test-setup: $(SERVER)
+setup-packages: $(SERVER)
 	mkdir -p .cache
 	grep -v '^--' server/locks/linux-x86_64-cpu.txt > .cache/setup-packages.txt
 	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  --only-binary :all: -r .cache/setup-packages.txt -d .cache/setup-packages
+
+test-setup: $(SERVER) setup-packages
 	MSD_SETUP_WHEELS=$(CURDIR)/.cache/setup-packages .venv/bin/python -m pytest -s tests/setup
 
 test-setup-short: $(SERVER)

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .core.errors import Problem, mistake, reason
@@ -21,6 +21,7 @@ from .core.setup.pythons import Python, find
 from .core.setup.removal import remove_all, remove_superseded
 from .core.setup.state import READY, SetupState, setup_state
 from .core.setup.survey import Progress, own_python, read_progress, survey
+from .core.setup.verify import verdict
 from .core.setup.watch import Order, Running
 from .core.threads import network_thread
 from .scene.editors import redraw_sidebars
@@ -78,6 +79,11 @@ class Installer:
     def licences(self) -> Path:
         return self._home / "server" / "locks" / "LICENCES.txt"
 
+    @property
+    def trouble(self) -> Problem | None:
+        """What is wrong: what was found just now, or else what ended the last set-up."""
+        return self.problem or self.state.ended_by
+
     def usable_python(self, root: Path) -> Path | None:
         """The interpreter of the environment that is ready; reads a few small files."""
         return self._survey(root).python
@@ -109,8 +115,8 @@ class Installer:
             raise Problem("online-access-off", "Set-up downloads files, and online access is off.", hint)
         self.problem, self.note, self._wish = None, "", ""
         self._progress = self.state.progress or Progress()
-        self._refresh(wishes.root)
-        self._help("", lambda: self._work(task, wishes), lambda: self._ended(wishes.root))
+        self.state = replace(self.state, running=True, fraction=self._progress.fraction, progress=self._progress)
+        self._help("", lambda: self._work_to_the_end(task, wishes))
 
     def pause(self) -> None:
         self._wish = "pause"
@@ -180,11 +186,20 @@ class Installer:
         except Problem as trouble:
             problem = trouble
 
+        state = self._survey(wishes.root, self._progress)
+
         def change() -> None:
             self.machine, self.free, self.choice, self.python, self.problem = machine, free, choice, python, problem
-            self._refresh(wishes.root)
+            self.state = state
 
         self._queue.put(change)
+
+    def _work_to_the_end(self, task: str, wishes: Wishes) -> None:
+        try:
+            self._work(task, wishes)
+        finally:
+            self._queue.put(self._ended)
+            self._show(self._survey(wishes.root))
 
     def _work(self, task: str, wishes: Wishes) -> None:
         self._look(wishes)
@@ -198,12 +213,11 @@ class Installer:
         for event in self._running.events():
             said = event.pop("event")
             if said == "progress":
-                progress = read_progress(event)
-                self._queue.put(lambda progress=progress: self._move(progress, wishes.root))  # type: ignore[misc]
+                self._show(self._survey(wishes.root, read_progress(event)))
             elif said == "failed":
                 raise Problem(event["code"], event["message"], event["hint"])
             elif said == "verified":
-                self._say(_verified(event["damaged"]))
+                self._say(verdict(event["damaged"]))
 
     def _remove(self, root: Path, folders: list[Path] | None) -> None:
         left = remove_all(root, folders)
@@ -211,14 +225,14 @@ class Installer:
             message = f"{left[0]} could not be removed whole: something in it is in use."
             raise Problem("set-up-folder-unusable", message, "Stop the server, and try again.")
         self._say("Removed. Results, your own models and the logs are kept." if folders is None else "Removed.")
-        self._queue.put(lambda: self._refresh(root))
+        self._show(self._survey(root))
 
     def _remove_superseded(self, root: Path) -> None:
         ready = self._survey(root)
         if ready.kind == READY and ready.python is not None:
             remove_superseded(root, ready.python.parents[1])
 
-    def _help(self, what: str, work: Callable[[], None], after: Callable[[], None] = lambda: None) -> None:
+    def _help(self, what: str, work: Callable[[], None]) -> None:
         def run() -> None:
             problem: Problem | None = None
             try:
@@ -230,7 +244,7 @@ class Installer:
                 problem = Problem("set-up-folder-unusable", named, "Choose another folder, or make it writable.")
             except Exception as error:
                 problem = mistake(error)
-            self._queue.put(lambda: self._finish(problem, after))
+            self._queue.put(lambda: self._finish(problem))
 
         self.checking = what
         thread = network_thread(run, "msd-set-up")
@@ -244,24 +258,20 @@ class Installer:
 
         self._queue.put(change)
 
+    def _show(self, state: SetupState) -> None:
+        self._queue.put(lambda: setattr(self, "state", state))
+
     # On the main thread.
 
-    def _finish(self, problem: Problem | None, after: Callable[[], None]) -> None:
+    def _finish(self, problem: Problem | None) -> None:
         self.checking = ""
         if problem is not None:
             self.problem, self.note = problem, ""
-        after()
 
-    def _ended(self, root: Path) -> None:
+    def _ended(self) -> None:
         self._running, self._progress = None, None
-        self._refresh(root)
 
-    def _move(self, progress: Progress, root: Path) -> None:
-        self._progress = progress
-        self._refresh(root)
-
-    def _refresh(self, root: Path) -> None:
-        self.state = self._survey(root, self._progress)
+    # On any; it reads files, so that a panel's turn is too short for it.
 
     def _survey(self, root: Path, running: Progress | None = None) -> SetupState:
         locks = locks_for(self._locks, system_name()).values()
@@ -287,11 +297,3 @@ class Installer:
     @property
     def _locks(self) -> Path:
         return self._home / "server" / "locks"
-
-
-def _verified(damaged: dict[str, str]) -> str:
-    if not damaged:
-        return "Every file is as it was installed."
-    name, wrong = next(iter(damaged.items()))
-    others = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
-    return f"Damaged: {name} ({wrong}){others}. Press Repair."

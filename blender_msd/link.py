@@ -25,7 +25,8 @@ from .scene.images import Target
 from .scene.placement import Place
 from .server_link import ServerLink
 
-BUDGET = 0.010
+# Seconds; what takes longer has a turn of its own.
+BUDGET = 0.004
 
 # A thread ends within the network's time limits once it was interrupted.
 JOIN_LIMIT = 12.0
@@ -274,6 +275,7 @@ class Link(ServerLink):
         if isinstance(message, jobs.Submitted) and not (self.offer.models and self.offer.is_complete):
             self.refresh_offer(refresh=False)
         if isinstance(message, jobs.Finished):
+            self.refresh_offer(refresh=False)  # which knows now how long such a job takes
             self._finished = message
             self._recipe = self._recipe or message.recipe
         self._in_scene(job, message)

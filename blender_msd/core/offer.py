@@ -67,13 +67,14 @@ class Model:
         return None if self.language is None else self.language.refusal(prompt, kind, self.title)
 
     def cost(self, kind: str, preset: str) -> str:
-        """What a preset costs, in words; empty when the server does not say."""
+        """What a preset costs: the rest of a sentence that begins with its name; empty when the server does not say."""
         calls = self.calls.get(kind, {}).get(preset)
-        if calls is None:
-            return ""
-        asked = f"Asks the model {calls:,} times"
-        pace = self.seconds_per_call.get(kind)
-        return f"{asked}." if pace is None else f"{asked}: about {_duration(calls * pace)} here."
+        return "" if calls is None else f"asks the model {calls:,} times."
+
+    def seconds(self, kind: str, preset: str) -> float | None:
+        """What a preset takes on the server's computer; None where no job of that kind was done yet."""
+        calls, pace = self.calls.get(kind, {}).get(preset), self.seconds_per_call.get(kind)
+        return None if calls is None or pace is None else calls * pace
 
     def cannot_make(self, kind: str) -> str:
         """Why it cannot make a "mesh" or a "texture", in a sentence; empty when it can."""
@@ -182,7 +183,8 @@ def _read_model(said: Mapping[str, Any]) -> Model:
     )
 
 
-def _duration(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """A time for people: "25 s", "4 min", "1.5 h"."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

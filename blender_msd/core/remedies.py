@@ -21,7 +21,7 @@ class Button:
 
 
 PREFERENCES = Button("msd.open_preferences", "Open Preferences")
-SET_UP = Button("msd.set_up", "Set Up")
+SET_UP = Button("msd.set_up", "Set up")
 CONTINUE = Button("msd.set_up", "Continue")
 PAUSE = Button("msd.set_up_pause", "Pause", "PAUSE")
 UPDATE = Button("msd.set_up", "Update")

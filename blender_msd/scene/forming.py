@@ -48,6 +48,8 @@ def put_on(obj: bpy.types.Object, material: bpy.types.Material) -> None:
 
 def take_off() -> None:
     """Give every object back what the preview picture covers up."""
+    if not any(_is_preview(each) for each in bpy.data.materials):
+        return  # without a look at every object
     for obj in bpy.data.objects:
         for slot in obj.material_slots:
             material = slot.material

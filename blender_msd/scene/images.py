@@ -46,7 +46,7 @@ def show_preview(pixels: Pixels, target: Target) -> bpy.types.Image:
         image.scale(pixels.width, pixels.height)
     image.pixels.foreach_set(pixels.values)  # type: ignore[attr-defined]  # an array, which the stubs call a number
     image.update()
-    _show_in_editors(image, instead_of=None)
+    _show_in_editors(image, pixels.width, instead_of=None)
     obj = None if target.object_uid is None else find_surface(target.object_uid)
     if obj is not None:
         scale, _ = _scale(obj, target, pixels.width / pixels.height)
@@ -86,7 +86,7 @@ def place(
             materials.hold_data(each)
     for each in (image, *images.values()):
         provenance.write(each, recipe, job_id, version)
-    _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images))
+    _show_in_editors(image, png.width, instead_of=provenance.find_preview(bpy.data.images))
     remove_preview()
     if target.object_uid is None:
         for each in (image, *images.values()):
@@ -135,26 +135,19 @@ def materials_of(obj: bpy.types.Object | None) -> bpy.types.IDMaterials | None:
     return getattr(obj.data, "materials", None)
 
 
-def _show_in_editors(image: bpy.types.Image, instead_of: bpy.types.Image | None) -> None:
-    """Show `image` in every Image Editor that is empty or shows the preview, unless it is pinned."""
+def _show_in_editors(image: bpy.types.Image, width: int, instead_of: bpy.types.Image | None) -> None:
+    """Show `image` in every Image Editor that is empty or shows the preview, unless it is pinned.
+
+    Args:
+        width: of `image`, in pixels; to ask the image itself would have Blender decode all of it here.
+    """
     for area in editors.areas("IMAGE_EDITOR"):
         space = area.spaces.active
         assert isinstance(space, bpy.types.SpaceImageEditor)
         if not space.use_image_pin and space.image in (None, instead_of):
-            before = space.image
+            before, zoom = space.image, space.zoom_percentage
             space.image = image
-            if before is not None and before != image and image.size[0]:
-                _zoom(area, before.size[0] / image.size[0])
+            if before is not None and before != image:
+                # As large as the last one was shown, which had other pixels.
+                space.zoom_percentage = zoom * before.size[0] / width
         area.tag_redraw()
-
-
-def _zoom(area: bpy.types.Area, factor: float) -> None:
-    """Let an Image Editor show its picture at the size that the last one had, which had other pixels."""
-    space = area.spaces.active
-    assert isinstance(space, bpy.types.SpaceImageEditor)
-    region = next((region for region in area.regions if region.type == "WINDOW"), None)
-    if region is None or factor == 1.0:
-        return
-    window = next(window for window in editors.windows() if area in window.screen.areas[:])
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        bpy.ops.image.view_zoom_ratio(ratio=space.zoom[0] * factor)

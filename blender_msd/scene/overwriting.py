@@ -19,7 +19,8 @@ BEFORE = "msd_before"
 
 def packed(name: str, png: Png) -> bpy.types.Image:
     """An image datablock that carries its own file."""
-    image = bpy.data.images.new(name, png.width, png.height)
+    # Its size comes with the file: room for its pixels would be made for nothing.
+    image = bpy.data.images.new(name, 1, 1)
     _put(image, png.data)
     return image
 

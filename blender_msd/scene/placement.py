@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.arrays import Mesh
 from ..core.errors import Problem
@@ -76,7 +77,7 @@ def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
         collection.hide_render = True
         collection.is_runtime_data = True
         collection.objects.link(obj)
-        _bring_into_view(obj, place)
+        _bring_into_view(arrays, np.array(obj.matrix_basis), place)
     else:
         old, obj.data = obj.data, mesh
         assert isinstance(old, bpy.types.Mesh)
@@ -126,7 +127,7 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
         obj.location = place.location
     else:
         obj.matrix_world = transform
-    _bring_into_view(obj, place)
+    _bring_into_view(arrays, np.array(obj.matrix_basis), place)
     if scene == bpy.context.scene and bpy.context.mode == "OBJECT":
         _select_only(obj)
     return obj
@@ -183,13 +184,14 @@ def _scene(place: Place) -> bpy.types.Scene:
     return bpy.data.scenes.get(place.scene) or present(bpy.context.scene)
 
 
-def _bring_into_view(obj: bpy.types.Object, place: Place) -> None:
-    scene = _scene(place)
-    present(bpy.context.view_layer).update()
-    x, y, z = (sum(axis) / 8 for axis in zip(*obj.bound_box, strict=True))
-    matrix = np.array(obj.matrix_world)
-    centre = matrix[:3, :3] @ (x, y, z) + matrix[:3, 3]
-    view.frame_unless_seen(scene, (centre[0], centre[1], centre[2]), place.size)
+def _bring_into_view(arrays: Mesh, matrix: NDArray[np.float64], place: Place) -> None:
+    """Let the viewports show the middle of a mesh whose object has this `matrix`.
+
+    It is not asked of the object: to bring a new one up to date has Blender look at the whole scene, in this turn.
+    """
+    middle = (arrays.position.min(0) + arrays.position.max(0)) / 2 * place.size
+    x, y, z = (float(axis) for axis in matrix[:3, :3] @ middle + matrix[:3, 3])
+    view.frame_unless_seen(_scene(place), (x, y, z), place.size)
 
 
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:

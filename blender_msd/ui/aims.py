@@ -56,14 +56,15 @@ def target(context: bpy.types.Context, values: Values) -> Target:
         return Target(None, repeat, image.name, image_uid=image.session_uid)
     if apply == "IMAGE" or nothing_selected(context):
         return Target(None, repeat)
-    selected = [obj for obj in context.selected_objects if images.takes_material(obj)]
+    # Asked for while the panel is drawn, where there may be thousands.
+    selected = [obj for obj in context.selected_objects if images.takes_material(obj)] if apply == "SELECTED" else []
     obj = context.object
-    if apply == "SELECTED" and selected:
+    if selected:
         obj = obj if obj in selected else selected[0]
     if obj is None or not images.takes_material(obj):
         hint = "Select an object with a surface, or choose Image Only."
         raise Problem("nothing-to-cover", "The active object takes no material.", hint)
-    others = tuple(other.session_uid for other in selected if other != obj) if apply == "SELECTED" else ()
+    others = tuple(other.session_uid for other in selected if other != obj)
     return Target(obj.session_uid, repeat, obj.name, others, None, width)
 
 

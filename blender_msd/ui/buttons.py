@@ -22,7 +22,7 @@ def draw_button(layout: bpy.types.UILayout, button: Button) -> None:
         drawn.what = button.what
 
 
-def draw_problem(layout: bpy.types.UILayout, problem: Problem) -> None:
+def draw_problem(layout: bpy.types.UILayout, problem: Problem, of_set_up: bool = False) -> None:
     """Three lines at most, then two buttons: what helps, and the whole text."""
     explanation = explain(problem)
     box = layout.box()
@@ -35,4 +35,5 @@ def draw_problem(layout: bpy.types.UILayout, problem: Problem) -> None:
     job = bridge.current().job
     row.enabled = job is None or job.settled
     draw_button(row, explanation.button or REPORT)
-    row.operator("msd.details", text="Details")
+    details: Any = row.operator("msd.details", text="Details")
+    details.of_set_up = of_set_up

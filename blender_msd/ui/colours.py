@@ -18,10 +18,15 @@ def colours_of(job: JobView) -> str:
     return "both" if is_baked else "vertices"
 
 
+def wants_colours(context: bpy.types.Context, job: JobView | None) -> bool:
+    """Whether a job's result is to be seen, and this viewport shows it grey."""
+    if job is None or not (job.live_meshes or job.live_images or job.result):
+        return False
+    return view.is_grey(context.space_data, present(bpy.context.scene), colours_of(job))
+
+
 def draw_show_colours(layout: bpy.types.UILayout, context: bpy.types.Context, job: JobView) -> None:
     """Nothing, while there is nothing to see."""
-    if not (job.live_meshes or job.live_images or job.result):
-        return
-    if view.is_grey(context.space_data, present(bpy.context.scene), colours_of(job)):
+    if wants_colours(context, job):
         draw_text(layout, "This viewport shows no colours", "INFO")
         layout.operator("msd.show_colours", icon="SHADING_SOLID")

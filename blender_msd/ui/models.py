@@ -95,7 +95,8 @@ class AboutModel(TabPanel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        model = chosen_model(settings_for(context.scene, self.settings))
+        settings = settings_for(context.scene, self.settings)
+        model = chosen_model(settings)
         if model is None:
             draw_text(layout, "Not known before the server has looked at it.", "INFO")
             return
@@ -103,6 +104,8 @@ class AboutModel(TabPanel):
             draw_text(layout, model.cannot_make(self.settings), "ERROR")
         else:
             _draw_abilities(layout, model, self.settings)
+            if cost := model.cost(self.settings, settings.preset.lower()):
+                draw_text(layout, f"{settings.preset.title()} {cost}", "TIME")
         draw_text(layout, f"Licence: {model.licence}", "TEXT")
         if model.path:
             draw_text(layout, model.path, "FILE_FOLDER")

@@ -10,9 +10,11 @@ from ..scene import overwriting
 from . import aims
 from .advanced import AdvancedPanel
 from .drawn import TabPanel
-from .models import AboutModel, chosen_model, draw_choice, draw_unknown_words
+from .models import AboutModel, draw_choice, draw_unknown_words
 from .preferences import has_own_server
 from .progress import draw_go
+from .properties import MSD_PG_texture
+from .quality import draw_quality
 from .settings import Settings, scene_settings
 from .setup_card import SetupPanel, needs_card
 from .strip import StripPanel
@@ -71,20 +73,32 @@ class _TexturePanel(TabPanel):
         tiles = column.row(heading="Tile")
         tiles.prop(settings, "tile_x", toggle=True)
         tiles.prop(settings, "tile_y", toggle=True)
-        column.column(heading="Maps").prop(settings, "maps")
-        if settings.maps:
-            column.label(text="Estimated from colour", icon="INFO")
         column.prop(settings, "apply")
         if settings.apply in ("MATERIAL", "SELECTED") and aims.nothing_selected(bpy.context):
             draw_text(layout, "Nothing is selected: only an image", "INFO")
-        spans = column.column(align=True)
-        spans.enabled = settings.apply in ("MATERIAL", "SELECTED")
-        repeat = spans.row(align=True)
-        repeat.enabled = not settings.real_width
-        repeat.prop(settings, "repeat")
-        spans.prop(settings, "real_width")
+        # Closed, so that the button below is seen in a window of usual height, with the panel of objects open.
+        section: Any = layout  # of whose panels the stubs say nothing that can be used
+        header, body = section.panel("msd_maps_and_scale", default_closed=True)
+        header.label(text="Maps and Scale")
+        if body is not None:
+            _draw_maps_and_scale(body, settings)
         _draw_image(layout, context)
         draw_go(layout, context, settings, "msd.fill_texture", "texture")
+
+
+def _draw_maps_and_scale(layout: bpy.types.UILayout, settings: MSD_PG_texture) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.column(heading="Maps").prop(settings, "maps")
+    if settings.maps:
+        column.label(text="Estimated from colour", icon="INFO")
+    spans = column.column(align=True)
+    spans.enabled = settings.apply in ("MATERIAL", "SELECTED")
+    repeat = spans.row(align=True)
+    repeat.enabled = not settings.real_width
+    repeat.prop(settings, "repeat")
+    spans.prop(settings, "real_width")
 
 
 def _draw_image(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -100,10 +114,7 @@ def _draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: st
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
     draw_unknown_words(layout, settings, "prompt", kind)
     draw_choice(layout, settings, kind)
-    layout.row().prop(settings, "preset", expand=True)
-    model = chosen_model(settings)
-    if model is not None and (cost := model.cost(kind, settings.preset.lower())):
-        draw_text(layout, cost, "TIME")
+    draw_quality(layout, settings, kind)
     row = layout.row(align=True)
     seed = row.row(align=True)
     seed.enabled = not settings.random_seed

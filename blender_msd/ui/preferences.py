@@ -23,6 +23,17 @@ from .drawn import Drawn
 PYTHON_VARIABLE = "BLENDER_MSD_PYTHON"
 
 
+def _look_again(_preferences: object, _context: bpy.types.Context) -> None:
+    """What the card says goes by what is chosen here."""
+    installer = bridge.installer()
+    if installer.state.running:
+        return
+    try:
+        installer.look(wishes())
+    except Problem as problem:
+        installer.problem = problem
+
+
 class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
     bl_idname = EXTENSION
 
@@ -63,21 +74,25 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
             ("apple", "Apple silicon", ""),
             ("cpu", "Processor", ""),
         ),
+        update=_look_again,
     )
     base_python: bpy.props.StringProperty(
         name="Build upon",
         description="Python that the environment is made with. Empty: the one inside Blender, or one that is found",
         subtype="FILE_NAME",
+        update=_look_again,
     )
     env_folder: bpy.props.StringProperty(
         name="Folder",
         description="Where set-up installs. Empty: the extension's own folder",
         subtype="DIR_PATH",
+        update=_look_again,
     )
     offline_folder: bpy.props.StringProperty(
         name="Offline Package",
         description="Folder with all packages of the engine, to be used instead of the internet",
         subtype="DIR_PATH",
+        update=_look_again,
     )
 
     on_quit: bpy.props.EnumProperty(

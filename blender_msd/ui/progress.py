@@ -10,7 +10,7 @@ import bpy
 from .. import bridge
 from ..core.job_view import JobView, clock
 from ..core.remedies import Button
-from ..core.state import PLACE_HERE, THINGS
+from ..core.state import OF_THE_SERVER, PLACE_HERE, THINGS
 from .buttons import draw_button, draw_problem
 from .colours import draw_show_colours
 from .models import why_off
@@ -45,7 +45,8 @@ def draw_go(
             draw_text(layout, reason, "INFO")
         if job is not None and is_ours and job.phase:
             _draw_end(layout, job)
-    if link.problem is not None and link.problem_of == kind:
+    # What is wrong with the server stands in the strip.
+    if link.problem is not None and link.problem_of == kind and link.problem.code not in OF_THE_SERVER:
         draw_problem(layout, link.problem)
     if job is not None and is_ours:
         draw_show_colours(layout, context, job)

@@ -242,6 +242,12 @@ class PythonFile:
     field: StringProperty(default="server_python", options={"SKIP_SAVE", "HIDDEN"})
 
 
+class ProblemChoice:
+    """Which of two problems is meant."""
+
+    of_set_up: BoolProperty(name="Of the Set-up", options={"SKIP_SAVE", "HIDDEN"})
+
+
 class Adjustment:
     """What can be changed about settings that are at fault."""
 

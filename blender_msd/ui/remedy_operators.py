@@ -15,7 +15,7 @@ from . import texts
 from .colours import colours_of
 from .drawn import Drawn
 from .models import chosen_model
-from .properties import Adjustment, KindChoice
+from .properties import Adjustment, KindChoice, ProblemChoice
 from .settings import Settings, scene_settings, settings_for
 from .values import Values
 from .writing import draw_text
@@ -69,20 +69,20 @@ def _reset_unusable(settings: Settings) -> None:
         settings.bandwidth_start = settings.bandwidth_end = 0.0
 
 
-class MSD_OT_details(Drawn, bpy.types.Operator):
+class MSD_OT_details(Drawn, bpy.types.Operator, ProblemChoice):
     bl_idname = "msd.details"
     bl_label = "Details"
     bl_description = "Show the whole message"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bridge.current().problem is not None
+        return bridge.current().problem is not None or bridge.installer().trouble is not None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
         return present(context.window_manager).invoke_popup(self, width=POPUP)
 
     def draw(self, context: bpy.types.Context) -> None:
-        problem = bridge.current().problem
+        problem = bridge.installer().trouble if self.of_set_up else bridge.current().problem
         if problem is None:
             return
         explanation = explain(problem)
@@ -91,7 +91,8 @@ class MSD_OT_details(Drawn, bpy.types.Operator):
             draw_text(self.layout, line, room=POPUP - 40)
         row = self.layout.row()
         row.operator("msd.copy_report", icon="COPYDOWN")
-        row.operator("msd.stop_server")
+        if not self.of_set_up:
+            row.operator("msd.stop_server")
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         return {"FINISHED"}

@@ -94,8 +94,9 @@ def report_text() -> str:
     """What a developer needs to know, without the user's home folder and without prompts."""
     link = bridge.current()
     lines = [f"Mean-Shift Distillation {VERSION}, Blender {bpy.app.version_string}, {platform.platform()}"]
-    if link.problem is not None:
-        lines.append(f"Error {link.problem.code}: {link.problem}")
+    for problem in (link.problem, bridge.installer().trouble):
+        if problem is not None:
+            lines.append(f"Error {problem.code}: {problem}")
     if link.job is not None:
         job = link.job
         lines.append(f"Job: {job.kind}, {job.state}, {job.phase}, step {job.step} of {job.steps}, {job.seconds:.0f} s")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import bpy
 
 from .. import bridge
+from ..core.names import printable
 from ..core.setup.machine import in_words
 from ..core.setup.state import FAILED, PART_DONE, READY, STAGES, UPDATE_NEEDED, SetupState
 from ..installer import Installer
 from .buttons import draw_problem
 from .drawn import TabPanel
-from .writing import draw_text
+from .writing import draw_text, shortened, sidebar
 
 
 class SetupPanel(TabPanel):
@@ -43,20 +44,14 @@ def draw_maintenance(layout: bpy.types.UILayout) -> None:
         row.operator("msd.set_up_verify", icon="VIEWZOOM")
         row.operator("msd.set_up_repair", icon="TOOL_SETTINGS")
         row.operator("msd.set_up_remove", icon="TRASH")
-    else:
-        _draw_offer(layout, installer)
-    draw_answer(layout)
-
-
-def draw_answer(layout: bpy.types.UILayout) -> None:
-    """What the last check found."""
-    installer = bridge.installer()
     if installer.checking:
         draw_text(layout, f"{installer.checking} ...", "SORTTIME")
     if installer.note:
         draw_text(layout, installer.note, "INFO")
-    if installer.problem is not None:
-        draw_problem(layout, installer.problem)
+    if not state.running and state.kind != READY:
+        _draw_offer(layout, installer)
+    elif installer.problem is not None:
+        draw_problem(layout, installer.problem, of_set_up=True)
 
 
 def _draw_running(box: bpy.types.UILayout, state: SetupState) -> None:
@@ -66,16 +61,16 @@ def _draw_running(box: bpy.types.UILayout, state: SetupState) -> None:
         return
     box.label(text=f"Set-up: {progress.stage} of {len(STAGES)}, {STAGES[progress.stage - 1]}", icon="IMPORT")
     box.progress(factor=state.fraction, type="BAR", text=f"{state.fraction:.0%}")
+    # Above all that comes and goes, so that they keep their places.
+    row = box.row(align=True)
+    row.operator("msd.set_up_pause", icon="PAUSE")
+    row.operator("msd.set_up_cancel", icon="CANCEL")
     if progress.total:
         box.label(text=f"{in_words(progress.done)} of {in_words(progress.total)}{_pace(progress.speed)}")
     if progress.seconds_left is not None:
         minutes, seconds = divmod(int(progress.seconds_left), 60)
         box.label(text=f"about {minutes}:{seconds:02d} left", icon="TIME")
-    if progress.line:
-        draw_text(box, progress.line[:100])
-    row = box.row(align=True)
-    row.operator("msd.set_up_pause", icon="PAUSE")
-    row.operator("msd.set_up_cancel", icon="CANCEL")
+    box.label(text=shortened(printable(progress.line), sidebar()))
 
 
 def _pace(speed: float) -> str:
@@ -94,10 +89,8 @@ def _draw_offer(box: bpy.types.UILayout, installer: Installer) -> None:
         label = "Continue"
     else:
         box.label(text="Set up the generator (once)", icon="IMPORT")
-    if state.reason:
-        draw_text(box, state.reason, "ERROR")
-    elif installer.problem is not None:
-        draw_problem(box, installer.problem)
+    if installer.trouble is not None:
+        draw_problem(box, installer.trouble, of_set_up=True)
     _draw_what_it_needs(box, installer)
     row = box.row()
     row.scale_y = 1.6

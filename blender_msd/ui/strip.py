@@ -11,6 +11,7 @@ from .. import bridge
 from ..core.names import printable
 from ..core.state import OF_THE_SERVER, State, state_of
 from .buttons import draw_button
+from .colours import wants_colours
 from .drawn import TabPanel
 from .preferences import set_up
 from .writing import ICON, shortened, sidebar, wrapped
@@ -31,7 +32,7 @@ ICONS: dict[str, IconItems] = {
     "failed": "ERROR",
 }
 # Pixels, at a scale of 1: what opens and what drags a panel, and what a label has around it.
-ARROWS, PADDING = 20, 8
+ARROWS, PADDING = 16, 8
 # Of the line below the header; the button has the other part of it, and beside Details a larger one.
 SHARE, DETAILS = 0.55, 0.4
 
@@ -61,15 +62,23 @@ class StripPanel(TabPanel):
     def draw(self, context: bpy.types.Context) -> None:
         """One line in every state, so that nothing below moves."""
         state = current_state()
-        rest = shortened(_header(state)[1], SHARE * sidebar() - PADDING)
         row = self.layout.split(factor=SHARE if state.problem is None else DETAILS, align=True)
         if state.problem is not None:
             row.operator("msd.details", text="Details")
-        elif state.fraction is None:
-            row.label(text=rest)
         else:
-            row.progress(factor=state.fraction, type="BAR", text=rest or f"{state.fraction:.0%}")
+            _draw_how_far(row.row(align=True), state, wants_colours(context, bridge.current().job))
         draw_button(row, state.button)
+
+
+def _draw_how_far(row: bpy.types.UILayout, state: State, is_grey: bool) -> None:
+    """The rest of the text or the bar; and Show Colours, whose other button may be scrolled out of a low window."""
+    rest = shortened(_header(state)[1], SHARE * sidebar() - PADDING - (ICON if is_grey else 0))
+    if state.fraction is None:
+        row.label(text=rest)
+    else:
+        row.progress(factor=state.fraction, type="BAR", text=rest or f"{state.fraction:.0%}")
+    if is_grey:
+        row.operator("msd.show_colours", text="", icon="SHADING_SOLID")
 
 
 def _header(state: State) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from ..core.names import printable
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
-# Pixels, at a scale of 1: the narrowest sidebar, what tabs and margins take of a line of it, and what an icon takes.
-NARROWEST, MARGINS, ICON = 280, 60, 20
+# Pixels, at a scale of 1: the narrowest sidebar, what tabs and margins take of a line of it, and an icon with its gap.
+NARROWEST, MARGINS, ICON = 280, 60, 28
 # A box has margins of its own.
 BOX = 16
 DOTS = "…"

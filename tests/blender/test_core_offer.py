@@ -13,7 +13,7 @@ from blender_msd.core.client import Client
 from blender_msd.core.connection import Setup, choose_connection
 from blender_msd.core.errors import Interrupted, Problem
 from blender_msd.core.interrupt import Interrupt
-from blender_msd.core.offer import Offer, follow_offer, read_offer
+from blender_msd.core.offer import Offer, follow_offer, in_words, read_offer
 from blender_msd.core.server_process import LocalServer
 
 
@@ -121,8 +121,11 @@ def test_a_preset_costs_calls_and_time_where_it_was_measured():
     said["priors"][0]["seconds_per_call"] = {"mesh": 0.05}
     said["priors"][1]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}}}
     model, unmeasured, older = read_offer(said).models[:3]
-    assert model.cost("mesh", "sketch") == "Asks the model 600 times: about 30 s here."
-    assert model.cost("mesh", "fine") == "Asks the model 412,341 times: about 5.7 h here."
+    assert model.cost("mesh", "fine") == "asks the model 412,341 times."
+    assert model.seconds("mesh", "sketch") == pytest.approx(30.0)
+    assert in_words(model.seconds("mesh", "fine")) == "5.7 h"
+    assert model.seconds("texture", "sketch") is None
+    assert unmeasured.seconds("mesh", "sketch") is None
     assert model.cost("texture", "sketch") == ""
-    assert unmeasured.cost("mesh", "sketch") == "Asks the model 600 times."
+    assert unmeasured.cost("mesh", "sketch") == "asks the model 600 times."
     assert older.cost("mesh", "sketch") == ""

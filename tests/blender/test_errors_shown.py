@@ -86,6 +86,13 @@ def test_every_button_of_an_error_has_room_for_its_label(addon):
     assert [button.label for _, button in REMEDIES.values() if button and width(button.label) > widest] == []
 
 
+def test_a_line_beside_an_icon_is_as_wide_as_fits_beside_it(addon):
+    # Of 194 pixels, which were seen to be clipped in a sidebar of 280.
+    text = "Needs: 385 MB download, 1.9 GB on"
+    writing = inside("ui.writing")
+    assert len(writing.wrapped(text, 280 - 60 - writing.ICON)) == 2
+
+
 def test_the_strips_header_has_room_for_every_headline_that_it_may_say(addon):
     strip, width = inside("ui.strip"), inside("ui.writing").width
     room = 280 - 60 - strip.ICON - strip.ARROWS

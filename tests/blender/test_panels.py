@@ -26,6 +26,10 @@ class Paper:
 
     row = column = box = split = _part
 
+    def panel(self, name: str, default_closed: bool = False) -> tuple[Paper, Paper]:
+        """As it is when it is open."""
+        return Paper(self.sheet), Paper(self.sheet)
+
     def menu(self, name: str, text: str = "") -> None:
         assert getattr(bpy.types, name)
         self.sheet.append(f"[{name}: {text}]")
@@ -42,6 +46,10 @@ class Paper:
     def prop(self, data: Any, name: str, **_: Any) -> None:
         assert name in data.bl_rna.properties
         self.sheet.append(f"<{name}>")
+
+    def prop_enum(self, data: Any, name: str, value: str) -> None:
+        assert value in data.bl_rna.properties[name].enum_items
+        self.sheet.append(f"<{name}> {value}")
 
     def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
         room, short = name.split(".")
@@ -65,10 +73,10 @@ def draw(name: str, shading: str = "MATERIAL", at_once: bool = False) -> str:
     return "\n".join(paper.sheet)
 
 
-def details() -> str:
+def details(of_set_up: bool = False) -> str:
     """What the button Details opens."""
     paper = Paper()
-    inside("ui.remedy_operators").MSD_OT_details.draw(SimpleNamespace(layout=paper), bpy.context)
+    inside("ui.remedy_operators").MSD_OT_details.draw(SimpleNamespace(layout=paper, of_set_up=of_set_up), bpy.context)
     return "\n".join(paper.sheet)
 
 
@@ -168,6 +176,49 @@ def test_the_panel_says_what_the_chosen_quality_costs(server, bridge):
             "recipe": {"properties": {"prior": {"default": "embedded"}}},
         }
     )
-    assert "Asks the model" not in draw("MSD_PT_view3d_object")
+    assert "asks the model" not in draw("MSD_PT_view3d_object_model")
     bpy.context.scene.msd.mesh.preset = "SKETCH"
-    assert "Asks the model 600 times." in draw("MSD_PT_view3d_object").replace("\n", " ")
+    assert "Sketch asks the model 600 times." in draw("MSD_PT_view3d_object_model").replace("\n", " ")
+
+
+def below_the_buttons(kind: str = "object") -> list[str]:
+    """What stands below each of the three qualities."""
+    lines = draw(f"MSD_PT_view3d_{kind}").splitlines()
+    return [lines[lines.index(f"<preset> {preset}") + 1] for preset in ("SKETCH", "STANDARD", "FINE")]
+
+
+def test_each_quality_says_what_it_takes_here_by_the_test_run_and_then_by_the_jobs_done(server, bridge, preferences):
+    setup_state = inside("core.setup.state").SetupState
+    assert below_the_buttons()[0] == ""
+    times = {"mesh": {"sketch": 24.6, "standard": 51.0, "fine": 190.0}}
+    inside("bridge").installer().state = setup_state("ready", times=times)
+    preferences.server_url = ""
+    assert below_the_buttons() == ["about 25 s", "about 51 s", "about 3 min"]
+    assert below_the_buttons("texture")[0] == "", "nothing was measured of textures"
+    costs = {"mesh": {name: {"denoiser_calls": calls} for name, calls in (("sketch", 600), ("standard", 1200))}}
+    said = {
+        "priors": [
+            {"name": "embedded", "costs": costs, "seconds_per_call": {"mesh": 0.05}},
+            {"name": "other", "costs": costs},
+        ],
+        "recipe": {"properties": {"prior": {"default": "embedded"}}},
+    }
+    bridge.offer = inside("core.offer").read_offer(said)
+    assert below_the_buttons()[:2] == ["about 30 s", "about 60 s"]
+    bpy.context.scene.msd.mesh.prior = "other"
+    assert below_the_buttons()[:2] == ["", ""], "the test run was with another model"
+
+
+def test_the_set_ups_times_are_not_shown_for_a_server_elsewhere(addon, preferences):
+    times = {"mesh": {"sketch": 24.6, "standard": 51.0, "fine": 190.0}}
+    inside("bridge").installer().state = inside("core.setup.state").SetupState("ready", times=times)
+    preferences.server_url = "http://127.0.0.1:1"
+    assert below_the_buttons()[0] == ""
+
+
+def test_a_job_that_is_done_tells_how_long_the_next_one_will_take(server, bridge):
+    asked = []
+    bridge.refresh_offer = lambda refresh=True: asked.append(bridge.job.state)
+    bpy.ops.msd.generate_mesh(prompt="a red cube")
+    assert asked[-1] in ("running", "finishing", "done")
+    assert len(asked) >= 2

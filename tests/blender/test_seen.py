@@ -123,6 +123,28 @@ def test_a_viewport_that_looks_elsewhere_turns_to_the_result(server, perspective
     assert view.view_distance == 5.0
 
 
+def test_to_show_a_result_does_not_bring_the_whole_scene_up_to_date_in_the_timers_turn(addon):
+    placement = inside("scene.placement")
+    mesh = inside("core.arrays").read_mesh(npz(**cube_arrays()))
+    place = placement.Place((0.0, 0.0, 0.0), 1.0, bpy.context.scene.name)
+    updates = []
+
+    def note(*_: object) -> None:
+        updates.append(1)
+
+    bpy.context.view_layer.update()
+    bpy.app.handlers.depsgraph_update_post.append(note)
+    placement.show_preview(mesh, "a red cube", place)
+    placement.show_preview(mesh, "a red cube", place)
+    assert updates == []
+    # A window does this between two turns.
+    bpy.context.view_layer.update()
+    assert updates == [1]
+    placement.place(mesh, {"prompt": "a red cube", "seed": 7}, "job", "1.0.0", place)
+    bpy.app.handlers.depsgraph_update_post.remove(note)
+    assert updates == [1]
+
+
 def test_a_viewport_that_shows_the_place_stays_as_it_is(server):
     view = viewport().region_3d
     view.view_perspective = "PERSP"
@@ -194,9 +216,18 @@ def test_a_viewport_that_shows_a_texture_in_grey_offers_its_colours(server, colo
     assert ("{msd.show_colours}" in draw(panel("texture"), shading=colour_type)) == offered
 
 
+@pytest.mark.parametrize("kind", ["mesh", "texture"])
+def test_colours_are_offered_in_the_strip_as_well_which_no_window_is_too_low_for(server, kind):
+    bpy.ops.mesh.primitive_plane_add()
+    {"mesh": bpy.ops.msd.generate_mesh, "texture": bpy.ops.msd.fill_texture}[kind](prompt="red bricks")
+    assert "{msd.show_colours}" in draw("MSD_PT_view3d_status", shading="MATERIAL")
+    assert "show_colours" not in draw("MSD_PT_view3d_status", shading={"mesh": "VERTEX", "texture": "TEXTURE"}[kind])
+
+
 def test_no_colours_are_offered_before_there_are_any(addon):
     for kind in ("mesh", "texture"):
         assert "show_colours" not in draw(panel(kind))
+    assert "show_colours" not in draw("MSD_PT_view3d_status")
 
 
 @pytest.mark.parametrize("shading", ["SOLID", "WIREFRAME"])
@@ -344,6 +375,8 @@ def test_an_image_editor_keeps_the_size_of_its_picture_when_the_final_one_has_mo
     before = space.zoom[0] * space.image.size[0]
     forming.server.job.finish.set()
     pump_until(forming.bridge, lambda: not forming.bridge.job.busy)
+    # Decoding takes as long as ten turns may; Blender does it when it draws.
+    assert not space.image.has_data
     assert space.image.size[0] == 64
     assert space.zoom[0] * space.image.size[0] == pytest.approx(before)
 

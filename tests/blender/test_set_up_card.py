@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 import pytest
 from conftest import REAL_PYTHON, ROOT, inside
-from test_panels import Paper, draw
+from test_panels import Paper, details, draw
 
 sys.path.insert(0, str(ROOT / "tests" / "setup"))
 from stand_in import StandIn
@@ -145,6 +145,53 @@ def test_a_running_set_up_shows_its_stage_size_speed_and_time_left(addon):
     assert "{msd.set_up_pause}" in drawn
     assert "{msd.set_up_cancel}" in drawn
     assert "{msd.set_up}" not in drawn
+
+
+def test_the_buttons_of_a_running_set_up_stay_where_they_are_whatever_it_says(addon):
+    progress = inside("core.setup.survey").Progress
+    quiet = progress(1, 0.01)
+    chatty = progress(2, 0.41, 150_000_000, 383_000_000, 5e6, 46.0, "Collecting " + "torch " * 40)
+    places = set()
+    for one in (quiet, chatty):
+        lines = show(kind="part-done", running=True, fraction=one.fraction, progress=one).splitlines()
+        places.add(lines.index("{msd.set_up_pause}"))
+    assert len(places) == 1
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_is_wrong_with_the_set_up_opens_whole_and_is_in_the_report(addon, ended):
+    parts = ("set-up-no-python", "No Python 3.11 was found. " + "Looked at this and that. " * 20, "Install one.")
+    if ended:
+        installer().state = inside("core.setup.state").SetupState(
+            "failed", progress=inside("core.setup.survey").Progress(2, 0.4, failed=parts)
+        )
+    else:
+        installer().problem = inside("core.errors").Problem(*parts)
+    lines = card().splitlines()
+    assert "No fitting Python was found" in lines
+    assert "{msd.details}" in lines
+    assert bpy.ops.msd.details.poll()
+    whole = " ".join(details(of_set_up=True).split())
+    assert whole.count("Looked at this and that.") == 20
+    assert "set-up-no-python" in inside("ui.server_operators").report_text()
+
+
+@pytest.mark.parametrize("kind", ["not-set-up", "part-done", "update-needed", "ready"])
+def test_the_preferences_say_what_is_wrong_once(addon, preferences, kind):
+    installer().state = inside("core.setup.state").SetupState(kind)
+    installer().problem = inside("core.errors").Problem("set-up-no-python", "None was found.", "Install one.")
+    assert draw_preferences(preferences).count("No fitting Python was found") == 1
+
+
+def test_what_is_chosen_in_the_preferences_shows_in_the_card_at_once(engine, preferences):
+    bpy.ops.msd.set_up_look()
+    assert "inside Blender" in " ".join(card().split())
+    preferences.base_python = str(engine.home / "no python")
+    installer().wait()
+    assert "This Python cannot be used" in card()
+    preferences.base_python = sys.executable
+    installer().wait()
+    assert "picked" in " ".join(card().split())
 
 
 def test_the_strip_says_how_far_the_set_up_is_and_its_button_pauses_or_goes_on(addon):

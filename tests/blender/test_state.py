@@ -231,6 +231,18 @@ def test_the_list_of_words_is_behind_the_button(server, bridge):
     assert "duck, ball; in yellow" in " ".join(paper.sheet)
 
 
+@pytest.mark.parametrize("code", ["server-did-not-start", "token-wrong", "not-our-server", "server-incompatible"])
+@pytest.mark.parametrize("kind", ["mesh", "texture"])
+def test_what_is_wrong_with_the_server_is_said_once_in_the_strip(bridge, code, kind):
+    problem = inside("core.errors").Problem(code, "It ended with exit code 3.", "Read the log.")
+    bridge.refuse(problem, kind)
+    headline = inside("core.errors").explain(problem).headline
+    assert headline.split()[0] in draw("MSD_PT_view3d_status")
+    assert "{msd.details}" in draw("MSD_PT_view3d_status")
+    for panel in ("MSD_PT_view3d_object", "MSD_PT_view3d_texture"):
+        assert "{msd.details}" not in draw(panel)
+
+
 def test_a_job_that_the_server_refuses_is_shown_below_its_own_button_and_not_in_the_strip(server, bridge):
     def script(job: FakeJob) -> None:
         job.fail("nothing-formed", "The shape vanished twice.", "Try another seed.")

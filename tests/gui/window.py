@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,18 +29,20 @@ class Window:
     root: holds Blender, Xvfb and openbox.
     folder: of this run; Blender's own user folder lies in it.
     logs: folder that every program's words go to.
+    shared: more folders that Blender finds at their own paths.
     """
 
-    def __init__(self, root: Path, folder: Path, logs: Path) -> None:
+    def __init__(self, root: Path, folder: Path, logs: Path, shared: Iterable[Path] = ()) -> None:
         self._root = root
         self._folder = folder
+        self._shared = (Path("/proc"), Path("/dev"), REPOSITORY, folder, *shared)
         self._logs = logs
         self._processes: list[subprocess.Popen[bytes]] = []
         self._display = ""
 
     def __enter__(self) -> Self:
         if self._root != Path("/"):
-            for shared in (Path("/proc"), Path("/dev"), REPOSITORY, self._folder):
+            for shared in self._shared:
                 inside = self._root / shared.relative_to("/")
                 inside.mkdir(parents=True, exist_ok=True)
                 subprocess.run(["mount", "--rbind", shared, inside], check=True)

@@ -51,7 +51,9 @@ class Python:
     origin: str
 
     def __str__(self) -> str:
-        return f"Python {'.'.join(map(str, self.version))}, {self.origin}: {self.path}"
+        home = Path.home()
+        path = Path("~") / self.path.relative_to(home) if self.path.is_relative_to(home) else self.path
+        return f"Python {'.'.join(map(str, self.version))}, {self.origin}: {path}"
 
 
 def examine(path: Path, fits: Iterable[tuple[int, int]] = (), origin: str = "picked") -> Python:

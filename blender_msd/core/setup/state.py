@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import Problem
 from .survey import Environment, Progress
 
 NOT_SET_UP, PART_DONE, UPDATE_NEEDED, READY, FAILED = "not-set-up", "part-done", "update-needed", "ready", "failed"
@@ -36,6 +37,12 @@ class SetupState:
     have: str = ""
     want: str = ""
     times: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def ended_by(self) -> Problem | None:
+        """What ended the unfinished set-up, or the update; None while it runs, and where it was paused."""
+        failed = self.progress.failed if self.progress is not None and not self.running else None
+        return Problem(*failed) if failed else None
 
     @property
     def text(self) -> str:

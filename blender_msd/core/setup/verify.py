@@ -8,7 +8,7 @@ import csv
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .locks import Lock, normal
@@ -109,3 +109,12 @@ def _compare(path: Path, wanted: str) -> str:
 
 def _digest(data: bytes, kind: str) -> hashlib._Hash:
     return hashlib.new(kind, data)
+
+
+def verdict(damaged: Mapping[str, str]) -> str:
+    """What `damaged_packages` found, for people."""
+    if not damaged:
+        return "Every file is as it was installed."
+    name, wrong = next(iter(damaged.items()))
+    others = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+    return f"Damaged: {name} ({wrong}){others}. Press Repair."

@@ -1,4 +1,7 @@
-"""How long the add-on keeps Blender's main thread: each turn of its timer, and each drawing of each panel."""
+"""How long the add-on keeps Blender's main thread: each turn of its timer, and each drawing of each panel.
+
+Beside the time on the clock stands the thread's own: on a busy machine the clock tells of others, too.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,21 @@ from typing import Any
 
 import bpy
 
+COSTLIEST = 5
+
 
 class Stopwatch:
     """Put around the enabled add-on from outside; the product knows nothing of it."""
 
     def __init__(self, extension: str) -> None:
-        self.turns: list[float] = []
+        # Seconds on the clock, seconds of the thread, and the messages that were dealt with.
+        self.turns: list[tuple[float, float, str]] = []
+        self._messages: list[str] = []
         self.drawings: dict[str, list[float]] = defaultdict(list)
         bridge = sys.modules[f"{extension}.blender_msd.bridge"]
         bridge._tick = self._timed_turn(bridge._tick)
+        link = bridge.Link
+        link._receive = self._noted(link._receive)
         for panel in bpy.types.Panel.__subclasses__():
             if panel.__name__.startswith("MSD_PT_"):
                 panel.draw = self._timed_drawing(panel.__name__, panel.draw)
@@ -27,9 +36,11 @@ class Stopwatch:
     def measures(self) -> dict[str, Any]:
         """In milliseconds."""
         drawings = {name: times for name, times in self.drawings.items() if times}
+        costliest = sorted(self.turns, key=lambda turn: turn[1], reverse=True)[:COSTLIEST]
         return {
             "turns": len(self.turns),
-            "longest_turn": 1000 * max(self.turns, default=0.0),
+            "longest_turn": 1000 * max((turn[0] for turn in self.turns), default=0.0),
+            "costliest_turns": [[1000 * clock, 1000 * own, what] for clock, own, what in costliest],
             "drawings": {
                 name: [len(times), 1000 * statistics.median(times), 1000 * max(times)]
                 for name, times in drawings.items()
@@ -38,13 +49,22 @@ class Stopwatch:
 
     def _timed_turn(self, turn: Callable[[], float | None]) -> Callable[[], float | None]:
         def timed() -> float | None:
-            began = time.perf_counter()
+            self._messages.clear()
+            began, own = time.perf_counter(), time.thread_time()
             try:
                 return turn()
             finally:
-                self.turns.append(time.perf_counter() - began)
+                spent = time.perf_counter() - began, time.thread_time() - own
+                self.turns.append((*spent, ", ".join(self._messages) or "nothing"))
 
         return timed
+
+    def _noted(self, receive: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        def noted(link: Any, message: Any) -> None:
+            self._messages.append(type(message).__name__)
+            receive(link, message)
+
+        return noted
 
     def _timed_drawing(self, name: str, draw: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         # Blender counts the arguments of what it calls.
