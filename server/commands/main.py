@@ -24,6 +24,7 @@ COMMANDS = {
     "remesh": "mesh the field that a job kept again, without optimising",
     "sample": "draw plain samples of a prior, without distillation",
     "serve": "run the server that the extension talks to",
+    "jobs": "list, follow and control the jobs of a running server",
     "priors": "list the models that can be used here, and what each needs",
     "doctor": "say what runs here, and why",
     "evaluate": "compare results with the truth, where there is one",
