@@ -8,6 +8,8 @@
 # make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: half of it
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
 # make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
+# make soak       half an hour of jobs on one server (MINUTES=): are memory and descriptors the same at its end?
+# make door       how fast the server answers while both cores are busy, and what a hundred readers cost a job
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
 PYTHON ?= python3.11
@@ -38,7 +40,8 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test chaos setup-packages test-setup test-setup-short test-gui test-gui-short lint \
+.PHONY: setup extension demo paper gpu gpu-packages test chaos soak door setup-packages test-setup test-setup-short test-gui \
+  test-gui-short lint \
   test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
@@ -64,6 +67,7 @@ demo: setup
 
 paper: $(SERVER)
 	OMP_NUM_THREADS=1 .venv/bin/python -m server lab all --out out/paper
+	OMP_NUM_THREADS=1 .venv/bin/python -m server evaluate prompts --pictures out/paper/prompts
 
 # With .venv where that is; else with any Python that has torch, and the folder from gpu-packages.
 GPU_PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,PYTHONPATH=out/gpu-packages $(PYTHON))
@@ -107,6 +111,13 @@ test-setup-short: $(SERVER)
 
 chaos: $(SERVER)
 	.venv/bin/python -m tests.jobs.chaos.kills 100
+
+MINUTES ?= 30
+soak: $(SERVER)
+	.venv/bin/python -m tests.jobs.soak $(MINUTES)
+
+door: $(SERVER)
+	.venv/bin/python -m tests.jobs.door_figures
 
 test-portable: $(SERVER)
 	$(MAKE) --jobs 2 --output-sync $(PROCESSORS)

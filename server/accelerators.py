@@ -52,6 +52,11 @@ def all_devices() -> list[str]:
     return ["cpu", *(f"{found.type}:{number}" for number in range(torch.accelerator.device_count()) if found)]
 
 
+def others_like(device: str) -> list[str]:
+    """The other cards of the machine, where `device` is the first of them; none beside a processor."""
+    return [name for name in all_devices() if kind_of(name) == kind_of(device) and name not in ("cpu", f"{device}:0")]
+
+
 def kind_of(device: str | torch.device) -> str:
     """Its name without a number."""
     return str(device).partition(":")[0]
@@ -122,6 +127,19 @@ def memory_of(device: str | torch.device) -> tuple[int, int] | None:
     free, total = torch.accelerator.get_memory_info(device)
     kept = torch.accelerator.memory_reserved(device) - torch.accelerator.memory_allocated(device)
     return free + kept, total
+
+
+def used_on(device: str) -> int | None:
+    """Bytes of memory that this process uses there; None where it cannot be told."""
+    if kind_of(device) in ("cuda", "xpu"):
+        import torch
+
+        return int(torch.accelerator.memory_reserved(device))
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return int(psutil.Process().memory_info().rss)
 
 
 def forget_peak(device: str) -> None:

@@ -126,6 +126,18 @@ def device(text: str) -> str:
     return choose_device(text)
 
 
+def amount(text: str) -> int:
+    """An argparse type: bytes, as 500M, 20G or in digits; K, M, G and T are powers of 1000.
+
+    Raises:
+        argparse.ArgumentTypeError
+    """
+    found = re.fullmatch(r"([0-9]{1,15}|[0-9]{1,9}\.[0-9]{1,3})([KMGT]?)B?", text, re.IGNORECASE)
+    if found is None or (size := round(float(found[1]) * 1000 ** " KMGT".index(found[2].upper() or " "))) < 1:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number of bytes, such as 500M or 20G")
+    return size
+
+
 def lora(text: str) -> str:
     """An argparse type: a LoRA file and its weight, as a recipe has them."""
     try:

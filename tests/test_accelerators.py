@@ -77,3 +77,13 @@ def test_an_accelerator_tells_its_name_and_its_memory(accelerator: str) -> None:
     torch.ones(2**20, device=accelerator)
     accelerators.wait_for(accelerator)
     assert accelerators.peak_of(accelerator) is None or accelerators.peak_of(accelerator) >= 2**22
+
+
+def test_auto_is_every_card_of_a_machine_and_nothing_beside_its_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cards, device_name, others in (
+        (["cuda:0", "cuda:1", "cuda:2"], "cuda", ["cuda:1", "cuda:2"]),
+        (["mps:0"], "mps", []),
+        ([], "cpu", []),
+    ):
+        monkeypatch.setattr(accelerators, "all_devices", lambda cards=cards: ["cpu", *cards])
+        assert accelerators.others_like(device_name) == others

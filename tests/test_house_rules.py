@@ -27,7 +27,7 @@ ALLOWED = {
     "jobs": {"studio", "meshing", "priors"},
     "api": {"jobs", "priors"},
     "training": {"guidance", "priors", "world"},
-    "evaluation": {"training", "studio", "materials", "meshing", "guidance", "priors", "world"},
+    "evaluation": {"training", "studio", "generators", "materials", "meshing", "guidance", "priors", "world"},
     "bench": {"training", "studio", "meshing", "generators", "priors", "world"},
     "lab": {"guidance", "priors"},
     "commands": {

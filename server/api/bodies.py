@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from server.api.limits import BODY_SECONDS, MOST_BODY_BYTES
+from server.api.limits import BODY_SECONDS, MOST_BODY_BYTES, MOST_SEEDS
 from server.api.problems import Refused
 from server.errors import BadRequest
+from server.recipe import Recipe, read_recipe
 
 # Numbers of more digits are cut to these, which is beyond every range, too, so that the refusal names the field.
 MOST_DIGITS = 400
@@ -67,6 +68,25 @@ def object_from(body: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise BadRequest("body-invalid", "The request is not a JSON object.", _HINT)
     return data
+
+
+def recipes_from(batch: dict[str, Any]) -> list[Recipe]:
+    """Read `{"recipe": {...}, "seeds": [...]}`: the recipe with each of the seeds.
+
+    Raises:
+        BadRequest: "request-invalid" for another form; "recipe-invalid".
+    """
+    recipe, seeds = batch.get("recipe"), batch.get("seeds")
+    hint = 'Send the recipe and its seeds: {"recipe": {...}, "seeds": [1, 2, 3]}.'
+    if batch.keys() != {"recipe", "seeds"} or not isinstance(recipe, dict) or not isinstance(seeds, list):
+        raise BadRequest("request-invalid", "The request is not one recipe and a list of seeds.", hint)
+    if not 1 <= len(seeds) <= MOST_SEEDS:
+        raise BadRequest("request-invalid", f"seeds must be 1 to {MOST_SEEDS}, not {len(seeds)}.", hint)
+    read_recipe(recipe)  # with its own seed, which is not used, but is not to be nonsense either
+    recipes = [read_recipe({**recipe, "seed": seed}) for seed in seeds]
+    if len({recipe.seed for recipe in recipes}) < len(recipes):
+        raise BadRequest("request-invalid", "A seed is given twice: it would make the same twice.", hint)
+    return recipes
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

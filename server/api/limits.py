@@ -33,6 +33,8 @@ MOST_EVENTS_WAITING = 1000
 
 MOST_QUEUED = 1000
 MOST_JOBS_A_PAGE = 500
+MOST_SEEDS = 100
+MOST_LINES = 1000
 
 
 def most_connections() -> int:

@@ -41,7 +41,7 @@ class About(_Said):
 
 
 class Device(_Said):
-    wanted: str = Field(description="as --device named it")
+    wanted: str = Field(description="as --devices named it; a card that `auto` found by its number")
     state: Literal["off", "starting", "idle", "busy", "down"]
     problem: str = Field(description="why it is down")
     device: str = Field(default="", description="cpu, cuda or cuda:NUMBER; absent before the worker answers")
@@ -142,6 +142,8 @@ class Progress(_Said):
         default=None, description="how far from a mode, in bandwidths; null outside the optimisation"
     )
     shell_ratio: float | None = None
+    elapsed: float = Field(default=0.0, ge=0, description="seconds since a worker began with it, this time")
+    memory_bytes: Count | None = Field(default=None, description="that its worker uses on its device")
 
 
 class Report(_Said):
@@ -172,11 +174,27 @@ class JobAnswer(_Said):
     attempts: Count = Field(description="how often a worker began with it")
     finish: bool = Field(description="whether it was told to make do with what there is")
     priority: Count = Field(description="of the queued jobs, the highest is next, then the oldest")
+    pausing: bool = Field(description="it is to be paused, and its worker has not left it yet")
+    starred: bool = Field(description="its files are kept whatever the quota says")
+    removed: list[str] = Field(description="files that are gone, to keep the quota of the data folder")
+
+
+class Batch(_Said):
+    jobs: list[JobAnswer] = Field(description="one a seed, in their order")
 
 
 class JobPage(_Said):
     jobs: list[JobAnswer] = Field(description="newest first")
     next: str | None = Field(description="the cursor of the page behind this one; null on the last")
+
+
+class LogLines(_Said):
+    lines: list[str] = Field(description="oldest first")
+    next: str | None = Field(description="what to skip for those before these; null when these are the first")
+
+
+class Devices(_Said):
+    devices: list[Device]
 
 
 class Lease(_Said):

@@ -58,14 +58,19 @@ class Office:
         prior_folders: tuple[Path, ...] = (),
         low_vram: bool = False,
         allowed: Allowed = Allowed(),
+        quota_bytes: int | None = None,
+        idle_unload_s: float | None = None,
     ) -> Office:
         """Open the store in `data_dir` and queue again what was under way. The queue is not started.
+
+        Args:
+            quota_bytes, idle_unload_s: as `Queue`.
 
         Raises:
             Problem: "store-broken", "store-busy", "disk-full".
         """
         bell = Bell()
         store = Store(data_dir / "jobs.sqlite", bell.ring)
-        queue = Queue(store, data_dir, devices, low_vram)
+        queue = Queue(store, data_dir, devices, low_vram, quota_bytes, idle_unload_s)
         queue.recover()
         return Office(data_dir, token, bell, store, queue, hosts, heartbeat_s, prior_folders, allowed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 import socket
 import sys
@@ -20,6 +22,7 @@ from server.api.app import build_app
 from server.api.handshake import DataFolderLock, remove_server_file, write_server_file
 from server.api.interface import Interface
 from server.api.limits import BACKLOG, MOST_HEADER_BYTES
+from server.api.log import written_log
 from server.api.office import Office
 from server.api.parent import watch_parent
 from server.api.problems import Refused
@@ -29,6 +32,7 @@ from server.jobs.store import Store
 from server.priors.catalogue import Allowed, stay_offline
 
 LOOPBACK = Interface()
+_LOG = logging.getLogger(__name__)
 # For so long the results of jobs whose owner is gone can be fetched.
 FETCHING_S = 10.0
 
@@ -85,6 +89,8 @@ def serve(
     token_file: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
+    quota_bytes: int | None = None,
+    idle_unload_s: float | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; blocks; prints the address on stderr.
 
@@ -94,13 +100,15 @@ def serve(
     Args:
         host: an IP address or "localhost"; loopback unless others shall be let in, for which the last three are needed.
         port: 0 takes a free one, which server.json then names.
-        device: "auto", "cpu", "cuda", "cuda:1", or several with commas; each gets a worker process.
+        device: "auto" (every card of this machine, or its processor), "cpu", "cuda", "cuda:1", or several with commas;
+            each gets a worker process.
         parent_pid: that also counts as gone at the end of stdin, if that is a pipe.
         prior_folders: where to look for models besides the hub's cache.
         low_vram: whether workers save their devices' memory, at the cost of time.
         allowed: what recipes may name besides the models that are found. Unless it is the hub, nothing here or in the
             workers uses the network.
         token_file, certificate, key: as `Interface`.
+        quota_bytes, idle_unload_s: as `Queue`.
 
     Raises:
         Problem: "server-already-running", "data-folder-unusable", "port-taken", "store-broken".
@@ -112,7 +120,7 @@ def serve(
     if not allowed.hub:
         stay_offline()
     data_dir = data_dir.absolute()
-    with DataFolderLock(data_dir), _bind(host, port) as listener:
+    with DataFolderLock(data_dir), _bind(host, port) as listener, written_log(data_dir, token):
         bound_port = listener.getsockname()[1]
         office = Office.open(
             data_dir,
@@ -122,12 +130,15 @@ def serve(
             prior_folders=prior_folders,
             low_vram=low_vram,
             allowed=allowed,
+            quota_bytes=quota_bytes,
+            idle_unload_s=idle_unload_s,
         )
 
         def ready() -> None:
             write_server_file(data_dir, interface.scheme, host, bound_port, token)
             address = f"{interface.scheme}://{interface.shown_host}:{bound_port}"
             print(f"listening on {address}", file=sys.stderr, flush=True)
+            _LOG.info("listening on %s, process %d", address, os.getpid())
 
         server = Server(office, ready, interface)
         _stop_on_signals(server)
@@ -142,6 +153,7 @@ def serve(
             office.queue.stop()
             priors.stop()
             office.store.close()
+            _LOG.info("ended")
 
 
 def _live_with(parent_pid: int, office: Office, stop: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.arguments import Pair, setting, whole
 from server.commands.bars import CountingBar, counted
+from server.commands.evaluate_prompts import add_prompts
 from server.commands.evaluate_retexture import add_retexture
 from server.commands.evaluate_textures import add_textures
 from server.commands.guidance_options import add_guidance_options, add_methods_and_noises, guidance_asked
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     judged.set_defaults(run=_prior)
     add_textures(subjects)
     add_retexture(subjects)
+    add_prompts(subjects)
 
 
 def _shapes(args: argparse.Namespace) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from server.arguments import Pair, real, whole
+from server.arguments import Pair, real, setting, whole
 from server.commands import lab_experiments as experiments
-from server.commands.shared import add_json, add_seed
+from server.commands import lab_images
+from server.commands.shared import add_json, add_prior, add_seed
 from server.lab.limits import FARTHEST, WIDEST
 from server.paths import path_argument
-from server.recipe import CentreName, KernelTime
+from server.recipe import CentreName, GuidanceRecipe, KernelTime, Recipe
 
 _BANDWIDTH = real(1 / WIDEST, WIDEST)
 _POINT = Pair(real(-FARTHEST, FARTHEST), "X,Y")
@@ -57,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table2.set_defaults(run=experiments.run_table2)
 
     landscape = tools.add_parser("landscape", help="the loss landscapes that the gradients belong to")
-    landscape.add_argument("--density", default="fractal")
+    _add_densities(landscape)
+    landscape.add_argument(
+        "--scale", type=setting(GuidanceRecipe, "scale"), default=4.0, help="of guidance to a class; 1: none"
+    )
+    landscape.add_argument("--size", type=whole(11, 401), default=81, help="nodes of the grid along each axis")
     _add_common(landscape, out=True)
     landscape.set_defaults(run=experiments.run_landscape)
 
@@ -71,6 +76,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_common(variance, out=True)
     variance.set_defaults(run=experiments.run_variance)
 
+    circles = tools.add_parser("circles", help="concentric circles, by the methods that invert, too")
+    _add_common(circles, out=True)
+    circles.set_defaults(run=experiments.run_circles)
+
+    stopping = tools.add_parser("stopping", help="q over a run, and where the criterion would have stopped it")
+    _add_densities(stopping)
+    _add_common(stopping, out=True)
+    stopping.set_defaults(run=experiments.run_stopping)
+
+    bandwidth = tools.add_parser("bandwidth", help="iterates and bandwidths on an image prior (figure 6)")
+    heuristics = tools.add_parser("heuristics", help="limited interval and noise scaling on an image prior (figure 8)")
+    image_variance = tools.add_parser("image-variance", help="noise of the estimators on an image prior (figure 4)")
+    for parser, run in (
+        (bandwidth, lab_images.run_bandwidth),
+        (heuristics, lab_images.run_heuristics),
+        (image_variance, lab_images.run_image_variance),
+    ):
+        _add_scene(parser)
+        _add_common(parser, out=True)
+        parser.set_defaults(run=run)
+
     symmetry = tools.add_parser("symmetry", help="what becomes of a flat start where a pattern's phase is open")
     _add_common(symmetry, seeds=3, out=True)
     symmetry.set_defaults(run=experiments.run_symmetry)
@@ -83,12 +109,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.set_defaults(run=experiments.run_train)
 
     everything = tools.add_parser("all", help="every table and figure")
+    _add_scene(everything)
     _add_common(everything, seeds=3, out=True)
     everything.set_defaults(run=experiments.run_all)
 
 
 def _add_densities(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--density", nargs="+", default=list(experiments.MAIN_DENSITIES), dest="densities")
+
+
+def _add_scene(parser: argparse.ArgumentParser) -> None:
+    add_prior(parser, "an image prior, as `priors` lists them, or stand-in (default: embedded)")
+    parser.add_argument("--prompt", type=setting(Recipe, "prompt"), default="a red mushroom", help="what it shows")
 
 
 def _add_common(parser: argparse.ArgumentParser, seeds: int | None = None, out: bool = False) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from server.accelerators import NAMES
-from server.arguments import whole
+from server.arguments import amount, positive, whole
 from server.commands.shared import add_folders, add_low_vram
 from server.paths import path_argument
+from server.recipe import MAX_SECONDS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(1, 2**31 - 1),
         help="stop when this process, and every other that uses the server, is gone and the jobs are done",
     )
-    parser.add_argument("--device", default="auto", help=f"{NAMES}; several with commas")
+    parser.add_argument(
+        "--devices",
+        "--device",
+        dest="devices",
+        default="auto",
+        help=f"{NAMES}; several with commas; a job at a time on each (default: auto, every card of this machine)",
+    )
     add_folders(parser)
     parser.add_argument(
         "--allow-path",
@@ -37,6 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token-file", type=path_argument, metavar="FILE", help="take the token from here")
     parser.add_argument("--tls-certificate", type=path_argument, metavar="FILE", help="PEM; with --tls-key")
     parser.add_argument("--tls-key", type=path_argument, metavar="FILE", help="PEM, without a password")
+    parser.add_argument(
+        "--quota",
+        type=amount,
+        metavar="BYTES",
+        help="of all files of jobs, as in 20G: what is more goes, oldest first, never of starred jobs (default: none)",
+    )
+    parser.add_argument(
+        "--idle-unload",
+        type=positive(MAX_SECONDS),
+        metavar="SECONDS",
+        help="give a model's memory back after so long without a job (default: it stays)",
+    )
     add_low_vram(parser)
     parser.set_defaults(run=_serve)
 
@@ -49,7 +68,7 @@ def _serve(args: argparse.Namespace) -> None:
         args.host,
         args.port,
         args.data_dir,
-        args.device,
+        args.devices,
         args.parent_pid,
         tuple(folder.absolute() for folder in args.folder),
         args.low_vram,
@@ -57,4 +76,6 @@ def _serve(args: argparse.Namespace) -> None:
         token_file=args.token_file,
         certificate=args.tls_certificate,
         key=args.tls_key,
+        quota_bytes=args.quota,
+        idle_unload_s=args.idle_unload,
     )

@@ -15,9 +15,11 @@ from server.files import NOT_WRITABLE, write_bytes
 from server.paths import path_argument
 from server.recipe import Recipe
 
+ONE_DOCUMENT = "print one JSON document on stdout and nothing else"
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+
+def add_json(parser: argparse.ArgumentParser, help: str = ONE_DOCUMENT) -> None:
+    parser.add_argument("--json", action="store_true", help=help)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -43,11 +44,19 @@ class Answers:
 
 
 class Reporter:
-    """Turns the studio's events into answers, and previews into files in the job's folder."""
+    """Turns the studio's events into answers, and previews into files in the job's folder.
 
-    def __init__(self, job_id: str, folder: Path, answers: Answers) -> None:
+    Args:
+        memory_used: bytes that the job's process uses on its device now; None where it cannot be told.
+    """
+
+    def __init__(
+        self, job_id: str, folder: Path, answers: Answers, memory_used: Callable[[], int | None] = lambda: None
+    ) -> None:
         self._job_id = job_id
         self._answers = answers
+        self._memory_used = memory_used
+        self._began = time.monotonic()
         self._meshes = LiveFiles(folder, LIVE_FILES["preview_mesh"])
         self._images = LiveFiles(folder, LIVE_FILES["preview_image"])
         self._unsaved = False
@@ -65,7 +74,8 @@ class Reporter:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Progress):
             if self._tempo.is_news(event):
-                self._send("progress", asdict(event))
+                spent = {"elapsed": round(time.monotonic() - self._began, 1), "memory_bytes": self._memory_used()}
+                self._send("progress", asdict(event) | spent)
         elif isinstance(event, Log):
             self._send("log", asdict(event))
         elif isinstance(event, PreviewMesh):

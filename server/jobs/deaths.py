@@ -28,4 +28,5 @@ def after_death(
         error = {**problem, "detail": f"{problem['detail']} It was the second time.", "next": RETRY}
         return Ending("failed", error=error)
     remembered = json.dumps([*deaths, {"cause": cause, "reached": reached}])
-    return Ending("queued", note=f"{problem['detail']} The job goes on by itself.", death=remembered)
+    goes_on = "The job is paused." if job.pausing else "The job goes on by itself."
+    return Ending("queued", note=f"{problem['detail']} {goes_on}", death=remembered)

@@ -5,15 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from server.errors import BadRequest
+from server.jobs.artifacts import job_folder
 from server.meshing import shelf
 from server.meshing.given import MOST_BYTES as MOST_MESH_BYTES
 from server.meshing.given import read_given
 
-__all__ = ["MOST_MESH_BYTES", "check_mesh_is_here", "keep_mesh", "mesh_folder"]
+__all__ = ["MOST_MESH_BYTES", "check_mesh_is_here", "keep_mesh", "mesh_folder", "places_of"]
 
 
 def mesh_folder(data_dir: Path) -> Path:
     return data_dir / "meshes"
+
+
+def places_of(data_dir: Path, job_id: str) -> dict[str, str]:
+    """Where a worker finds what it needs for a job, and puts what it makes."""
+    places = {
+        "folder": job_folder(data_dir, job_id),
+        "unfinished": data_dir / "unfinished",
+        "meshes": mesh_folder(data_dir),
+    }
+    return {name: str(place.absolute()) for name, place in places.items()}
 
 
 def keep_mesh(data_dir: Path, digest: str, data: bytes) -> int:

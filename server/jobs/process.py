@@ -97,9 +97,13 @@ class WorkerProcess:
     def kill(self) -> None:
         self._process.kill()
 
-    def stop(self) -> None:
-        """Let it go: it leaves at the end of its input, whatever it does; killed if it does not."""
+    def let_go(self) -> None:
+        """It leaves at the end of its input, whatever it does; never waits."""
         self._orders.put(None)
+
+    def stop(self) -> None:
+        """Let it go; killed if it does not."""
+        self.let_go()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from server.jobs.artifacts import finished_report, job_folder, remove_files
 from server.jobs.events import ACTIVE, OVER, State
 from server.jobs.faults import StoreFault, store_problem
 from server.jobs.outbox import Ending
+from server.jobs.quota import Quota
 from server.jobs.refusals import Conflict
 from server.jobs.store import Store
 from server.jobs.supervisor import GO_ON, Supervisor
@@ -20,6 +22,8 @@ from server.jobs.supervisor import GO_ON, Supervisor
 # the loading of a model, ends with its worker.
 CANCEL_GRACE_S = 1.5
 RECONCILE_EVERY_S = 1.0
+# All files of all jobs are counted.
+QUOTA_EVERY_S = 5.0
 
 
 class Queue:
@@ -27,14 +31,25 @@ class Queue:
 
     Args:
         data_dir: job folders and worker logs go below it.
-        devices: names for the workers: "auto", "cpu", "cuda", "cuda:1". One worker runs on each.
+        devices: names for the workers: "auto", "cpu", "cuda", "cuda:1". One worker runs on each; "auto" is every card
+            of the machine, or its processor.
         low_vram: whether the workers save their devices' memory, at the cost of time.
+        quota_bytes: as `Quota`.
+        idle_unload_s: a worker without a job for so long ends, and is started again for the next; None: it stays warm.
 
     Raises:
         StoreFault: the folder cannot be written.
     """
 
-    def __init__(self, store: Store, data_dir: Path, devices: list[str], low_vram: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        data_dir: Path,
+        devices: list[str],
+        low_vram: bool = False,
+        quota_bytes: int | None = None,
+        idle_unload_s: float | None = None,
+    ) -> None:
         self._store = store
         self._data_dir = data_dir
         try:
@@ -43,22 +58,47 @@ class Queue:
         except OSError as error:
             raise store_problem(error, data_dir) from None
         self._lock = threading.RLock()
-        self._supervisors = [
-            Supervisor(store, data_dir, name, data_dir / "logs" / f"worker-{number}.log", low_vram, self._lock)
-            for number, name in enumerate(devices)
-        ]
+        self._low_vram, self._idle_unload_s = low_vram, idle_unload_s
+        self._supervisors: list[Supervisor] = []
+        for name in devices:
+            self._add(name)
         self._closing = threading.Event()
         self._missed: set[str] = set()
+        self._quota = Quota(store, data_dir, quota_bytes)
         self._caretaker = threading.Thread(target=self._take_care, name="caretaker", daemon=True)
 
+    def _add(self, device: str) -> Supervisor:
+        added = Supervisor(
+            self._store,
+            self._data_dir,
+            device,
+            self._data_dir / "logs" / f"worker-{len(self._supervisors)}.log",
+            self._low_vram,
+            self._lock,
+            self._idle_unload_s,
+            self.use_too,
+        )
+        self._supervisors.append(added)
+        return added
+
+    def use_too(self, devices: list[str]) -> None:
+        """Start a worker on each of these devices that has none yet."""
+        with self._lock:
+            known = {supervisor.device for supervisor in self._supervisors}
+            for name in devices:
+                if name not in known and not self._closing.is_set():
+                    self._add(name).start()
+
     def recover(self) -> None:
-        """After the server's end, whatever it was: what was under way is queued again, or is done if its files are."""
+        """After the server's end, whatever it was: what was under way is queued again, or is done if its files are.
+
+        What was paused, or was to be, is paused."""
         problem = Problem("server-restarted", "The server stopped while this job ran.", GO_ON)
         for job_id in self._store.in_states((*ACTIVE, "paused")):
             report = finished_report(job_folder(self._data_dir, job_id))
             if report is not None:
                 self._store.settle(job_id, Ending("done", report=report))
-            elif not self._store.change_state(job_id, ("paused",), "queued"):
+            elif self._store.get(job_id).state != "paused":
                 self._store.interrupt(job_id, "server", problem.as_json(), forgives_progress=True)
 
     def start(self) -> None:
@@ -69,7 +109,8 @@ class Queue:
 
     def stop(self) -> None:
         """Stop the workers. Jobs under way are kept and queued again."""
-        self._closing.set()
+        with self._lock:
+            self._closing.set()
         for supervisor in self._supervisors:
             supervisor.stop()
         for supervisor in self._supervisors:
@@ -124,7 +165,9 @@ class Queue:
         """
         with self._lock:
             if self._store.get(job_id).state != "paused":
-                self._running(job_id, "pause", ("running",), "running").order("pause")
+                supervisor = self._running(job_id, "pause", ("running",), "running")
+                self._store.wish_pause(job_id, True)
+                supervisor.order("pause")
 
     def resume(self, job_id: str) -> None:
         """Queue a paused job again. Raises Conflict."""
@@ -132,7 +175,9 @@ class Queue:
             if self._store.change_state(job_id, ("paused",), "queued"):
                 self.wake()
             else:
-                self._running(job_id, "resume", ("running",), "paused").order("resume")
+                supervisor = self._running(job_id, "resume", ("running",), "paused")
+                self._store.wish_pause(job_id, False)
+                supervisor.order("resume")
 
     def retry(self, job_id: str) -> None:
         """Queue a job that failed or was cancelled again: it goes on from what was kept of it. Raises Conflict."""
@@ -166,11 +211,22 @@ class Queue:
             raise Conflict("wrong-state", f"Cannot {order} a job that is {state}.", f"It must be {needed}.")
         return supervisor
 
+    def free_memory(self) -> None:
+        """Let every worker that has no job end, and its model with it; it is started again for the next job."""
+        with self._lock:
+            for supervisor in self._supervisors:
+                supervisor.unload()
+
     def _take_care(self) -> None:
+        looked = 0.0
         while not self._closing.wait(RECONCILE_EVERY_S):
             try:
                 self._store.write_waiting()
                 self._reconcile()
+                if time.monotonic() - looked >= QUOTA_EVERY_S:
+                    with self._lock:
+                        self._quota.keep()
+                    looked = time.monotonic()
             except StoreFault:
                 continue  # its supervisors say so
             except Exception:

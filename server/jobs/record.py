@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -11,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from server.jobs.events import ACTIVE, State, StoredEvent
+from server.jobs.events import ACTIVE, OVER, State, StoredEvent
 from server.jobs.faults import gone, store_problem
 from server.jobs.job import COLUMNS, Job, job_from_row
 from server.jobs.outbox import Outbox
 from server.jobs.refusals import NoSuchJob
 from server.jobs.schema import open_record
 
+_LOG = logging.getLogger(__name__)
 # SQLite's largest whole number.
 MAX_NUMBER = 2**63 - 1
 
@@ -66,6 +68,15 @@ class Record:
         with self._reading():
             marks = ", ".join("?" * len(states))
             rows = self._db.execute(f"SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY number", states).fetchall()
+        return [job_id for (job_id,) in rows if self._outbox.of(job_id) is None]
+
+    def removable(self) -> list[str]:
+        """Ids of jobs that are over and not starred; what ended first is first."""
+        with self._reading():
+            marks = ", ".join("?" * len(OVER))
+            rows = self._db.execute(
+                f"SELECT id FROM jobs WHERE state IN ({marks}) AND NOT starred ORDER BY finished, number", OVER
+            ).fetchall()
         return [job_id for (job_id,) in rows if self._outbox.of(job_id) is None]
 
     def any_under_way(self) -> bool:
@@ -119,4 +130,7 @@ class Record:
         self._db.execute("UPDATE jobs SET last_event = last_event + 1 WHERE id = ?", [job_id])
         event_id: int = self._db.execute("SELECT last_event FROM jobs WHERE id = ?", [job_id]).fetchone()[0]
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", [job_id, event_id, name, json.dumps(data)])
+        # Not what an error says: it may quote the prompt.
+        if name == "state" or name == "failed":
+            _LOG.info("%s", data.get("state") or f"because of {data.get('code')}", extra={"job": job_id})
         return event_id

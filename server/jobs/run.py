@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.jobs.events import State
 from server.jobs.outbox import Ending
 from server.jobs.process import Answer
 
@@ -15,26 +14,23 @@ class Run:
 
     Attributes:
         is_cancelled: what the worker says about it does not count any more.
-        wants_pause: its worker was told to leave it, and not to go on since.
         leave_by: when its worker is killed if it has not left the job, in seconds of time.monotonic.
     """
 
     job_id: str
     is_cancelled: bool = False
-    wants_pause: bool = False
     leave_by: float | None = None
 
 
-def ending_of(run: Run | None, answer: Answer) -> Ending:
-    """How a run ended, from one of the four answers that end it."""
+def ending_of(answer: Answer) -> Ending:
+    """How a run ended, from one of the four answers that end it. A job that was left is queued again, or paused if that
+    is still wished."""
     match answer["answer"]:
         case "done":
             return Ending("done", report=answer["report"])
         case "failed":
             return Ending("failed", error=answer["error"])
         case "left":
-            # Meanwhile it may have been told to go on.
-            state: State = "paused" if answer["why"] == "pause" and run is not None and run.wants_pause else "queued"
-            return Ending(state)
+            return Ending("queued")
         case _:
             return Ending("cancelled")

@@ -9,7 +9,7 @@ from pathlib import Path
 from server.jobs.faults import store_problem
 from server.jobs.job import COLUMNS, job_from_row
 
-_VERSION = 3
+_VERSION = 4
 _SCHEMA = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -28,7 +28,10 @@ CREATE TABLE jobs (
     attempts INTEGER NOT NULL DEFAULT 0,
     deaths TEXT NOT NULL DEFAULT '[]',
     finish INTEGER NOT NULL DEFAULT 0,
-    priority INTEGER NOT NULL DEFAULT 0
+    priority INTEGER NOT NULL DEFAULT 0,
+    pausing INTEGER NOT NULL DEFAULT 0,
+    starred INTEGER NOT NULL DEFAULT 0,
+    removed TEXT NOT NULL DEFAULT '[]'
 );
 CREATE INDEX jobs_by_state ON jobs (state, number);
 CREATE TABLE events (
@@ -46,6 +49,9 @@ _UPGRADES = {
 ALTER TABLE jobs ADD COLUMN deaths TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE jobs ADD COLUMN finish INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;""",
+    3: """ALTER TABLE jobs ADD COLUMN pausing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN removed TEXT NOT NULL DEFAULT '[]';""",
 }
 
 

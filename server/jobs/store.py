@@ -7,71 +7,23 @@ and the system refuse is a StoreFault of server/jobs/faults.py.
 from __future__ import annotations
 
 import json
-import secrets
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from server.jobs.deaths import after_death
 from server.jobs.events import ACTIVE, EVENTS_KEPT, OVER, State
 from server.jobs.faults import StoreFault
+from server.jobs.intake import Intake
 from server.jobs.job import Job
 from server.jobs.outbox import Ending
-from server.jobs.record import Record
-from server.jobs.refusals import Conflict, NoSuchJob, QueueFull
-from server.recipe import Recipe
+from server.jobs.refusals import NoSuchJob
 
 UNDER_WAY: tuple[State, ...] = ("queued", "paused", *ACTIVE)
 
 
-class Store(Record):
-    """The record of all jobs, and every change of it."""
-
-    def submit(
-        self,
-        recipe: Recipe,
-        idempotency_key: str | None = None,
-        warnings: Sequence[str] = (),
-        most_queued: int | None = None,
-    ) -> tuple[Job, bool]:
-        """Queue a recipe. Returns the job and whether it is new: the same key gives the same job again.
-
-        Args:
-            warnings: kept with the job, and each is an event of its own, so that whoever watches the job sees it.
-            most_queued: jobs that may wait; None: any number.
-
-        Raises:
-            Conflict: "idempotency-key-reused" when the key came with another recipe before.
-            QueueFull: "queue-full".
-        """
-        written = recipe.model_dump_json()
-        with self._writing():
-            if idempotency_key is not None:
-                row = self._db.execute(
-                    "SELECT id, recipe FROM jobs WHERE idempotency_key = ?", [idempotency_key]
-                ).fetchone()
-                if row is not None and row[1] != written:
-                    message = f"This Idempotency-Key was used for another recipe, in job {row[0]}."
-                    raise Conflict("idempotency-key-reused", message, "Use a new key for a new job.")
-                if row is not None:
-                    return self.get(row[0]), False
-            queued = self._db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
-            if most_queued is not None and queued >= most_queued:
-                hint = "Wait until some are done, or cancel some."
-                raise QueueFull("queue-full", f"{queued} jobs wait already.", hint)
-            job_id = secrets.token_hex(6)
-            values = (job_id, written, idempotency_key, json.dumps(list(warnings)), time.time())
-            self._db.execute(
-                "INSERT INTO jobs (id, state, recipe, idempotency_key, warnings, created)"
-                " VALUES (?, 'queued', ?, ?, ?, ?)",
-                values,
-            )
-            self._write_event(job_id, "state", {"state": "queued"})
-            for warning in warnings:
-                self._write_event(job_id, "log", {"level": "warning", "message": warning})
-            job = self.get(job_id)
-        self._on_news(job_id)
-        return job, True
+class Store(Intake):
+    """The record of all jobs, and every change of it; here those that come from the work."""
 
     def claim(self) -> Job | None:
         """Take the queued job that is next: a worker has it from now on. None when no job is queued."""
@@ -101,42 +53,12 @@ class Store(Record):
         with self._writing():
             if self.get(job_id).state not in before:
                 return False
-            self._db.execute("UPDATE jobs SET state = ?, finish = finish OR ? WHERE id = ?", [after, finish, job_id])
+            self._db.execute(
+                "UPDATE jobs SET state = ?, finish = finish OR ?, pausing = 0 WHERE id = ?", [after, finish, job_id]
+            )
             self._write_event(job_id, "state", {"state": after})
         self._on_news(job_id)
         return True
-
-    def put_first(self, job_id: str) -> None:
-        """Let a queued job be the next to be taken. Raises Conflict."""
-        with self._writing():
-            state = self.get(job_id).state
-            if state != "queued":
-                raise Conflict("wrong-state", f"Cannot put a job first that is {state}.", "It must be queued.")
-            self._db.execute(
-                "UPDATE jobs SET priority = 1 + (SELECT max(priority) FROM jobs WHERE state = 'queued') WHERE id = ?",
-                [job_id],
-            )
-
-    def retry(self, job_id: str) -> None:
-        """Queue a job that failed or was cancelled once more, with nothing held against it. Raises Conflict."""
-        with self._writing():
-            state = self.get(job_id).state
-            if state not in ("failed", "cancelled"):
-                hint = "Only a job that failed or was cancelled can be tried again."
-                raise Conflict("wrong-state", f"Cannot retry a job that is {state}.", hint)
-            self._db.execute(
-                "UPDATE jobs SET state = 'queued', error = NULL, finished = NULL, deaths = '[]', finish = 0"
-                " WHERE id = ?",
-                [job_id],
-            )
-            # Whoever follows the job would take its old end for its end.
-            self._db.execute(
-                "DELETE FROM events WHERE job = ? AND (name = 'failed' OR name = 'state'"
-                " AND json_extract(data, '$.state') IN ('failed', 'cancelled'))",
-                [job_id],
-            )
-            self._write_event(job_id, "state", {"state": "queued"})
-        self._on_news(job_id)
 
     def end(
         self,
@@ -156,7 +78,9 @@ class Store(Record):
         What cannot be written is kept in memory, seen by every reader, and written by `write_waiting`.
         """
         try:
-            return self.get(job_id).state in before and self._write_ending(job_id, ending, before)
+            job = self.get(job_id)
+            ending = _held(ending, job)
+            return job.state in before and self._write_ending(job_id, ending, before)
         except StoreFault:
             self._outbox.put(job_id, ending)
             self._on_news(job_id)
@@ -205,23 +129,6 @@ class Store(Record):
                 )
         self._on_news(job_id)
 
-    def delete(self, job_id: str) -> None:
-        """Forget a job that is over, and its events.
-
-        Raises:
-            NoSuchJob, or Conflict ("job-not-over").
-        """
-        with self._writing():
-            self.check_over(job_id)
-            self._db.execute("DELETE FROM jobs WHERE id = ?", [job_id])
-        self._on_news(job_id)
-
-    def check_over(self, job_id: str) -> None:
-        """Raises NoSuchJob, or Conflict ("job-not-over")."""
-        state = self.get(job_id).state
-        if state not in OVER:
-            raise Conflict("job-not-over", f"The job is {state}.", "Cancel it first, then delete it.")
-
     def _write_ending(self, job_id: str, ending: Ending, before: tuple[State, ...]) -> bool:
         with self._writing():
             try:
@@ -234,13 +141,18 @@ class Store(Record):
                 self._write_event(job_id, name, data)
             over = ending.state in OVER
             self._db.execute(
-                "UPDATE jobs SET state = ?, finished = ?, report = ?, error = ? WHERE id = ?",
+                "UPDATE jobs SET state = ?, finished = ?, report = ?, error = ?, pausing = 0 WHERE id = ?",
                 [ending.state, ending.at if over else None, _or_null(ending.report), _or_null(ending.error), job_id],
             )
             if ending.death:
                 self._db.execute("UPDATE jobs SET deaths = ? WHERE id = ?", [ending.death, job_id])
         self._on_news(job_id)
         return True
+
+
+def _held(ending: Ending, job: Job) -> Ending:
+    """A job that somebody wanted paused does not go on by itself."""
+    return replace(ending, state="paused") if job.pausing and ending.state == "queued" else ending
 
 
 def _or_null(value: dict[str, Any] | None) -> str | None:

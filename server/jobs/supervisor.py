@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import sys
 import threading
@@ -13,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import Problem
-from server.jobs.artifacts import job_folder
 from server.jobs.faults import StoreFault
-from server.jobs.meshes import mesh_folder
+from server.jobs.meshes import places_of
 from server.jobs.outbox import Ending
 from server.jobs.process import Answer, WorkerProcess
 from server.jobs.run import Run, ending_of
@@ -30,6 +30,7 @@ SILENCE_LIMIT_S = 60.0
 STOP_GRACE_S = 3.0
 # A worker that dies sooner than this, without a job, is started again when there is one.
 SHORT_LIFE_S = 10.0
+_LOG = logging.getLogger(__name__)
 GO_ON = "It goes on from where it was."
 
 
@@ -39,14 +40,23 @@ class Supervisor:
     Args:
         lock: held on the way from "queued" to a worker that has the job, and while orders are given, so that no order
             to a job is lost in between.
-        device: "auto", "cpu", "cuda", "cuda:1".
+        device, idle_unload_s: as `Queue`.
+        on_others: told which other devices the worker has seen.
 
     Attributes:
         state: "off", "starting", "idle", "busy", "down"; `problem`: why, if down; `facts`: of the living worker.
     """
 
     def __init__(
-        self, store: Store, data_dir: Path, device: str, log: Path, low_vram: bool, lock: threading.RLock
+        self,
+        store: Store,
+        data_dir: Path,
+        device: str,
+        log: Path,
+        low_vram: bool,
+        lock: threading.RLock,
+        idle_unload_s: float | None = None,
+        on_others: Callable[[list[str]], None] = lambda names: None,
     ) -> None:
         self.device = device
         self.state, self.problem = "off", ""
@@ -57,10 +67,11 @@ class Supervisor:
         self._log = log
         self._low_vram = low_vram
         self._lock = lock
+        self._idle_unload_s, self._on_others = idle_unload_s, on_others
         self._worker: WorkerProcess | None = None
-        self._started = self._stopped_since = 0.0
+        self._started = self._stopped_since = self._idle_since = 0.0
         self._silent = ""
-        self._killed = False
+        self._killed = self._unloading = False
         self._failed_starts = 0
         self._closing = False
         self._news: queue.SimpleQueue[tuple[WorkerProcess, Answer | None] | None] = queue.SimpleQueue()
@@ -92,13 +103,17 @@ class Supervisor:
         run = self.run
         if run is None or self._worker is None:
             return
-        if order in ("pause", "resume", "finish"):
-            run.wants_pause = order == "pause"
         run.is_cancelled = run.is_cancelled or order == "cancel"
         if grace_s is not None and run.leave_by is None:
             run.leave_by = time.monotonic() + grace_s
         self._worker.send(order, job=run.job_id)
         self.wake()
+
+    def unload(self) -> None:
+        """Let a worker that has no job go; under the lock. The next job starts another."""
+        if self.state == "idle" and self.run is None and self._worker is not None:
+            self._unloading = self._killed = True
+            self._worker.let_go()
 
     def _serve(self) -> None:
         self._guarded(self._start_worker)
@@ -115,6 +130,7 @@ class Supervisor:
             # The fault may last, and saying it again and again would only fill the log.
             if str(error) != self._complaint:
                 self._complaint = str(error)
+                _LOG.error("%s: %s", self.device, getattr(error, "code", type(error).__name__))
                 if isinstance(error, StoreFault):
                     print(f"{self.device}: {error}", file=sys.stderr, flush=True)
                 else:
@@ -140,11 +156,13 @@ class Supervisor:
             self._bury(worker)
         elif answer["answer"] == "ready":
             self.state, self.problem, self.facts = "idle", "", answer["facts"]
+            self._idle_since = time.monotonic()
             self._failed_starts = 0
+            self._on_others(answer["others"])
         elif answer["answer"] == "event":
             self._pass_on(answer)
         elif answer["answer"] != "alive":
-            self._end_run(ending_of(self.run, answer))
+            self._end_run(ending_of(answer))
             if answer.get("fatal"):
                 self._kill(worker)
             elif answer.get("why") == "stop":
@@ -160,14 +178,16 @@ class Supervisor:
         with self._lock:
             run, self.run = self.run, None
             if self.state == "busy":
-                self.state = "idle"
+                self.state, self._idle_since = "idle", time.monotonic()
             if run is not None and not run.is_cancelled:
                 self._store.settle(run.job_id, ending)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """The worker is gone."""
         ending, words, silent = worker.how_it_ended(), worker.last_words(), self._silent
+        _LOG.info("%s: worker %d %s", self.device, worker.pid, silent or ending)
         self._worker, self.facts, self._silent, self._killed = None, {}, "", False
+        was_unloading, self._unloading = self._unloading, False
         was_starting, self.state = self.state == "starting", "off"
         with self._lock:
             run, self.run = self.run, None
@@ -186,7 +206,7 @@ class Supervisor:
             hint = f"{GO_ON} Log: {self._log}"
             problem = Problem("worker-died", f"The worker {silent or ending} while this job ran.{last}", hint)
             self._store.interrupt(run.job_id, silent or ending, problem.as_json())
-        if run is not None or time.monotonic() - self._started > SHORT_LIFE_S:
+        if run is not None or (not was_unloading and time.monotonic() - self._started > SHORT_LIFE_S):
             self._start_worker()
 
     def _start_worker(self) -> None:
@@ -196,6 +216,7 @@ class Supervisor:
         try:
             self._worker = WorkerProcess(self.device, self._log, self._on_answer, self._low_vram)
             self.state = "starting"
+            _LOG.info("%s: worker %d starts", self.device, self._worker.pid)
         except OSError as error:
             self.state, self.problem = "down", f"The worker could not be started: {error}."
             self._fail_next()
@@ -222,6 +243,9 @@ class Supervisor:
             self._kill(worker)
         if self.run is not None and self.run.leave_by is not None and now > self.run.leave_by:
             self._kill(worker)
+        if self._idle_unload_s is not None and now - self._idle_since > self._idle_unload_s:
+            with self._lock:
+                self.unload()
 
     def _kill(self, worker: WorkerProcess) -> None:
         """It gets no other job, even if it still says how the last one ended."""
@@ -252,12 +276,8 @@ class Supervisor:
             if job is None:
                 return
             self.run, self.state = Run(job.id), "busy"
-            folder = str(job_folder(self._data_dir, job.id).absolute())
-            unfinished = str((self._data_dir / "unfinished").absolute())
             worker.begin_job()
-            meshes = str(mesh_folder(self._data_dir).absolute())
-            places = {"folder": folder, "unfinished": unfinished, "meshes": meshes}
-            worker.send("make", job=job.id, recipe=job.recipe, finish=job.finish, **places)
+            worker.send("make", job=job.id, recipe=job.recipe, finish=job.finish, **places_of(self._data_dir, job.id))
 
     def _leave(self) -> None:
         """The server ends: the worker keeps its job and goes."""

@@ -6,7 +6,7 @@ It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
      "finish": bool}
     {"order": "cancel" | "finish" | "pause" | "resume" | "stop", "job": id}
 
-    {"answer": "ready", "facts": {...}}                                         once
+    {"answer": "ready", "facts": {...}, "others": ["cuda:1"]}                   once; with DEVICE auto, the other cards
     {"answer": "alive"}                                                         every second
     {"answer": "event", "job": id, "name": ..., "data": {...}}                  while a job runs
     {"answer": "done", "job": id, "report": {...}}
@@ -28,11 +28,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from server import accelerators
-from server.accelerators import choose_device, is_device
+from server.accelerators import choose_device, is_device, others_like
 from server.console import prepare_console
 from server.errors import Cancelled, Problem, disk_problem
 from server.jobs.answers import Answers, Reporter
@@ -71,20 +72,28 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
     job_id = order["job"]
     folder = Path(order["folder"])
     try:
+        from server.studio.assignment import set_aside
         from server.studio.production import produce
 
         recipe = read_recipe(order["recipe"])
         check_is_no_link(folder)
         # Not its parents: a data folder that was removed is not to come back half empty.
         folder.mkdir(exist_ok=True)
-        report = Journal(folder / NAME, Reporter(job_id, folder, answers), priors.device)
+        told = Reporter(job_id, folder, answers, partial(accelerators.used_on, priors.device))
+        report = Journal(folder / NAME, told, priors.device)
         control.leave_if_asked()
         report(Progress("Loading", 0.0))
         prior = priors.get(recipe.prior, recipe.loras)
         control.leave_if_asked()
         unfinished = Path(order["unfinished"])
-        meshes = Path(order["meshes"])
-        result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished, meshes=meshes)
+        try:
+            meshes = Path(order["meshes"])
+            result = produce(
+                recipe, prior, folder, report, control.should_stop, priors.device, unfinished, meshes=meshes
+            )
+        except LeftForLater:
+            set_aside(recipe, prior, unfinished)
+            raise
         answers.send("done", job=job_id, report=result)
     except Cancelled:
         answers.send("cancelled", job=job_id)
@@ -151,7 +160,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: orders.end())
     try:
         device = choose_device(wanted)
-        answers.send("ready", facts=_facts(device))
+        answers.send("ready", facts=_facts(device), others=others_like(device) if wanted == "auto" else [])
         priors = PriorShelf(device, low_vram)
         answers.start_heartbeat()
         while (asked := orders.next_job()) is not None:

@@ -18,7 +18,19 @@ START_BOX: dict[str, tuple[float, float]] = {
     "fractal_b": (-1.5, 0.6),
     "fractal_ab": (-1.5, 1.5),
     "spiral": (-1.2, 1.2),
+    "spiral_outer": (-1.2, 1.2),
     "pinwheel": (-1.2, 1.2),
+    "pinwheel_arm": (-1.2, 1.2),
+    "circles": (-1.3, 1.3),
+    "circles_outer": (-1.3, 1.3),
+}
+
+# What guidance towards a class is shown on: one class of each density, and the density without a class.
+CLASS_OF: dict[str, tuple[str, str]] = {
+    "fractal": ("fractal", "fractal_ab"),
+    "spiral": ("spiral_outer", "spiral"),
+    "pinwheel": ("pinwheel_arm", "pinwheel"),
+    "circles": ("circles_outer", "circles"),
 }
 
 
@@ -95,6 +107,28 @@ def _pinwheel() -> GaussianMixture:
     return GaussianMixture(*(torch.from_numpy(v) for v in (tiled, np.concatenate(means), np.concatenate(covariances))))
 
 
+def _circles() -> GaussianMixture:
+    """Two concentric circles of radius 0.5 and 1, half of the mass on each, 0.03 wide: 64 and 128 components. After the
+    toy of Ramanan and Rajagopalan 2026 (arXiv 2605.09071), whose measures we do not know."""
+    normal_std = 0.03
+    weights, means, covariances = [], [], []
+    for radius, count in ((0.5, 64), (1.0, 128)):
+        theta = 2 * math.pi * np.arange(count) / count
+        outward = np.stack([np.cos(theta), np.sin(theta)], 1)
+        across = np.stack([-np.sin(theta), np.cos(theta)], 1)
+        spacing = 2 * math.pi * radius / count
+        weights.append(np.full(count, 0.5 / count))
+        means.append(radius * outward)
+        covariances.append((0.6 * spacing) ** 2 * _outer(across) + normal_std**2 * _outer(outward))
+    return GaussianMixture(*(torch.from_numpy(np.concatenate(v)) for v in (weights, means, covariances)))
+
+
+def _part(mixture: GaussianMixture, share: slice) -> GaussianMixture:
+    """Some of its components alone."""
+    weights = mixture.weights[share]
+    return GaussianMixture(weights / weights.sum(), mixture.means[share], mixture.covariances[share])
+
+
 def _outer(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return rows[:, :, None] * rows[:, None, :]
 
@@ -104,14 +138,19 @@ _DENSITIES: dict[str, Callable[[], GaussianMixture]] = {
     "fractal_b": lambda: _fractal_classes()[1],
     "fractal_ab": lambda: GaussianMixture.joined(*_fractal_classes()),
     "spiral": _spiral,
+    "spiral_outer": lambda: _part(_spiral(), slice(48, None)),
     "pinwheel": _pinwheel,
+    "pinwheel_arm": lambda: _part(_pinwheel(), slice(24)),
+    "circles": _circles,
+    "circles_outer": lambda: _part(_circles(), slice(64, None)),
 }
 
 DENSITIES = tuple(_DENSITIES)
 
 
 def density(name: str) -> GaussianMixture:
-    """The named density. "fractal" is its first class alone, "fractal_b" the second, "fractal_ab" both.
+    """The named density. "fractal" is its first class alone, "fractal_b" the second, "fractal_ab" both; names such as
+    "spiral_outer" are a part of a density.
 
     Raises:
         BadRequest: code "density-unknown".

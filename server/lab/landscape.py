@@ -15,18 +15,19 @@ from torch import Tensor
 
 from server.guidance.estimate import Estimator
 from server.guidance.noise import Fresh
-from server.lab.densities import density
+from server.lab.densities import CLASS_OF, START_BOX, density
+from server.lab.guided import guided
 from server.lab.methods import ESTIMATORS, SCALE_FREE
 from server.priors.denoiser import Denoiser
 
 Array = NDArray[np.float64]
 
+# What is shown of each density. Of the others, where points start.
 BOX: dict[str, tuple[float, float]] = {
+    **START_BOX,
     "fractal": (-0.8, 1.7),
     "fractal_b": (-1.7, 0.8),
     "fractal_ab": (-1.7, 1.7),
-    "spiral": (-1.2, 1.2),
-    "pinwheel": (-1.2, 1.2),
 }
 
 
@@ -111,15 +112,20 @@ def landscape(
     size: int = 81,
     draws: int = 1,
     on_draw: Callable[[], None] = lambda: None,
+    scale: float = 1.0,
 ) -> Landscape:
-    """The landscape that `method` climbs: of m / lambda^2 for mean shifts, of minus the gradient for the others."""
-    mixture = density(density_name)
+    """The landscape that `method` climbs: of m / lambda^2 for mean shifts, of minus the gradient for the others.
+
+    Args:
+        scale: of guidance towards a class of the density; 1 is the density itself.
+    """
+    denoiser = density(density_name) if scale == 1.0 else guided(density_name, scale)
     low, high = BOX[density_name]
     axis = torch.linspace(low, high, size, dtype=torch.float64)
     x = torch.cartesian_prod(axis, axis)
-    shift = mean_field(ESTIMATORS[method], mixture, x, bandwidth, draws, generator, on_draw)
-    scale = 1.0 if method in SCALE_FREE else bandwidth**2
-    values, residual = integrate((shift / scale).reshape(size, size, 2).numpy(), (high - low) / (size - 1))
+    shift = mean_field(ESTIMATORS[method], denoiser, x, bandwidth, draws, generator, on_draw)
+    unit = 1.0 if method in SCALE_FREE else bandwidth**2
+    values, residual = integrate((shift / unit).reshape(size, size, 2).numpy(), (high - low) / (size - 1))
     return Landscape(axis.numpy(), values, residual)
 
 
@@ -135,29 +141,37 @@ SHOWN: Sequence[tuple[str, float, int]] = (
 
 
 def landscapes(
-    density_name: str, seed: int = 0, on_draw: Callable[[], None] = lambda: None, size: int = 81
+    density_name: str,
+    seed: int = 0,
+    on_draw: Callable[[], None] = lambda: None,
+    size: int = 81,
+    scale: float = 1.0,
 ) -> tuple[dict[str, Any], list[Landscape]]:
     """All of SHOWN, on a grid of size^2 nodes.
 
+    Args:
+        scale: of guidance towards a class of the density (CLASS_OF); 1 is the density itself.
+
     Returns:
-        rows of density, method, bandwidth, maximum (where f is highest), log_density_there, residual (of the
-        reconstruction, a test of curl), reconstruction_error (largest distance to the true log p_lambda; None where
-        there is none); and the landscapes themselves.
+        rows of density, scale, method, bandwidth, maximum (where f is highest), log_density_there (of the class, where
+        there is guidance), residual (of the reconstruction, a test of curl), reconstruction_error (largest distance to
+        the true log p_lambda; None where there is none); and the landscapes themselves.
     """
-    mixture = density(density_name)
+    mixture = density(density_name if scale == 1.0 else CLASS_OF[density_name][0])
     rows, found = [], []
     for method, bandwidth, draws in SHOWN:
         generator = torch.Generator().manual_seed(seed)
-        result = landscape(density_name, method, bandwidth, generator, size, draws, on_draw)
+        result = landscape(density_name, method, bandwidth, generator, size, draws, on_draw, scale)
         at = result.maximum()
         error = None
-        if method == "tweedie":
+        if method == "tweedie" and scale == 1.0:
             axis = torch.from_numpy(result.axis)
             truth = mixture.log_density(torch.cartesian_prod(axis, axis), bandwidth).reshape(result.values.shape)
             error = float((truth - truth.max() - torch.from_numpy(result.values)).abs().max())
         rows.append(
             {
                 "density": density_name,
+                "scale": scale,
                 "method": method,
                 "bandwidth": None if method in SCALE_FREE else bandwidth,
                 "maximum": list(at),

@@ -69,12 +69,12 @@ def optimise(
     denoiser: Denoiser,
     start: Tensor,
     generator: torch.Generator,
-    on_step: Callable[[int, Tensor], None] = lambda step, points: None,
+    on_step: Callable[[int, Tensor, float], None] = lambda step, points, q: None,
 ) -> Outcome:
-    """Move the points `start` [n, d] by `run`.
+    """Move the points `start` [n, ...] by `run`.
 
     Args:
-        on_step: called after every update with (updates done, points).
+        on_step: called after every update with (updates done, points, q so far).
 
     Raises:
         Diverged: a target or a point is not finite.
@@ -102,7 +102,7 @@ def optimise(
         if not bool(torch.isfinite(points).all()):
             raise Diverged(before, step)
         convergence.update(estimate.target - before, bandwidth)
-        on_step(step + 1, points.detach())
+        on_step(step + 1, points.detach(), convergence.q)
     return Outcome(points.detach(), calls, convergence.q)
 
 

@@ -24,16 +24,32 @@ def show(key: str, digits: int = 3) -> Callable[[Row], str]:
     return text
 
 
+UNSEEN = "[?]: printed in the paper, but we have not seen the number"
+
+
 def beside_paper(key: str, digits: int, scale: float = 1.0) -> Callable[[Row], str]:
-    """Our mean, its spread over seeds where there are several, and in brackets what the paper prints."""
+    """Our mean, its spread over seeds where there are several, and in brackets what the paper prints: "[?]" where it
+    prints something that we have not seen."""
 
     def text(row: Row) -> str:
         own = f"{row[key] * scale:.{digits}f}"
         spread = f"±{row['spread'][key] * scale:.{digits}f}" if row["seeds"] > 1 else ""
-        printed = (row["paper"] or {}).get(key)
-        return own + spread + ("" if printed is None else f" [{printed * scale:.{digits}f}]")
+        return own + spread + _bracketed(row["paper"], key, digits, scale)
 
     return text
+
+
+def _bracketed(printed: Mapping[str, Any] | None, key: str, digits: int, scale: float) -> str:
+    if printed is None:
+        return ""
+    match printed.get(key):
+        case None:
+            return " [?]"
+        case (one, other):
+            return f" [{one * scale:.{digits}f} or {other * scale:.{digits}f}]"
+        case number:
+            # The smallest discrepancy that is printed would be rounded away.
+            return f" [{number * scale:.{digits}f}]" if abs(number) * scale >= 10**-digits else f" [{number * scale:g}]"
 
 
 def with_spread(key: str, digits: int = 2) -> Callable[[Row], str]:
@@ -52,6 +68,11 @@ def with_spread(key: str, digits: int = 2) -> Callable[[Row], str]:
 def afterwards(column: Callable[[Row], str]) -> Callable[[Row], str]:
     """The same column of what a row has become "after"."""
     return lambda row: column({"predicted": None, **row["after"]}) if row["after"] else "-"
+
+
+def _median(row: Row) -> str:
+    spread = f"±{row['spread']['nll_median']:.2f}" if row["seeds"] > 1 else ""
+    return f"{row['nll_median']:.2f}{spread}"
 
 
 def _held(row: Row) -> str:
@@ -89,10 +110,10 @@ TABLE2: list[Column] = [
     ("method", show("method")),
     ("denoiser", show("denoiser")),
     ("NLL [paper]", beside_paper("nll", 2)),
-    ("median", beside_paper("nll_median", 2)),
-    ("precision", beside_paper("precision", 2)),
-    ("recall", beside_paper("recall", 2)),
-    ("MMD x1000", beside_paper("mmd", 1, 1000)),
+    ("median", _median),
+    ("precision [paper]", beside_paper("precision", 2)),
+    ("recall [paper]", beside_paper("recall", 2)),
+    ("MMD x1000 [paper]", beside_paper("mmd", 1, 1000)),
     ("calls", show("calls_per_point")),
 ]
 

@@ -7,24 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from server.lab.densities import density
+from server.lab.densities import CLASS_OF, density
+from server.lab.guided import guided
 from server.lab.table2 import quality, run_method
-from server.priors.denoiser import Denoiser, Guided
-from server.priors.mixture import GaussianMixture
 
 METHODS = ("ddim", "sds", "sds-log-normal", "paper", "tweedie")
-
-
-class ClassesOfMixtures:
-    """A network whose conditions are mixtures: each answers with its own closed form."""
-
-    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[GaussianMixture]) -> list[Tensor]:
-        return [condition(noisy, sigma) for condition in conditions]
-
-
-def guided_fractal(scale: float) -> Denoiser:
-    """The fractal's first class under classifier-free guidance against both classes together."""
-    return Guided(ClassesOfMixtures(), density("fractal"), density("fractal_ab"), scale)
+# With those that begin by an inversion.
+INVERTING = ("ddim", "sds", "sdi", "flow", "paper", "tweedie")
 
 
 def samples(
@@ -37,19 +26,19 @@ def samples(
     """Optimise 400 points with the ideal denoiser.
 
     Args:
-        scale: of classifier-free guidance towards the first class; needs densities to be ["fractal"] unless it is 1.
+        scale: of classifier-free guidance towards each density's class (CLASS_OF); 1 is the density itself.
 
     Returns:
         rows of density, method, scale, nll, precision, recall, points [400][2].
     """
     rows = []
     for name in densities:
-        mixture = density(name)
+        mixture = density(name if scale == 1.0 else CLASS_OF[name][0])
         for method in methods:
             label = f"{name}, {method}"
-            denoiser = guided_fractal(scale) if scale != 1.0 else mixture
+            denoiser = guided(name, scale) if scale != 1.0 else mixture
 
-            def report(step: int, points: Tensor, label: str = label) -> None:
+            def report(step: int, points: Tensor, q: float, label: str = label) -> None:
                 on_step(label)
 
             points, _ = run_method(method, name, denoiser, seed, report)

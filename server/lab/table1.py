@@ -12,7 +12,8 @@ from torch import Tensor
 
 from server.lab.densities import START_BOX, density
 from server.lab.efficiency import Efficiency, measure
-from server.lab.methods import ESTIMATORS, PAPER_EFFICIENCY, SCALE_FREE
+from server.lab.methods import ESTIMATORS, SCALE_FREE
+from server.lab.printed import EFFICIENCY
 
 # The paper states neither its bandwidths nor its reading of the exponent. With its literal reading and a bandwidth of 1
 # its printed efficiencies come out.
@@ -74,7 +75,7 @@ def _row(name: str, method: str, bandwidth: float, runs: list[Efficiency]) -> di
         relative_bias=fmean(run.relative_bias for run in runs),
     )
     # The paper does not say which reading of its exponent it used.
-    printed = PAPER_EFFICIENCY.get((name, "paper" if method == "paper-sigma" else method))
+    printed = EFFICIENCY.get((name, "paper" if method == "paper-sigma" else method))
     return {
         "density": name,
         "method": method,

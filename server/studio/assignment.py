@@ -48,8 +48,7 @@ class Assignment:
 
     def again(self) -> Assignment:
         """The same from another seed."""
-        recipe = self.recipe.model_copy(update={"seed": starts.second_seed(self.recipe.seed)})
-        return replace(self, recipe=recipe, number=self.number + 1)
+        return replace(self, recipe=_second(self.recipe), number=self.number + 1)
 
     @property
     def kept(self) -> Unfinished | None:
@@ -103,6 +102,16 @@ class Assignment:
         if message not in self.said:
             self.said.add(message)
             self.on_event(Log("warning", message))
+
+
+def set_aside(recipe: Recipe, prior: Prior, unfinished: Path) -> None:
+    """Keep what there is of a run of this recipe until it goes on, however many others are kept meanwhile."""
+    for number, of_start in enumerate((recipe, _second(recipe)), 1):
+        Unfinished(unfinished, of_start, prior.card, number).set_aside()
+
+
+def _second(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"seed": starts.second_seed(recipe.seed)})
 
 
 def render_side(recipe: Recipe, usual: int) -> int:

@@ -42,7 +42,7 @@ class PreviewMesh:
 
 @dataclass(frozen=True)
 class PreviewImage:
-    """uint8 [H, W, 3] sRGB, row 0 at the top."""
+    """uint8 [H, W, 3] sRGB, row 0 at the top: the texture, or an object from its four sides."""
 
     pixels: NDArray[np.uint8]
 

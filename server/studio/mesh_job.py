@@ -13,11 +13,12 @@ from server.studio import checkpoint
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.checkpoint import save_field
 from server.studio.climb import step_generator
-from server.studio.events import Event, Log, PreviewMesh, Progress
+from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
 from server.studio.field_plan import field_plan
 from server.studio.mesh_files import write_mesh_files
 from server.studio.narration import LOADED, OPTIMISED, Narrator
 from server.studio.plan import render_size_of
+from server.studio.sides import four_sides
 
 
 def make_mesh(asked: Assignment) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
     density, colour = from_torch(subject.field.density, device), from_torch(subject.field.colour, device)
 
     def preview() -> None:
+        on_event(PreviewImage(four_sides(subject, device)))
         mesh = preview_mesh(density, colour, occupied=subject.occupancy.cells.cpu().numpy())
         if mesh is not None:
             on_event(PreviewMesh(mesh))
@@ -41,6 +43,8 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
     outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
     asked.leave_if_asked()
+    # However short the run was.
+    on_event(PreviewImage(four_sides(subject, device)))
     subject.field.settle()
     occupied = subject.occupancy.cells.cpu().numpy()
 

@@ -16,9 +16,9 @@ from server.errors import disk_problem
 from server.generators.subject import Subject
 from server.priors.card import PriorCard
 from server.recipe import Recipe
+from server.studio.kept_names import ASIDE, SUFFIX
 from server.studio.tensor_files import read_tensors, write_tensors
 
-SUFFIX = ".safetensors"
 # Runs that were stopped and may go on; each holds a field and its optimiser, about 20 MB.
 MOST_KEPT = 8
 
@@ -89,9 +89,11 @@ class Unfinished:
         Args:
             warn: told in a sentence when there is one and it is damaged.
         """
-        if not self.path.is_file():
-            return None
         try:
+            if not self.path.is_file() and self._aside.is_file():
+                self._aside.replace(self.path)
+            if not self.path.is_file():
+                return None
             about, tensors = read_tensors(self.path)
             return Snapshot(tensors, int(about["step"]), float(about["seconds"]), str(about.get("ended", "")))
         except OSError as error:
@@ -112,7 +114,17 @@ class Unfinished:
             old.unlink(missing_ok=True)
         return self.path.stat().st_size
 
+    def set_aside(self) -> None:
+        """Keep the file for a run that will go on, however many others are kept meanwhile. `load` takes it back."""
+        with contextlib.suppress(OSError):
+            self.path.replace(self._aside)
+
     def discard(self) -> None:
         """The run has ended well. A file that cannot be removed harms nobody."""
-        with contextlib.suppress(OSError):
-            self.path.unlink()
+        for path in (self.path, self._aside):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    @property
+    def _aside(self) -> Path:
+        return self.path.with_name(f"{self.path.name}{ASIDE}")

@@ -130,7 +130,7 @@ def test_a_crashed_server_is_replaced_and_its_jobs_go_on_by_themselves(
             client.post("/v1/jobs", json=bricks | {"steps": steps, "seed": steps}).json()["id"]
             for steps in (99_999, 100_000, 3)
         )
-        wait_until(lambda: client.get(f"/v1/jobs/{paused}").json()["state"] == "running", "the job")
+        wait_until(lambda: (client.get(f"/v1/jobs/{paused}").json()["progress"] or {}).get("step"), "its first step")
         client.post(f"/v1/jobs/{paused}/pause")
         wait_until(lambda: client.get(f"/v1/jobs/{paused}").json()["state"] == "paused", "the pause")
         wait_until(lambda: client.get(f"/v1/jobs/{running}").json()["state"] == "running", "the job")
@@ -143,12 +143,43 @@ def test_a_crashed_server_is_replaced_and_its_jobs_go_on_by_themselves(
     second.wait_for_line()
     assert second.said()["pid"] == second.process.pid
     with second.client() as client:
-        for job_id in (paused, running):
-            wait_until(lambda job_id=job_id: client.get(f"/v1/jobs/{job_id}").json()["state"] == "running", "the job")
-            client.post(f"/v1/jobs/{job_id}/finish")
-            wait_until(lambda job_id=job_id: client.get(f"/v1/jobs/{job_id}").json()["state"] == "done", "its end")
+        wait_until(lambda: client.get(f"/v1/jobs/{running}").json()["state"] == "running", "the job")
+        client.post(f"/v1/jobs/{running}/finish")
         assert "event: done" in client.get(f"/v1/jobs/{queued}/events").text
+        still, done = (client.get(f"/v1/jobs/{job_id}").json() for job_id in (paused, running))
+        assert (still["state"], done["state"]) == ("paused", "done")
+        client.post(f"/v1/jobs/{paused}/resume")
+        reached = still["progress"]["step"]
+
+        def is_further() -> bool:
+            job = client.get(f"/v1/jobs/{paused}").json()
+            return bool(job["state"] == "running" and job["progress"]["step"] > reached)
+
+        wait_until(is_further, "the resumed job")
+        client.post(f"/v1/jobs/{paused}/finish")
+        assert "event: done" in client.get(f"/v1/jobs/{paused}/events").text
+        assert client.get(f"/v1/jobs/{paused}").json()["report"]["steps"] > reached
     wait_until(lambda: not is_worker(worker), "the end of the orphan")
+
+
+@pytest.mark.parametrize("by", ["SIGKILL", "SIGTERM"])
+def test_a_job_that_was_told_to_pause_just_before_the_server_ended_is_paused(
+    tmp_path: Path, start: Callable[..., Process], bricks: dict[str, Any], by: str
+) -> None:
+    first = start(tmp_path)
+    first.wait_for_line()
+    with first.client() as client:
+        job_id = client.post("/v1/jobs", json=bricks | {"steps": 100_000}).json()["id"]
+        wait_until(lambda: client.get(f"/v1/jobs/{job_id}").json()["state"] == "running", "the job")
+        assert client.post(f"/v1/jobs/{job_id}/pause").status_code == 200
+    first.process.send_signal(getattr(signal, by))
+    first.process.wait()
+
+    second = start(tmp_path)
+    second.wait_for_line()
+    with second.client() as client:
+        job = client.get(f"/v1/jobs/{job_id}").json()
+        assert (job["state"], job["pausing"]) == ("paused", False)
 
 
 def is_worker(pid: int) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from server.commands.lab import add_arguments
+from server.commands.lab_experiments import EVERYTHING
 from server.errors import BadRequest
 from server.lab.densities import density
 
@@ -21,7 +22,7 @@ def _run(*words: str) -> dict[str, Any] | None:
     return result
 
 
-@pytest.mark.parametrize("name", ["fractal", "fractal_b", "fractal_ab", "spiral", "pinwheel"])
+@pytest.mark.parametrize("name", ["fractal", "fractal_b", "fractal_ab", "spiral", "pinwheel", "circles"])
 @pytest.mark.parametrize(("at", "bandwidth"), [("-0.37,0.81", 0.013), ("12.5,-7.25", 0.7), ("0.31,0.29", 40.0)])
 def test_field_agrees_with_the_closed_forms(name: str, at: str, bandwidth: float) -> None:
     row = _run("field", "--density", name, "--bandwidth", str(bandwidth), "--at", at, "--json")
@@ -96,6 +97,39 @@ def test_a_table_for_people_shows_the_papers_numbers_beside_ours(
         _run("table2", "--density", "fractal", "--denoiser", "ideal", "--method", "ddim", "--out", str(tmp_path))
         is None
     )
-    heading, row = capsys.readouterr().out.splitlines()
+    heading, row, note = capsys.readouterr().out.splitlines()
     assert "NLL [paper]" in heading
     assert "[-1.51]" in row
+    assert "[?]" in row
+    assert note.startswith("[?]")
+
+
+def test_all_makes_every_table_and_figure_that_has_a_command_of_its_own() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    (tools,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    commands = set(tools.choices) - {"field", "train", "all"}
+    assert {name for name, _, _ in EVERYTHING} == commands
+    for name, run, settings in EVERYTHING:
+        usual = vars(parser.parse_args([name]))
+        assert usual["run"] is run
+        assert set(settings) <= set(usual), name
+
+
+def test_landscapes_are_drawn_for_every_density_with_and_without_guidance(tmp_path: Path) -> None:
+    result = _run("landscape", "--density", "circles", "fractal_b", "--size", "11", "--out", str(tmp_path), "--json")
+    assert result is not None
+    assert {(row["density"], row["scale"]) for row in result["rows"]} == {
+        ("circles", 1.0),
+        ("circles", 4.0),
+        ("fractal_b", 1.0),
+    }
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    assert drawn == {"landscape_circles.png", "landscape_circles_guided.png", "landscape_fractal_b.png"}
+
+
+@pytest.mark.parametrize("experiment", ["bandwidth", "heuristics", "image-variance"])
+def test_a_figure_of_images_needs_a_prior_that_is_there(experiment: str, tmp_path: Path) -> None:
+    with pytest.raises(BadRequest) as caught:
+        _run(experiment, "--prior", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
+    assert caught.value.code.startswith("prior-")

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from server.errors import BadRequest
-from server.lab.densities import DENSITIES, density
+from server.lab.densities import CLASS_OF, DENSITIES, density
+from server.lab.samples import samples
 
 
 def _close(actual: torch.Tensor, expected: list[float] | list[list[float]], atol: float = 1e-9) -> None:
@@ -44,3 +45,20 @@ def test_weights_sum_to_one_and_covariances_are_positive(name: str) -> None:
 def test_an_unknown_density_is_refused_with_the_list_of_known_ones() -> None:
     with pytest.raises(BadRequest, match=r"no density 'torus'.*fractal.*spiral.*pinwheel"):
         density("torus")
+
+
+def test_mean_shift_finds_both_circles_and_under_guidance_the_outer_one() -> None:
+    plain, guided = (samples(["circles"], ("mean-shift",), scale)["rows"][0] for scale in (1.0, 4.0))
+    radii = torch.tensor(plain["points"]).norm(dim=1)
+    near = [((radii - radius).abs() < 0.1).double().mean() for radius in (0.5, 1.0)]
+    assert min(near) > 0.2
+    assert sum(near) > 0.95
+    assert float((torch.tensor(guided["points"]).norm(dim=1) > 0.9).double().mean()) > 0.95
+
+
+def test_a_class_is_a_part_of_its_density() -> None:
+    for one, everything in CLASS_OF.values():
+        part, whole = density(one), density(everything)
+        assert float(part.weights.sum()) == pytest.approx(1)
+        means = {tuple(mean) for mean in whole.means.tolist()}
+        assert {tuple(mean) for mean in part.means.tolist()} < means

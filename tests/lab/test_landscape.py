@@ -1,9 +1,12 @@
 """Landscapes reconstructed from gradient fields."""
 
 import numpy as np
+import pytest
 import torch
 
-from server.lab.densities import density
+from server.errors import BadRequest
+from server.lab.densities import CLASS_OF, density
+from server.lab.guided import guided
 from server.lab.landscape import integrate, landscape
 
 
@@ -43,3 +46,25 @@ def test_mean_shift_is_highest_on_the_data() -> None:
     result = landscape("fractal", "tweedie", 0.1, torch.Generator())
     at = torch.tensor([result.maximum()], dtype=torch.float64)
     assert float(density("fractal").log_density(at)) > 2
+
+
+def test_a_wide_kernel_has_its_maximum_off_the_data_of_the_spiral() -> None:
+    wide = landscape("spiral", "tweedie", 0.3, torch.Generator(), size=41)
+    narrow = landscape("spiral", "tweedie", 0.1, torch.Generator(), size=41)
+    at = torch.tensor([wide.maximum(), narrow.maximum()], dtype=torch.float64)
+    off, on = density("spiral").log_density(at).tolist()
+    assert off < -15 < 0 < on
+
+
+def test_every_density_with_classes_has_landscapes_with_and_without_guidance() -> None:
+    assert set(CLASS_OF) >= {"fractal", "spiral", "pinwheel"}
+    for name in CLASS_OF:
+        plain = landscape(name, "tweedie", 0.1, torch.Generator(), size=13)
+        towards = landscape(name, "tweedie", 0.1, torch.Generator(), size=13, scale=4.0)
+        assert float(np.abs(plain.values - towards.values).max()) > 1
+
+
+def test_guidance_needs_a_class() -> None:
+    with pytest.raises(BadRequest, match="no classes") as caught:
+        guided("fractal_b", 4.0)
+    assert caught.value.code == "density-unknown"

@@ -10,10 +10,10 @@ from server.guidance.noise import Noise
 from server.guidance.schedules import Schedule
 from server.guidance.score_distillation import ScoreDistillation, UniformTime
 from server.lab.densities import START_BOX, density
+from server.lab.guided import guided
 from server.lab.methods import RUNS
 from server.lab.metrics import negative_log_likelihood
 from server.lab.optimisation import Diverged, Run, optimise, stratified_start
-from server.lab.samples import guided_fractal
 from server.lab.table2 import table2
 
 
@@ -56,7 +56,7 @@ def test_sds_at_published_noise_levels_ends_beside_the_data() -> None:
 
 def test_guidance_towards_one_class_keeps_the_points_on_that_class() -> None:
     start = stratified_start(START_BOX["fractal"], 8, torch.Generator().manual_seed(0))
-    outcome = optimise(RUNS["tweedie"], guided_fractal(4.0), start, torch.Generator().manual_seed(0))
+    outcome = optimise(RUNS["tweedie"], guided("fractal", 4.0), start, torch.Generator().manual_seed(0))
     assert negative_log_likelihood(density("fractal"), outcome.points)[0] < -1.3
 
 

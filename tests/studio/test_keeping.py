@@ -8,15 +8,17 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 
 from server.errors import Cancelled
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio import assignment
+from server.studio.assignment import set_aside
 from server.studio.events import Progress
 from server.studio.production import produce
-from server.studio.snapshot import Unfinished
+from server.studio.snapshot import MOST_KEPT, Snapshot, Unfinished
 
 MESH = {"resolution": 24, "faces": 300, "texture_size": 64}
 
@@ -98,3 +100,16 @@ def test_a_run_that_was_to_finish_early_and_is_asked_for_anew_makes_all_of_its_s
         )
     report = produce(asked, prior, tmp_path / "out", lambda _: None, lambda: None, unfinished=tmp_path / "kept")
     assert report["steps"] == 30
+
+
+def test_a_run_that_will_go_on_is_kept_however_many_others_are_kept_meanwhile(prior: Prior, tmp_path: Path) -> None:
+    snapshot = Snapshot({"counters": torch.zeros(4)}, 5, 1.0)
+    kept = [Unfinished(tmp_path, recipe(steps=40 + number), prior.card) for number in range(2 * MOST_KEPT)]
+    for number, place in enumerate(kept[:MOST_KEPT]):
+        place.save(snapshot)
+        set_aside(recipe(steps=40 + number), prior, tmp_path)
+    for place in kept[MOST_KEPT:]:
+        place.save(snapshot)
+    assert all(place.load() is not None for place in kept)
+    kept[0].discard()
+    assert kept[0].load() is None

@@ -1,0 +1,147 @@
+"""What goes when the files of jobs take more than they may, and in which order."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.jobs.artifacts import job_folder
+from server.jobs.queue import Queue
+from server.jobs.quota import NEVER, Quota
+from server.jobs.store import Store
+from server.recipe import Recipe
+
+MakeRecipe = Callable[..., Recipe]
+ALL = ("field.safetensors", "mesh.glb", "recipe.json", "report.json")
+
+
+@pytest.fixture
+def done(store: Store, recipe: MakeRecipe, tmp_path: Path) -> Callable[..., str]:
+    """A job that is over, with files of 1000 bytes."""
+
+    def make(state: Any = "done", files: tuple[str, ...] = ALL) -> str:
+        job_id = store.submit(recipe())[0].id
+        store.end(job_id, state, report={} if state == "done" else None, error={} if state == "failed" else None)
+        folder = job_folder(tmp_path, job_id)
+        folder.mkdir(parents=True)
+        for name in files:
+            (folder / name).write_bytes(b"x" * 1000)
+        return job_id
+
+    return make
+
+
+def keep(store: Store, data_dir: Path, most: int | None) -> None:
+    Quota(store, data_dir, most).keep()
+
+
+def names(data_dir: Path, job_id: str) -> set[str]:
+    return {path.name for path in job_folder(data_dir, job_id).iterdir()}
+
+
+def kept_run(data_dir: Path, name: str, age_s: float = 0.0) -> Path:
+    (data_dir / "unfinished").mkdir(exist_ok=True)
+    path = data_dir / "unfinished" / name
+    path.write_bytes(b"x" * 1000)
+    os.utime(path, (time.time() - age_s, time.time() - age_s))
+    return path
+
+
+def test_nothing_goes_while_there_is_room(store: Store, done: Callable[..., str], tmp_path: Path) -> None:
+    job_id = done()
+    run = kept_run(tmp_path, "a.safetensors")
+    for most in (5000, None):
+        keep(store, tmp_path, most)
+        assert names(tmp_path, job_id) == set(ALL)
+        assert run.exists()
+        assert store.get(job_id).removed == []
+
+
+def test_states_of_runs_go_first_then_fields_then_results_and_of_each_the_oldest(
+    store: Store, done: Callable[..., str], tmp_path: Path
+) -> None:
+    first, second = done(), done("failed")
+    newer, older = kept_run(tmp_path, "a.safetensors", 10), kept_run(tmp_path, "b.safetensors", 20)
+    keep(store, tmp_path, 9500)
+    assert (newer.exists(), older.exists()) == (True, False)
+    keep(store, tmp_path, 8500)
+    assert not newer.exists()
+    assert names(tmp_path, first) == set(ALL)
+    keep(store, tmp_path, 7500)
+    assert set(ALL) - names(tmp_path, first) == {"field.safetensors"}
+    assert names(tmp_path, second) == set(ALL)
+    keep(store, tmp_path, 6500)
+    assert set(ALL) - names(tmp_path, second) == {"field.safetensors"}
+    keep(store, tmp_path, 5500)
+    assert names(tmp_path, first) == set(NEVER)
+    assert "mesh.glb" in names(tmp_path, second)
+    keep(store, tmp_path, 1)
+    assert names(tmp_path, second) == set(NEVER)
+    assert [store.get(job_id).removed for job_id in (first, second)] == [["field.safetensors", "mesh.glb"]] * 2
+
+
+def test_starred_jobs_and_jobs_that_are_not_over_lose_nothing(
+    store: Store, done: Callable[..., str], recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    starred, waiting = done(), store.submit(recipe(seed=1))[0].id
+    store.star(starred, True)
+    job_folder(tmp_path, waiting).mkdir()
+    (job_folder(tmp_path, waiting) / "preview-0001.npz").write_bytes(b"x" * 1000)
+    assert store.claim() is not None
+    aside, in_use = kept_run(tmp_path, "a.safetensors.aside", 1000), kept_run(tmp_path, "b.safetensors", -10)
+    keep(store, tmp_path, 1)
+    assert names(tmp_path, starred) == set(ALL)
+    assert names(tmp_path, waiting) == {"preview-0001.npz"}
+    assert aside.exists()
+    assert in_use.exists()
+    store.star(starred, False)
+    keep(store, tmp_path, 1)
+    assert names(tmp_path, starred) == set(NEVER)
+
+
+def test_what_was_set_aside_for_a_run_that_nobody_goes_on_with_may_go(
+    store: Store, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    job_id = store.submit(recipe())[0].id
+    kept_run(tmp_path, "a.safetensors.aside")
+    keep(store, tmp_path, None)
+    assert [path.name for path in (tmp_path / "unfinished").iterdir()] == ["a.safetensors.aside"]
+    store.end(job_id, "cancelled")
+    keep(store, tmp_path, None)
+    assert [path.name for path in (tmp_path / "unfinished").iterdir()] == ["a.safetensors"]
+
+
+def test_links_in_a_jobs_place_are_neither_counted_nor_emptied(
+    store: Store, done: Callable[..., str], tmp_path: Path
+) -> None:
+    job_id = done(files=())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_bytes(b"x" * 1000)
+    job_folder(tmp_path, job_id).rmdir()
+    job_folder(tmp_path, job_id).symlink_to(elsewhere)
+    keep(store, tmp_path, 1)
+    assert (elsewhere / "mine.txt").exists()
+    assert store.get(job_id).removed == []
+
+
+def test_a_running_queue_keeps_its_quota_and_a_retried_job_has_lost_nothing(
+    store: Store, done: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.jobs.queue.QUOTA_EVERY_S", 0.0)
+    job_id = done("failed")
+    queue = Queue(store, tmp_path, [], quota_bytes=2500)
+    queue.start()
+    deadline = time.monotonic() + 60
+    while not store.get(job_id).removed:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    queue.retry(job_id)
+    assert store.get(job_id).removed == []
+    queue.stop()
+    assert names(tmp_path, job_id) == set(NEVER)
