@@ -10,8 +10,8 @@ from test_panels import draw
 
 OPERATORS = {"mesh": "generate_mesh", "texture": "fill_texture"}
 PANELS = {"mesh": "MSD_PT_view3d_object_advanced", "texture": "MSD_PT_view3d_texture_advanced"}
-# What the add-on uses by itself, without the server.
-OF_BLENDER = {"size", "place", "apply", "repeat", "real_width", "random_seed", "type_prior"}
+# What the add-on uses by itself, without the server; of an input, the server hears where it is what is filled.
+OF_BLENDER = {"size", "place", "apply", "slot", "repeat", "real_width", "random_seed", "type_prior"}
 OTHER = {"BOOLEAN": False, "INT": 64, "FLOAT": 0.5, "STRING": "a red duck"}
 
 # A sidebar of 280 pixels has 240 beside its tabs and margins. A label has them to itself. Of a setting's row the first
@@ -52,6 +52,10 @@ def choices_of(kind: str, name: str) -> list[str]:
 def test_every_setting_is_drawn(addon, kind):
     settings_of(kind).type_prior = True
     drawn = "\n".join(draw(cls.__name__) for cls in inside("ui.panels").CLASSES)
+    if kind == "texture":
+        # Which input is asked for where one is filled.
+        settings_of(kind).apply = "SLOT"
+        drawn += draw("MSD_PT_view3d_texture")
     for about in own_properties(kind):
         if about.identifier != "type_prior":  # set by the menu of models
             assert f"<{about.identifier}>" in drawn
