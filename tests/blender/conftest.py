@@ -6,7 +6,6 @@ under the package name that it has on an artist's computer.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -45,15 +44,6 @@ def _extension_folder() -> None:
     (folder / "blender_msd").symlink_to(ROOT)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _garbage_is_collected_by_the_main_thread() -> Iterator[None]:
-    """Python collects in whichever thread asks for memory next, also while Blender works without Python's lock. What
-    tests leave is full of Blender's own objects; a thread of the double's died once as it asked for memory."""
-    gc.disable()
-    yield
-    gc.enable()
-
-
 @pytest.fixture
 def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The add-on, enabled in an empty file; the package `blender_msd` inside the extension."""
@@ -66,7 +56,6 @@ def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     yield inside("")
     if EXTENSION in bpy.context.preferences.addons:
         addon_utils.disable(EXTENSION, default_set=True)
-    gc.collect()
 
 
 def inside(name: str) -> ModuleType:
