@@ -149,6 +149,7 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "texture-empty": ("The texture is too small", VERTEX_COLOURS),
     "job-unknown": ("The server has no such job", AGAIN),
     "artifact-unknown": ("The server has no such file", FETCH),
+    "artifact-removed": ("The file went for want of room", AGAIN),
     "artifact-too-large": ("The result is too large", SKETCH),
     "image-damaged": ("The picture arrived damaged", FETCH),
     "mesh-damaged": ("The mesh arrived damaged", FETCH),
