@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from server.errors import BadRequest
+from server.meshing.arrays import Floats
 from server.meshing.export import write_glb, write_maps, write_npz
 from server.meshing.field_mesh import mesh_field
-from server.meshing.fields import Floats, from_torch
+from server.meshing.fields import from_torch
 from server.recipe import MeshRecipe
 from server.world.captions import KINDS
 from server.world.shapes import signed_distance

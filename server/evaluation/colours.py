@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from server.evaluation.measures import SurfacePoints
 from server.evaluation.turntable import sample
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.baking import Texture
-from server.meshing.fields import Floats, Triangles
 from server.world.captions import Caption
 from server.world.gbuffers import surface_normals
 from server.world.shading import AMBIENT, LIGHT, palette

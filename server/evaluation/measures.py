@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from server.meshing.arrays import Bools, Floats, Triangles
 from server.meshing.coverage import cover
-from server.meshing.fields import Bools, Floats, Triangles
 from server.meshing.rasterise import rasterise
 from server.world.views import Views
 

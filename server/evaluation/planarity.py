@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from server.evaluation.measures import Match
-from server.meshing.fields import Bools
+from server.meshing.arrays import Bools
 from server.world.gbuffers import surface_normals
 
 # A part counts as flat where the true normal is the same this far away in four directions. The thinnest legs are .11

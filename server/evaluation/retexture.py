@@ -18,10 +18,9 @@ from server.evaluation.measures import SurfacePoints, sample_surface
 from server.evaluation.shapes import true_mesh
 from server.evaluation.turntable import sample, turntable
 from server.meshing import shelf
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import Floats, MeshArrays, Triangles
 from server.meshing.baking import Texture
 from server.meshing.export import Placement
-from server.meshing.fields import Floats, Triangles
 from server.meshing.given import GivenMesh, checked, given_bytes
 from server.meshing.reduction import reduce
 from server.meshing.unwrapping import unwrap

@@ -32,11 +32,11 @@ from server.evaluation.planarity import planarity
 from server.evaluation.turntable import turntable
 from server.evaluation.variants import Variant
 from server.files import noted
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import Bools, Floats, MeshArrays, Triangles
 from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
-from server.meshing.fields import Bools, Floats, Triangles, from_torch
+from server.meshing.fields import from_torch
 from server.meshing.surface import extract_surface
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe

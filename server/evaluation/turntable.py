@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import Floats, MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import Placement
-from server.meshing.fields import Floats
 from server.meshing.rasterise import Hits, rasterise
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals
 from server.png import write_png

@@ -8,6 +8,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Triangles = NDArray[np.int32]
+
 
 @dataclass(frozen=True)
 class MeshArrays:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.colours import seen_colours
-from server.meshing.fields import Colour, Density, Floats, Triangles
+from server.meshing.fields import Colour, Density
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, to_tangent_space, unit
 from server.meshing.texels import find_texels, paint
 

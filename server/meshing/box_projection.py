@@ -8,9 +8,9 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from server.errors import JobFailed
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.coverage import cover
 from server.meshing.edges import undirected_edges
-from server.meshing.fields import Floats, Triangles
 
 Labels = NDArray[np.int64]
 

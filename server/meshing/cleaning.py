@@ -7,8 +7,8 @@ import trimesh
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.edges import directed_edges
-from server.meshing.fields import Floats, Triangles
 
 # Taubin's pass-band filter: lambda, mu of "Curve and surface smoothing without shrinkage" (1995), k_PB = 0.1.
 TAUBIN_LAMBDA = 0.5

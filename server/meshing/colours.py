@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from server.meshing.fields import Colour, Density, Floats, Triangles, in_chunks
+from server.meshing.arrays import Floats, Triangles
+from server.meshing.fields import Colour, Density, in_chunks
 from server.meshing.tangents import smooth_normals
 
 # Depths below the surface, in field units, where a ray falling straight onto a vertex samples the field. The field

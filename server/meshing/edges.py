@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from server.meshing.fields import Triangles
+from server.meshing.arrays import Triangles
 
 
 def directed_edges(triangles: Triangles) -> Triangles:

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from server.files import replaced, write_bytes
-from server.meshing.arrays import MeshArrays, save_npz
+from server.meshing.arrays import Floats, MeshArrays, Triangles, save_npz
 from server.meshing.baking import Texture
-from server.meshing.fields import Floats, Triangles
 from server.meshing.gltf import GltfFile
 from server.meshing.names import label
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, split_at_seams

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from server.errors import JobFailed
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import Bools, Floats, MeshArrays, Triangles
 from server.meshing.baking import Texture, bake
 from server.meshing.cleaning import clean, is_watertight
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, as_arrays, place
-from server.meshing.fields import Bools, Colour, Density, Floats, Triangles, asking
+from server.meshing.fields import Colour, Density, asking
 from server.meshing.overview import choose_level, survey
 from server.meshing.reduction import reduce
 from server.meshing.surface import fill_hollows, sample_grid, soften, triangulate

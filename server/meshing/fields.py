@@ -10,14 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from server.errors import JobFailed
-
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Triangles = NDArray[np.int32]
+from server.meshing.arrays import Floats
 
 Density = Callable[[Floats], Floats]
 """density(points float32 [N, 3] in [-1, 1]^3) -> float32 [N], volume density >= 0 per unit length."""

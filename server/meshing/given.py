@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.errors import BadRequest
-from server.meshing.fields import Bools, Floats, Triangles
+from server.meshing.arrays import Bools, Floats, Triangles
 
 MOST_FACES = 2_000_000
 # Of the arrays of one mesh, together with its old picture.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from server.meshing.fields import Floats, Triangles
+from server.meshing.arrays import Floats, Triangles
 from server.png import png_bytes
 
 VERTEX_DATA, VERTEX_INDICES = 34962, 34963

@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 
-from server.meshing.fields import Bools, Floats
+from server.meshing.arrays import Bools, Floats
 from server.meshing.overview import SIDE, Overview
 
 # exp(-3): a twentieth of the light gets through.

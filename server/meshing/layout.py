@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from server.errors import JobFailed
+from server.meshing.arrays import Bools, Floats
 from server.meshing.coverage import cover
-from server.meshing.fields import Bools, Floats
 from server.meshing.given import GivenMesh
 
 # Beside chosen faces an old picture is painted over so far, in texels, where no other face shows it.

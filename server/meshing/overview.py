@@ -8,7 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from server.errors import JobFailed
-from server.meshing.fields import Bools, Density, Floats, in_chunks
+from server.meshing.arrays import Bools, Floats
+from server.meshing.fields import Density, in_chunks
 from server.world.views import Views
 
 # Cells along the edge of the cube [-1, 1]^3.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.edges import undirected_edges
-from server.meshing.fields import Floats, Triangles
 
 
 def part_pinches(vertices: Floats, triangles: Triangles) -> tuple[Floats, Triangles]:

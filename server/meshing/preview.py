@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from server.errors import JobFailed
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import Bools, MeshArrays
 from server.meshing.cleaning import drop_small_components
 from server.meshing.colours import vertex_colours
 from server.meshing.export import LIVE_PLACEMENT, as_arrays
-from server.meshing.fields import Bools, Colour, Density
+from server.meshing.fields import Colour, Density
 from server.meshing.surface import LOG_RANGE, Grid, fill_hollows, relative_log_density, triangulate
 
 # Choosing the level by outlines, as finished meshes do, takes longer than the live mesh itself; this is what it came to

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from server.meshing.arrays import Bools, Floats, Triangles
 from server.meshing.coverage import cover
-from server.meshing.fields import Bools, Floats, Triangles
 from server.world.views import Views
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import fast_simplification
 import numpy as np
 
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.cleaning import drop_degenerate, is_watertight
-from server.meshing.fields import Floats, Triangles
 from server.meshing.pinches import part_pinches
 from server.meshing.surface import signed_volume
 

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from server.errors import JobFailed
-from server.meshing.fields import Bools, Density, Floats, Triangles
+from server.meshing.arrays import Bools, Floats, Triangles
+from server.meshing.fields import Density
 from server.meshing.hidden import hidden_cells
 from server.meshing.overview import SIDE, Overview, log_density, nothing_solid, survey
 

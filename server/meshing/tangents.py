@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from server.meshing.fields import Floats, Triangles
+from server.meshing.arrays import Floats, Triangles
 
 
 def corner_angles(vertices: Floats, triangles: Triangles) -> Floats:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from server.errors import JobFailed
+from server.meshing.arrays import Floats
 from server.meshing.coverage import cover
-from server.meshing.fields import Floats
 
 
 @dataclass(frozen=True)

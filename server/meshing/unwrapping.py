@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.box_projection import box_project
-from server.meshing.fields import Floats, Triangles
 
 ShouldStop = Callable[[], Any]
 """Polled while we wait; may block (pause), and may raise Cancelled. What it returns is not looked at."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from server.meshing.arrays import Floats
 from server.meshing.export import Placement
-from server.meshing.fields import Floats
 from server.meshing.given import GivenMesh
 from server.priors.card import PriorCard
 from server.world.captions import KINDS, read_known_words

@@ -7,9 +7,10 @@ from typing import Any
 
 from server.files import save_results
 from server.generators.radiance_field.field import RadianceField
+from server.meshing.arrays import Bools
 from server.meshing.export import read_npz, read_texture, write_glb, write_maps, write_npz
 from server.meshing.field_mesh import mesh_field
-from server.meshing.fields import Bools, from_torch
+from server.meshing.fields import from_torch
 from server.meshing.obj import obj_files
 from server.meshing.unwrapping import ShouldStop
 from server.recipe import MeshRecipe, Recipe

@@ -19,7 +19,8 @@ from server.generators.radiance_field.shading import draw_lamps, lambert
 from server.generators.radiance_field.subject import LEAST_SIZE
 from server.generators.radiance_field.surface_noise import SurfaceNoise
 from server.generators.subject import Exposure
-from server.meshing.fields import Floats, from_torch, in_chunks
+from server.meshing.arrays import Floats
+from server.meshing.fields import from_torch, in_chunks
 from server.meshing.given import GivenMesh
 from server.meshing.rasterise import rasterise
 from server.priors.card import PriorCard

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.hash_grid import choose_backend
 from server.meshing import shelf
-from server.meshing.fields import Floats
+from server.meshing.arrays import Floats
 from server.meshing.given import GivenMesh
 from server.meshing.layout import Layout, lay_out, without_area
 from server.png import write_png

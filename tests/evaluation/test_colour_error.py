@@ -9,9 +9,9 @@ import trimesh
 
 from server.evaluation.colours import ColouredMesh, colour_error, to_lab, true_colours
 from server.evaluation.measures import sample_surface
+from server.meshing.arrays import Floats
 from server.meshing.baking import Texture
 from server.meshing.box_projection import box_project
-from server.meshing.fields import Floats
 from server.meshing.texels import find_texels, paint
 from server.world.bank import render_layers
 from server.world.captions import KINDS, Caption

@@ -16,7 +16,7 @@ from server.evaluation.measures import (
     voxel_centres,
     voxelise,
 )
-from server.meshing.fields import Floats, Triangles
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.surface import extract_surface
 from tests.meshing.fields import LEVEL, ball, box, mug, solid, union
 

@@ -9,7 +9,8 @@ import trimesh
 
 from server.evaluation.measures import match
 from server.evaluation.planarity import planarity
-from server.meshing.fields import Floats, Triangles, from_torch
+from server.meshing.arrays import Floats, Triangles
+from server.meshing.fields import from_torch
 from server.meshing.surface import extract_surface
 from server.world.captions import KINDS
 from server.world.shapes import signed_distance

@@ -14,8 +14,9 @@ from server.evaluation.colours import ColouredMesh, true_colours
 from server.evaluation.shapes import SCORES, compare, evaluate_shapes, meshed_surface, raw_surface
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
+from server.meshing.arrays import Floats
 from server.meshing.field_mesh import mesh_field
-from server.meshing.fields import Floats, from_torch
+from server.meshing.fields import from_torch
 from server.recipe import MeshRecipe, read_recipe
 from server.studio.checkpoint import KeptField
 from server.world.captions import KINDS, Caption

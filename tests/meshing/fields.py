@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from server.meshing.fields import Colour, Density, Floats
+from server.meshing.arrays import Floats
+from server.meshing.fields import Colour, Density
 
 LEVEL = 4.0
 

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import Floats, MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import linear_from_srgb, write_glb, y_up
 from server.meshing.field_mesh import FieldMesh, mesh_field
-from server.meshing.fields import Floats
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, split_at_seams
 from server.recipe import MeshRecipe, Recipe, read_recipe
 from tests.meshing.fields import ball, mug, position_as_colour, solid, union

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from server.meshing.fields import Density, Floats
+from server.meshing.arrays import Floats
+from server.meshing.fields import Density
 from server.meshing.hidden import hidden_cells
 from server.meshing.overview import SIDE, survey
 from server.meshing.surface import extract_surface, signed_volume

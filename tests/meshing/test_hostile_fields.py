@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from server.errors import JobFailed
+from server.meshing.arrays import Floats
 from server.meshing.field_mesh import FieldMesh, mesh_field
-from server.meshing.fields import Density, Floats
+from server.meshing.fields import Density
 from server.recipe import MeshRecipe
 from tests.meshing.fields import ball, box, position_as_colour, solid
 

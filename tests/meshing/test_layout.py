@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from server.errors import JobFailed
-from server.meshing.fields import Floats
+from server.meshing.arrays import Floats
 from server.meshing.given import GivenMesh, checked
 from server.meshing.layout import MARGIN, Layout, lay_out, without_area
 from tests.meshing.given_meshes import cube, cube_arrays

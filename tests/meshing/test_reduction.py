@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from server.meshing import reduction
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.cleaning import clean, is_watertight
-from server.meshing.fields import Floats, Triangles
 from server.meshing.surface import extract_surface, signed_volume
 from tests.meshing.fields import LEVEL, mug, solid
 

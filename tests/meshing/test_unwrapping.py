@@ -11,10 +11,10 @@ import pytest
 
 from server.errors import Cancelled, JobFailed
 from server.meshing import unwrapping
+from server.meshing.arrays import Floats, Triangles
 from server.meshing.box_projection import box_project, neighbours
 from server.meshing.cleaning import clean
 from server.meshing.coverage import cover
-from server.meshing.fields import Floats, Triangles
 from server.meshing.reduction import reduce
 from server.meshing.surface import extract_surface
 from server.meshing.unwrapping import unwrap

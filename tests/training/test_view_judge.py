@@ -11,9 +11,9 @@ import torch
 
 from server.evaluation.colours import true_colours
 from server.evaluation.faces import faces
-from server.meshing.arrays import MeshArrays
+from server.meshing.arrays import Floats, MeshArrays
 from server.meshing.field_mesh import mesh_field
-from server.meshing.fields import Floats, from_torch
+from server.meshing.fields import from_torch
 from server.recipe import MeshRecipe
 from server.training.judge import read_weights
 from server.training.view_judge import KINDS_WITH_A_FRONT, SIDES, ViewJudge, side_of, trained_view_judge
