@@ -29,7 +29,7 @@ if [ "$ROOT" != / ] && [ -z "${OWN_MOUNTS:-}" ]; then
 fi
 apt-get update -qq -o APT::Update::Error-Mode=any >/dev/null 2>&1 || cannot "Debian's packages cannot be reached."
 
-install() { chroot "$ROOT" apt-get install -y -qq --no-install-recommends "${PACKAGES[@]}" >"$LOG" 2>&1 || { tail -20 "$LOG" >&2; exit 1; }; }
+install() { chroot "$ROOT" apt-get install -y -qq --no-install-recommends "${PACKAGES[@]}" >"$LOG" 2>&1 || { tail -20 "$LOG" >&2; cannot "Blender's packages could not be installed."; }; }
 
 if [ "$ROOT" = / ]; then
   LOG=/var/tmp/blender-window.log
@@ -37,13 +37,13 @@ if [ "$ROOT" = / ]; then
   install
 else
   LOG=$ROOT.log
-  MIRROR=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -v snapshot | head -1 | tr -d ' ')
+  MIRROR=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -v snapshot | head -1 | tr -d ' ' || true)  # one of the two is often missing
   [ -n "$MIRROR" ] || cannot "No mirror of Debian is named in /etc/apt."
   command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
   say "Building a chroot of Debian $SUITE in $ROOT; this takes some minutes, once."
   if [ ! -x "$ROOT/usr/bin/apt-get" ] || [ -d "$ROOT/debootstrap" ]; then
     rm -rf --one-file-system "$ROOT"
-    debootstrap --variant=minbase "$SUITE" "$ROOT" "$MIRROR" >"$LOG" 2>&1 || { tail -5 "$LOG" >&2; exit 1; }
+    debootstrap --variant=minbase "$SUITE" "$ROOT" "$MIRROR" >"$LOG" 2>&1 || { tail -5 "$LOG" >&2; cannot "Debian $SUITE could not be fetched from $MIRROR."; }
   fi
   mount -t proc proc "$ROOT/proc"
   # sid's list of packages is often older than it says it may be.
@@ -53,7 +53,7 @@ else
   printf '#!/bin/sh\nexit 101\n' >"$ROOT/usr/sbin/policy-rc.d" && chmod +x "$ROOT/usr/sbin/policy-rc.d"
   for settings in /etc/apt/apt.conf.d/*[Pp]rox*; do [ ! -f "$settings" ] || cp "$settings" "$ROOT/etc/apt/apt.conf.d/"; done
   cp -L /etc/resolv.conf /etc/hosts "$ROOT/etc/"
-  chroot "$ROOT" apt-get update -qq
+  chroot "$ROOT" apt-get update -qq || cannot "The packages of Debian $SUITE cannot be reached."
   install
   chroot "$ROOT" apt-get clean
 fi
