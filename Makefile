@@ -88,7 +88,7 @@ $(VALIDATOR): tests/package-lock.json $(SERVER)
 
 test: setup lint $(VALIDATOR)
 	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/setup
-	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 900 .venv-blender/bin/python -m pytest tests/blender
+	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 1800 .venv-blender/bin/python -m pytest tests/blender
 
 test-gui: $(SERVER) setup-packages
 	MSD_SETUP_WHEELS=$(CURDIR)/.cache/setup-packages .venv/bin/python -m tests.gui
