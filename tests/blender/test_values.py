@@ -97,7 +97,8 @@ CHOICES = [
     ("mesh", "place", "Place.*3D Cursor, World Origin"),
     ("texture", "preset", "Quality.*Sketch, Standard, Fine"),
     ("texture", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Picture"),
-    ("texture", "apply", "Apply To.*New Material, All Selected, This Image, Image Only"),
+    ("texture", "apply", "Apply To.*New Material, Active Material, All Selected, This Image, Image Only"),
+    ("texture", "slot", "Input.*Base Color, Roughness, Normal"),
 ]
 RULES = [
     ("estimator", "Rule.*The Model's Own, Whole Sampler, Once, with Noise, Once, without, Exact Sampler"),
