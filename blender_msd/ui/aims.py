@@ -53,6 +53,7 @@ def target(context: bpy.types.Context, values: Values) -> Target:
     """
     apply, repeat = values["apply"], values["repeat"]
     width = placement.units(present(context.scene), values["real_width"])
+    slot = SLOT_NAMES[values["slot"]]
     if apply == "THIS":
         image = image_of(context)
         if image is None or not overwriting.can_be_filled(image):
@@ -65,7 +66,7 @@ def target(context: bpy.types.Context, values: Values) -> Target:
     selected = [obj for obj in context.selected_objects if images.takes_material(obj)] if apply == "SELECTED" else []
     obj = context.object
     if apply == "SLOT" and obj is not None and images.takes_material(obj):
-        return replace(_slot(obj, SLOT_NAMES[values["slot"]]), repeat=repeat, width=width)
+        return replace(_slot(obj, slot), repeat=repeat, width=width)
     if selected:
         obj = obj if obj in selected else selected[0]
     if obj is None or not images.takes_material(obj):
