@@ -10,7 +10,8 @@ import raw_settings
 from conftest import inside
 from test_panels import draw
 
-OPERATORS = {"mesh": "generate_mesh", "texture": "fill_texture"}
+OPERATORS = {"mesh": "generate_mesh", "texture": "fill_texture", "retexture": "texture_mesh"}
+PANELS = {"mesh": "MSD_PT_view3d_object", "texture": "MSD_PT_view3d_texture", "retexture": "MSD_PT_view3d_retexture"}
 BAD_NUMBERS = {
     "seed": [-1, -5, -(2**31)],
     "bandwidth_start": [-0.1, 0.0009, 100.5, math.nan, math.inf, -math.inf],
@@ -29,9 +30,20 @@ BAD_NUMBERS = {
     "height": [0, 31, -512, 8193, 2**31 - 1],
 }
 OF_RULE = ("sampler_steps", "interval_low", "interval_high", "inversion_scale")
-OF_BOTH = ("seed", "steps", "scale", "bandwidth_start", "bandwidth_end", *OF_RULE)
-OF = {"mesh": (*OF_BOTH, "faces", "size"), "texture": (*OF_BOTH, "repeat", "real_width", "width", "height")}
+OF_ALL = ("seed", "steps", "scale", "bandwidth_start", "bandwidth_end", *OF_RULE)
+OF = {
+    "mesh": (*OF_ALL, "faces", "size"),
+    "texture": (*OF_ALL, "repeat", "real_width", "width", "height"),
+    "retexture": OF_ALL,
+}
 CASES = [(kind, name, value) for kind, names in OF.items() for name in names for value in BAD_NUMBERS[name]]
+
+
+@pytest.fixture
+def server(server):
+    """The double, and a mesh with UVs to texture."""
+    bpy.ops.mesh.primitive_plane_add()
+    return server
 
 
 def make(kind: str, **choices):
@@ -67,8 +79,7 @@ def test_a_bad_number_given_to_the_operator_is_named(server, bridge, kind, name,
 @pytest.mark.parametrize(("kind", "name", "value"), CASES)
 def test_a_bad_number_in_the_file_is_named_by_the_operator_and_before_in_the_panel(server, bridge, kind, name, value):
     raw_settings.write(kind, prompt="a duck", random_seed=False, **{name: value})
-    panel = "MSD_PT_view3d_object" if kind == "mesh" else "MSD_PT_view3d_texture"
-    drawn = draw(panel).replace("\n", " ")
+    drawn = draw(PANELS[kind]).replace("\n", " ")
     assert f"{{msd.{OPERATORS[kind]} off}}" in drawn
     assert "Choose a" in drawn
     assert_refused(server, bridge, kind, name)
@@ -99,6 +110,11 @@ CHOICES = [
     ("texture", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Picture"),
     ("texture", "apply", "Apply To.*New Material, Active Material, All Selected, This Image, Image Only"),
     ("texture", "slot", "Input.*Base Color, Roughness, Normal"),
+    ("retexture", "preset", "Quality.*Sketch, Standard, Fine"),
+    ("retexture", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Surface, Fixed per Camera"),
+    ("retexture", "size", "Texture Size.*As Quality Says, 512 px, 1024 px, 2048 px, 4096 px"),
+    ("retexture", "faces", "Faces.*All Faces, Active Material, Selected Faces"),
+    ("retexture", "apply", "Apply To.*New Material, Active Material, This Picture"),
 ]
 RULES = [
     ("estimator", "Rule.*The Model's Own, Whole Sampler, Once, with Noise, Once, without, Exact Sampler"),
@@ -124,7 +140,7 @@ def test_a_choice_that_exists_no_more_is_named_with_those_that_do(server, bridge
         getattr(bpy.ops.msd, OPERATORS[kind])()
     assert bridge.problem.code == "choice-unknown"
     assert server.seen == []
-    assert "does not know" in draw(f"MSD_PT_view3d_{'object' if kind == 'mesh' else 'texture'}").replace("\n", " ")
+    assert "does not know" in draw(PANELS[kind]).replace("\n", " ")
 
 
 def test_a_value_of_the_wrong_kind_in_a_file_is_not_met(server):
