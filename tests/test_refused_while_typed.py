@@ -10,6 +10,7 @@ from blender_msd.core.offer import Model, read_offer
 from server.errors import BadRequest
 from server.priors.catalogue import check_prompt
 from server.priors.listing import list_priors
+from server.recipe import Kind, shown_as
 
 PROMPTS = [
     *("a shiny knight", "knight", "a red duck", "a shiny duck", "red", "the", "a duck and a car", "bricks", "a lawn"),
@@ -33,15 +34,15 @@ def models() -> dict[str, Model]:
 
 
 @pytest.mark.parametrize("name", ["embedded", "exact"])
-@pytest.mark.parametrize("kind", ["mesh", "texture"])
+@pytest.mark.parametrize("kind", ["mesh", "texture", "retexture"])
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_what_the_server_refuses_is_refused_before_in_its_words(
-    models: dict[str, Model], name: str, kind: str, prompt: str
+    models: dict[str, Model], name: str, kind: Kind, prompt: str
 ) -> None:
     refusal = models[name].refusal(prompt, kind)
     said = None
     try:
-        check_prompt(name, prompt, kind)
+        check_prompt(name, prompt, shown_as(kind))
     except BadRequest as problem:
         said = (problem.code, problem.message, problem.hint)
     assert (refusal and (refusal.code, refusal.message, refusal.hint)) == said

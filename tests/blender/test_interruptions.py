@@ -121,9 +121,14 @@ def test_a_note_of_a_left_job_that_makes_no_sense_is_ignored(bridge):
         assert quit_and_start_again().job is None
 
 
-@pytest.mark.parametrize("kind", ["mesh", "texture"])
+@pytest.mark.parametrize("kind", ["mesh", "texture", "retexture"])
 def test_undo_takes_the_result_back_and_neither_the_seed_nor_the_status(server, bridge, kind):
-    make = {"mesh": bpy.ops.msd.generate_mesh, "texture": bpy.ops.msd.fill_texture}[kind]
+    make = {
+        "mesh": bpy.ops.msd.generate_mesh,
+        "texture": bpy.ops.msd.fill_texture,
+        "retexture": bpy.ops.msd.texture_mesh,
+    }
+    make = make[kind]
     bpy.ops.mesh.primitive_plane_add()
     bpy.ops.ed.undo_push(message="before")
     settings = getattr(bpy.context.scene.msd, kind)
@@ -135,7 +140,7 @@ def test_undo_takes_the_result_back_and_neither_the_seed_nor_the_status(server, 
         assert getattr(bpy.context.scene.msd, kind).seed == seed
         assert bridge.job.state == "done"
     assert [obj.name for obj in bpy.data.objects] == ["Plane"]
-    assert "Done in" in draw("MSD_PT_view3d_object" if kind == "mesh" else "MSD_PT_view3d_texture")
+    assert "Done in" in draw(f"MSD_PT_view3d_{'object' if kind == 'mesh' else kind}")
 
 
 def test_what_undo_took_back_can_be_placed_again(server, bridge):

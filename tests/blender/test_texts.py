@@ -65,15 +65,19 @@ def test_no_text_property_is_cut_by_blender(addon):
 
 
 @pytest.mark.parametrize("name", ["prompt", "negative_prompt", "prior"])
-@pytest.mark.parametrize("kind", ["mesh", "texture"])
+@pytest.mark.parametrize("kind", ["mesh", "texture", "retexture"])
 def test_a_text_that_an_earlier_version_cut_inside_a_character_is_drawn_and_used(server, kind, name):
     raw_settings.write(kind, prompt="a duck")
     raw_settings.write(kind, **{name: BROKEN})
     for cls in inside("ui.panels").CLASSES:
         assert draw(cls.__name__)
-    make = bpy.ops.msd.generate_mesh if kind == "mesh" else bpy.ops.msd.fill_texture
-    choices = {} if kind == "mesh" else {"apply": "IMAGE"}
-    assert make(**choices) == {"FINISHED"}
+    bpy.ops.mesh.primitive_plane_add()
+    make = {
+        "mesh": bpy.ops.msd.generate_mesh,
+        "texture": bpy.ops.msd.fill_texture,
+        "retexture": bpy.ops.msd.texture_mesh,
+    }
+    assert make[kind]() == {"FINISHED"}
     assert server.job.recipe[name] == "一只鸭"
 
 
