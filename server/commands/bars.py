@@ -47,11 +47,16 @@ def counted(things: Iterable[str], what: str) -> Iterable[str]:
 
 
 class ProgressBar:
-    """Call it with events; phase, share and time left appear on stderr while it is open."""
+    """Call it with events; phase, share and time left appear on stderr while it is open.
+
+    Attributes:
+        warnings: of the run so far, whole sentences, which appeared there, too.
+    """
 
     def __enter__(self) -> ProgressBar:
         from tqdm import tqdm
 
+        self.warnings: list[str] = []
         layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
         # A log file wants a line now and then, a person wants a bar that moves.
         interval = 0.1 if sys.stderr.isatty() else 10.0
@@ -70,6 +75,8 @@ class ProgressBar:
 
         if isinstance(event, Log):
             self._bar.write(f"{event.level}: {event.message}", file=sys.stderr)
+            if event.level == "warning":
+                self.warnings.append(event.message)
         elif isinstance(event, Progress):
             self._bar.set_description_str(event.phase, refresh=False)
             left = "" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left"

@@ -122,6 +122,7 @@ def make(
         report = produce(recipe, prior, Path(folder), told, lambda: None, args.device, unfinished, keep, meshes=meshes)
         shutil.rmtree(unfinished, ignore_errors=True)
     del report["artifacts"]
+    warnings += bar.warnings
     return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), **report, "warnings": warnings}
 
 

@@ -74,7 +74,8 @@ def _remesh(args: argparse.Namespace) -> dict[str, Any]:
         )
         files = deliver(Path(folder), args.out, recipe.prompt)
     del report["artifacts"]
-    return {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out), "files": files, **report}
+    said = {"prompt": recipe.prompt, "seed": recipe.seed, "out": str(args.out)}
+    return {**said, "files": files, **report, "warnings": bar.warnings}
 
 
 def _checkpoint(wanted: str, data_dir: Path | None) -> Path:

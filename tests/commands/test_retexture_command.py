@@ -25,8 +25,13 @@ def mesh(tmp_path: Path) -> Path:
 def test_the_picture_is_written_and_carries_its_recipe(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = mesh.with_name("cube.png")
     assert main(["retexture", str(mesh), "a red cube", "--out", str(out), *SHORT, "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    said = json.loads(printed.out)
     assert (said["out"], said["width"], said["height"], said["faces"]) == (str(out), 64, 64, 12)
+    # What is found on the way is in the document, too: no camera looks at a cube's underside.
+    (warning,) = said["warnings"]
+    assert "is seen by no camera" in warning
+    assert f"warning: {warning}" in printed.err
     assert said["denoiser_calls"] > 0
     with Image.open(out) as picture:
         assert picture.size == (64, 64)
