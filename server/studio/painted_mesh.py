@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.generators.radiance_field.cameras import draw_views
-from server.generators.radiance_field.field import RadianceField
+from server.generators.radiance_field.field_subject import FieldSubject
 from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.resolution import side_at
 from server.generators.radiance_field.shading import draw_lamps, lambert
-from server.generators.radiance_field.subject import LEAST_SIZE
-from server.generators.radiance_field.surface_noise import SurfaceNoise
 from server.generators.subject import Exposure
 from server.meshing.arrays import Floats
 from server.meshing.fields import from_torch, in_chunks
@@ -57,7 +54,7 @@ class Seen:
     kept: Tensor
 
 
-class PaintedMesh:
+class PaintedMesh(FieldSubject):
     """A mesh, coloured by a hash grid, seen from cameras drawn by the prior's law.
 
     Where all pictures of a prior are lit by one lamp fixed in the world, the mesh is lit by that lamp, too, so that its
@@ -81,11 +78,8 @@ class PaintedMesh:
         seed: int = 0,
     ) -> None:
         # Its colours alone are looked at; the surface is where the mesh is.
-        self.field = RadianceField(plan.shape, generator, device, blob=plan.blob)
-        self._mesh, self._fitted, self._plan, self._device = mesh, fitted, plan, device
-        self._cameras, self._fixed_light = card.cameras, card.fixed_light
-        self._views_per_step, self._size = views_per_step, size
-        self._noise = SurfaceNoise(card.cameras, seed)
+        super().__init__(card.cameras, views_per_step, size, generator, device, plan, seed)
+        self._mesh, self._fitted, self._fixed_light = mesh, fitted, card.fixed_light
 
     def colour(self, points: Floats) -> Floats:
         """sRGB colours float32 [N, 3] in [0, 1] of the paint at points [N, 3] in field axes."""
@@ -111,29 +105,6 @@ class PaintedMesh:
         views = views.to(self._device)
         image, opacity, distance = _assembled(seen, paint, views, size)
         return Exposure(image, views, image.new_zeros(()), noise=self._noise.laws(views, opacity, distance))
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        return [
-            {"params": list(self.field.grid.parameters()), "lr": self._plan.learning_rate},
-            {"params": list(self.field.decoder.parameters()), "lr": self._plan.learning_rate / 2},
-        ]
-
-    def state(self) -> dict[str, Tensor]:
-        looks = torch.tensor([self._views_per_step, self._size])
-        return {"looks": looks, **{f"field.{name}": value for name, value in self.field.state_dict().items()}}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        self._views_per_step, self._size = (int(number) for number in state["looks"])
-        self.field.load_state_dict({k.removeprefix("field."): v for k, v in state.items() if k.startswith("field.")})
-
-    def lighten(self) -> str | None:
-        if self._views_per_step > 1:
-            self._views_per_step //= 2
-            return f"{self._views_per_step} of its views are looked at in every step"
-        if self._size // 2 >= LEAST_SIZE:
-            self._size //= 2
-            return f"it is rendered with at most {self._size} pixels per side"
-        return None
 
 
 def look(mesh: GivenMesh, fitted: Fitted, views: Views, side: int) -> Seen:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from server.generators.radiance_field.cameras import draw_views
-from server.generators.radiance_field.field import RadianceField
+from server.generators.radiance_field.field_subject import FieldSubject
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.generators.radiance_field.plan import PAINTED, FieldPlan
 from server.generators.radiance_field.rendering import Rendering, render
 from server.generators.radiance_field.resolution import SMALL_UNTIL, side_at
 from server.generators.radiance_field.shading import draw_lamps
-from server.generators.radiance_field.surface_noise import SurfaceNoise
 from server.generators.subject import Exposure
 from server.world.camera_law import CameraLaw
 from server.world.regularisers import Regularisers
 
 OCCUPANCY_FROM_STEP = 40
 OCCUPANCY_EVERY = 10
-LEAST_SIZE = 32
 
 
-class RadianceSubject:
+class RadianceSubject(FieldSubject):
     """A radiance field seen from cameras drawn by the prior's law.
 
     Args:
@@ -42,14 +38,8 @@ class RadianceSubject:
         plan: FieldPlan = PAINTED,
         seed: int = 0,
     ) -> None:
-        self.field = RadianceField(plan.shape, generator, device, blob=plan.blob)
+        super().__init__(cameras, views_per_step, size, generator, device, plan, seed)
         self.occupancy = OccupancyGrid(device=device)
-        self._cameras = cameras
-        self._views_per_step = views_per_step
-        self._size = size
-        self._plan = plan
-        self._device = device
-        self._noise = SurfaceNoise(cameras, seed)
 
     def expose(self, step: int, progress: float, generator: torch.Generator) -> Exposure:
         if step >= OCCUPANCY_FROM_STEP and step % OCCUPANCY_EVERY == 0:
@@ -69,30 +59,12 @@ class RadianceSubject:
             self._noise.laws(views, rendering.opacity, rendering.distance),
         )
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        return [
-            {"params": list(self.field.grid.parameters()), "lr": self._plan.learning_rate},
-            {"params": list(self.field.decoder.parameters()), "lr": self._plan.learning_rate / 2},
-        ]
-
     def state(self) -> dict[str, Tensor]:
-        looks = torch.tensor([self._views_per_step, self._size])
-        field = {f"field.{name}": value for name, value in self.field.state_dict().items()}
-        return {"looks": looks, **field, **self.occupancy.state()}
+        return {**super().state(), **self.occupancy.state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        self._views_per_step, self._size = (int(number) for number in state["looks"])
-        self.field.load_state_dict({k.removeprefix("field."): v for k, v in state.items() if k.startswith("field.")})
+        super().restore(state)
         self.occupancy.restore(state)
-
-    def lighten(self) -> str | None:
-        if self._views_per_step > 1:
-            self._views_per_step //= 2
-            return f"{self._views_per_step} of its views are looked at in every step"
-        if self._size // 2 >= LEAST_SIZE:
-            self._size //= 2
-            return f"it is rendered with at most {self._size} pixels per side"
-        return None
 
 
 def penalty(rendering: Rendering, progress: float, weights: Regularisers) -> Tensor:
