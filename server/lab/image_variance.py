@@ -9,6 +9,7 @@ import torch
 
 from server.guidance.noise import Fresh
 from server.lab.scene import Scene, estimators
+from server.lab.variance import variance_row
 
 BANDWIDTHS = (0.1, 0.3, 1.0, 3.0)
 METHODS = ("sds", "noised", "exact", "paper-random", "paper-inversion", "paper", "tweedie")
@@ -39,17 +40,6 @@ def image_variance(
             for _ in range(draws):
                 estimate = known[method](scene.denoiser(), x, bandwidth, Fresh(generator))
                 shifts.append((estimate.target - x).flatten(1))
-            together = torch.stack(shifts)
-            spread = together.var(0).sum(-1).mean()
-            signal = (together.mean(0) ** 2).sum(-1).mean()
-            rows.append(
-                {
-                    "method": method,
-                    "bandwidth": bandwidth,
-                    "noise_to_signal": float((spread / signal).sqrt()),
-                    "calls": estimate.denoiser_calls,
-                    "shell_ratio": None if estimate.shell_ratio is None else float(estimate.shell_ratio),
-                }
-            )
+            rows.append(variance_row(method, bandwidth, torch.stack(shifts), estimate))
             on_row()
     return {"prior": scene.card.name, "prompt": scene.prompt, "rows": rows}

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from server.guidance.estimate import Estimate
 from server.guidance.noise import Fresh
 from server.lab.densities import density
 from server.lab.methods import ESTIMATORS
@@ -24,6 +25,19 @@ def draws_at(density_name: str, method: str, bandwidth: float, draws: int, seed:
     x = torch.tensor(EXAMPLES, dtype=torch.float64).repeat_interleave(draws, 0)
     estimate = ESTIMATORS[method](mixture, x, bandwidth, Fresh(torch.Generator().manual_seed(seed)))
     return estimate.target.reshape(len(EXAMPLES), draws, 2)
+
+
+def variance_row(method: str, bandwidth: float, shifts: Tensor, estimate: Estimate) -> dict[str, Any]:
+    """The noise-to-signal ratio of shifts [draws, points, D], and what one estimate of them cost and saw."""
+    spread = shifts.var(0).sum(-1).mean()
+    signal = (shifts.mean(0) ** 2).sum(-1).mean()
+    return {
+        "method": method,
+        "bandwidth": bandwidth,
+        "noise_to_signal": float((spread / signal).sqrt()),
+        "calls": estimate.denoiser_calls,
+        "shell_ratio": None if estimate.shell_ratio is None else float(estimate.shell_ratio),
+    }
 
 
 def variance(
@@ -48,18 +62,7 @@ def variance(
             x = clean + bandwidth * torch.randn(clean.shape, generator=generator, dtype=clean.dtype)
             repeated = x.repeat_interleave(draws, 0)
             estimate = ESTIMATORS[method](mixture, repeated, bandwidth, Fresh(generator))
-            shifts = (estimate.target - repeated).reshape(points, draws, 2)
-            spread = shifts.var(1).sum(-1).mean()
-            signal = (shifts.mean(1) ** 2).sum(-1).mean()
-            rows.append(
-                {
-                    "density": density_name,
-                    "method": method,
-                    "bandwidth": bandwidth,
-                    "noise_to_signal": float((spread / signal).sqrt()),
-                    "calls": estimate.denoiser_calls,
-                    "shell_ratio": None if estimate.shell_ratio is None else float(estimate.shell_ratio),
-                }
-            )
+            shifts = (estimate.target - repeated).reshape(points, draws, 2).transpose(0, 1)
+            rows.append({"density": density_name, **variance_row(method, bandwidth, shifts, estimate)})
             on_row()
     return {"rows": rows}
