@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 class Office:
-    """A store with a running queue of one real worker process, and ways to wait for what it does."""
+    """A store with a running queue of real worker processes, one a device, and ways to wait for what they do.
 
-    def __init__(self, data_dir: Path) -> None:
+    Args:
+        settings: further ones of the queue.
+    """
+
+    def __init__(self, data_dir: Path, devices: Sequence[str] = ("cpu",), **settings: Any) -> None:
         self.data_dir = data_dir
         self.store = Store(data_dir / "jobs.sqlite", Bell().ring)
-        self.queue = Queue(self.store, data_dir, ["cpu"])
+        self.queue = Queue(self.store, data_dir, list(devices), **settings)
         self.queue.start()
 
     def submit(self, recipe: Recipe) -> str:
@@ -70,6 +74,9 @@ class Office:
             assert time.monotonic() < deadline, f"waited in vain for {what}; devices: {self.queue.devices()}"
             time.sleep(0.02)
         return value
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        self.wait_for(condition, "a condition")
 
     def wait_for_state(self, job_id: str, *states: str) -> Any:
         return self.wait_for(lambda: (job := self.store.get(job_id)).state in states and job, f"{states}")

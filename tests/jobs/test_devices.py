@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from server.jobs.queue import Queue
 from server.jobs.store import Store
 from server.recipe import Recipe
+from tests.jobs.conftest import Office
 
 MakeRecipe = Callable[..., Recipe]
 
 
-@contextmanager
-def working(data_dir: Path, devices: list[str]) -> Iterator[tuple[Store, Queue]]:
-    with closing(Store(data_dir / "jobs.sqlite", lambda _: None)) as store:
-        queue = Queue(store, data_dir, devices)
-        queue.start()
-        try:
-            yield store, queue
-        finally:
-            queue.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)
-
-
 def test_each_device_has_a_job_of_its_own_at_the_same_time(tmp_path: Path, recipe: MakeRecipe) -> None:
-    with working(tmp_path, ["cpu", "cpu"]) as (store, queue):
+    with closing(Office(tmp_path, ["cpu", "cpu"])) as office:
+        store, queue, until = office.store, office.queue, office.until
         ids = [store.submit(recipe("endless", seed=seed))[0].id for seed in range(3)]
         queue.wake()
         until(lambda: len(store.in_states(["running"])) == 2)
@@ -47,7 +28,8 @@ def test_each_device_has_a_job_of_its_own_at_the_same_time(tmp_path: Path, recip
 
 
 def test_devices_that_a_worker_has_found_get_workers_too_and_each_but_once(tmp_path: Path, recipe: MakeRecipe) -> None:
-    with working(tmp_path, ["auto"]) as (store, queue):
+    with closing(Office(tmp_path, ["auto"])) as office:
+        store, queue, until = office.store, office.queue, office.until
         until(lambda: queue.devices()[0]["state"] == "idle")
         found = len(queue.devices())
         for _ in range(2):

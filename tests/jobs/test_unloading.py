@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from server.jobs.queue import Queue
-from server.jobs.store import Store
 from server.recipe import Recipe
+from tests.jobs.conftest import Office
 
 MakeRecipe = Callable[..., Recipe]
-
-
-@contextmanager
-def working(data_dir: Path, idle_unload_s: float | None) -> Iterator[tuple[Store, Queue]]:
-    with closing(Store(data_dir / "jobs.sqlite", lambda _: None)) as store:
-        queue = Queue(store, data_dir, ["cpu"], idle_unload_s=idle_unload_s)
-        queue.start()
-        yield store, queue
-        queue.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)
 
 
 def test_a_worker_without_a_job_is_let_go_when_asked_and_the_next_job_starts_another(
     tmp_path: Path, recipe: MakeRecipe
 ) -> None:
-    with working(tmp_path, None) as (store, queue):
+    with closing(Office(tmp_path, idle_unload_s=None)) as office:
+        store, queue, until = office.store, office.queue, office.until
         until(lambda: queue.devices()[0]["state"] == "idle")
         first = queue.devices()[0]["pid"]
         endless = store.submit(recipe("endless"))[0].id
@@ -56,7 +38,8 @@ def test_a_worker_without_a_job_is_let_go_when_asked_and_the_next_job_starts_ano
 
 
 def test_a_worker_that_was_idle_for_long_enough_ends_by_itself(tmp_path: Path, recipe: MakeRecipe) -> None:
-    with working(tmp_path, 0.2) as (store, queue):
+    with closing(Office(tmp_path, idle_unload_s=0.2)) as office:
+        store, queue, until = office.store, office.queue, office.until
         for seed in range(2):
             until(lambda: queue.devices()[0]["state"] == "off")
             job_id = store.submit(recipe(seed=seed))[0].id
