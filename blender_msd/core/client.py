@@ -15,6 +15,7 @@ from .address import read_address
 from .arrays import MAX_DOWNLOAD
 from .errors import Problem, read_problem
 from .interrupt import Interrupt
+from .job_requests import JobRequests
 from .stranger import what_answers
 
 API = 1
@@ -47,7 +48,7 @@ class Slow(Unreachable):
         )
 
 
-class Client:
+class Client(JobRequests):
     """One server.
 
     Args:
@@ -129,16 +130,6 @@ class Client:
         """Let go of it; whether other programs use it."""
         return bool(self._ask("DELETE", f"/v1/leases/{pid}").get("leases"))
 
-    def job(self, job_id: str) -> dict[str, Any]:
-        return self._ask("GET", f"/v1/jobs/{quote(job_id)}")
-
-    def cancel(self, job_id: str) -> None:
-        self._ask("POST", f"/v1/jobs/{quote(job_id)}/cancel")
-
-    def finish(self, job_id: str) -> None:
-        """Stop optimising and make the result from what exists."""
-        self._ask("POST", f"/v1/jobs/{quote(job_id)}/finish")
-
     def keep_mesh(self, digest: str, data: bytes, stop: Interrupt) -> None:
         """Give the server a mesh that a recipe will name by the SHA-256 of its bytes.
 
@@ -195,14 +186,15 @@ class Client:
         if stop is not None:
             stop.watch(connection.sock)
         try:
-            text = _read(self._send(connection, method, path, body, headers), _MAX_ANSWER)
+            response = self._send(connection, method, path, body, headers)
+            text = _read(response, _MAX_ANSWER)
         except (OSError, http.client.HTTPException) as error:
             raise _no_answer(error) from None
         finally:
             if stop is not None:
                 stop.watch(None)
             connection.close()
-        return _as_object(text)
+        return {} if response.status == http.client.NO_CONTENT else _as_object(text)
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection

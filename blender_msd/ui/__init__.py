@@ -2,14 +2,17 @@
 
 import bpy
 
+from ..scene import thumbnails
 from . import (
     groups,
+    job_operators,
     model_operators,
     models,
     operators,
     panels,
     preferences,
     remedy_operators,
+    result_operators,
     retexture_operators,
     server_operators,
     settings,
@@ -21,6 +24,8 @@ CLASSES = (
     *preferences.CLASSES,
     *groups.CLASSES,
     *operators.CLASSES,
+    *job_operators.CLASSES,
+    *result_operators.CLASSES,
     *retexture_operators.CLASSES,
     *server_operators.CLASSES,
     *remedy_operators.CLASSES,
@@ -36,6 +41,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     settings.register()
     undo.register()
+    thumbnails.register()
     if not bpy.app.background:
         # Preferences can be read, and a driver asked, once everything is registered.
         bpy.app.timers.register(setup_operators.look_for_the_first_time, first_interval=0.1)
@@ -44,6 +50,7 @@ def register() -> None:
 def unregister() -> None:
     if bpy.app.timers.is_registered(setup_operators.look_for_the_first_time):
         bpy.app.timers.unregister(setup_operators.look_for_the_first_time)
+    thumbnails.unregister()
     undo.unregister()
     settings.unregister()
     for cls in reversed(CLASSES):

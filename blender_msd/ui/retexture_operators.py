@@ -12,7 +12,7 @@ from ..core.errors import Problem
 from ..scene import given, overwriting, pictures
 from ..scene.present import present
 from . import aims
-from .operators import nothing_runs, outcome, refuse
+from .operators import outcome, refuse
 from .preferences import setup
 from .retexture_properties import RetextureSettings
 from .settings import scene_settings
@@ -27,10 +27,6 @@ class MSD_OT_texture_mesh(bpy.types.Operator, RetextureSettings):
     bl_label = "Texture This Mesh"
     bl_description = "Paint the active mesh from the prompt, on the UV layer that it has. No UV is changed"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return nothing_runs(cls)
-
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         settings = scene_settings(context.scene).retexture
         values = Values(settings, self)
@@ -40,13 +36,12 @@ class MSD_OT_texture_mesh(bpy.types.Operator, RetextureSettings):
             found = given.gather(context, present(context.object), values["faces"])
             name, data = found.packed()
             recipe = values.recipe("retexture", name)
-            link = bridge.current()
-            link.make_texture(recipe, target, setup(), data)
-            present(link.job).notes.extend(found.notes)
+            job = bridge.current().make_texture(recipe, target, setup(), data)
+            job.notes.extend(found.notes)
             settings.seed = recipe["seed"]
         except Problem as problem:
             return refuse(self, problem, "retexture")
-        return outcome(self, "retexture")
+        return outcome(self, job)
 
 
 class MSD_OT_make_uv_layer(bpy.types.Operator):
