@@ -23,6 +23,7 @@ class Followed:
     worker: that thread; `stop` ends what it does.
     is_over: whether its result waits to be fetched.
     is_wanted: whether a person has just asked for its result.
+    held: how far it is held back for a render.
     is_errand: whether it is only about placing a result once more; then it leaves the list with its end.
     """
 
@@ -35,6 +36,7 @@ class Followed:
     stop: Interrupt = field(default_factory=Interrupt)
     is_over: bool = False
     is_wanted: bool = False
+    held: Literal["", "asked", "held", "refused"] = ""
     is_errand: bool = False
 
     @property

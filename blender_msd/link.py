@@ -16,7 +16,7 @@ from .core.connection import Setup, choose_connection
 from .core.errors import Problem
 from .core.job_view import JobView
 from .followed import Aim, Followed
-from .library_link import LibraryLink
+from .render_pause import RenderPause
 from .scene import thumbnails
 from .scene.editors import redraw_sidebars
 from .scene.images import Target
@@ -27,7 +27,7 @@ BUDGET = 0.004  # seconds; what takes longer has a turn of its own
 JOIN_LIMIT = 12.0
 
 
-class Link(LibraryLink):
+class Link(RenderPause):
     """One Blender's link to the server and its jobs there.
 
     Args:
@@ -36,8 +36,7 @@ class Link(LibraryLink):
         wake: called on the main thread whenever there will be something to pump.
     """
 
-    # Main thread: what the operators ask for. A `handle` is that of a job; without one the watched job is meant.
-
+    # Main thread: what the operators ask for. Without the `handle` of a job the watched one is meant.
     def make(self, recipe: dict[str, Any], where: Place | Target, setup: Setup) -> JobView:
         """Queue a job of any kind; a mesh that it names was sent before. Raises as the following."""
         return self._begin(_view_of(recipe, where), recipe, where, setup)
@@ -154,6 +153,7 @@ class Link(LibraryLink):
                 self._receive(of, message)
         if count:
             self._steer()
+        self._hold()
         self._ask_about_all()
         if self._tick() or count:
             redraw_sidebars()
@@ -244,6 +244,8 @@ class Link(LibraryLink):
             self.server.retries = message.attempts
         elif isinstance(message, messages.Rolled):
             self._receive_roll(message)
+        elif isinstance(message, messages.Rendering):
+            self._receive_render(message.renders)
         elif isinstance(message, messages.Answered):
             self._answered(message)
         elif isinstance(message, messages.Pictured):
@@ -259,6 +261,7 @@ class Link(LibraryLink):
         view = of.view
         if isinstance(message, messages.Obeyed):
             self._roll_at = 0.0
+            self._receive_obeyed(of, message)
             if message.order == "retry" and not view.busy:
                 view.begin_again()
         elif isinstance(message, messages.Submitted) and view.state == "cancelled" and not view.job_id:

@@ -127,9 +127,17 @@ class Standing:
 
 @dataclass(frozen=True)
 class Obeyed:
-    """The server did as it was told about a job."""
+    """The server did as it was told about a job, or refused to."""
 
     order: str
+    done: bool = True
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Blender has begun to render, or has ended."""
+
+    renders: bool
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,7 @@ Message = (
     | Failed
     | CancelledElsewhere
     | Obeyed
+    | Rendering
     | Rolled
     | Answered
     | Pictured

@@ -12,6 +12,7 @@ from . import (
     panels,
     preferences,
     remedy_operators,
+    rendering,
     result_operators,
     retexture_operators,
     server_operators,
@@ -41,6 +42,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     settings.register()
     undo.register()
+    rendering.register()
     thumbnails.register()
     if not bpy.app.background:
         # Preferences can be read, and a driver asked, once everything is registered.
@@ -51,6 +53,7 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(setup_operators.look_for_the_first_time):
         bpy.app.timers.unregister(setup_operators.look_for_the_first_time)
     thumbnails.unregister()
+    rendering.unregister()
     undo.unregister()
     settings.unregister()
     for cls in reversed(CLASSES):

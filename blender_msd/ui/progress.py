@@ -80,7 +80,7 @@ def how_long(job: JobView) -> str:
     if job.state == "queued":
         return f"Waiting, {job.others_before} of others before it" if job.others_before else "Waiting"
     if job.state == "paused":
-        return f"Paused at {job.fraction:.0%}"
+        return f"Paused at {job.fraction:.0%}{' for the render' if bridge.current().renders else ''}"
     left = job.left()
     return f"{clock(job.seconds)} elapsed" + ("" if left is None else f", about {clock(left)} left")
 

@@ -199,6 +199,7 @@ class FakeServer:
         knows_hello: whether it is no older than the add-on.
         script: run on a thread for every job.
         orders: what was asked of jobs, as (id, order).
+        refused_orders: which of them are refused.
         descents: what was asked to go on from, as (id, "continue" or "remesh", wishes).
         refusal: (status, error) answered to the next submissions instead of a job.
         cut_after: event ids after which an event stream is cut once.
@@ -225,6 +226,7 @@ class FakeServer:
         self.leases: list[dict[str, int]] = []
         self.seen: list[str] = []
         self.orders: list[tuple[str, str]] = []
+        self.refused_orders: set[str] = set()
         self.descents: list[tuple[str, str, dict[str, Any]]] = []
         self.last_event_ids: list[int] = []
         fake = self
@@ -360,6 +362,8 @@ class _Handler(BaseHTTPRequestHandler):
             case ["star"]:
                 job.starred = method == "PUT"
                 self._json(200, job.as_json())
+            case [order] if order in double.refused_orders:
+                self._refuse(409, "wrong-state", f"Cannot {order} this job.")
             case [("cancel" | "finish" | "pause" | "resume" | "retry" | "first") as order]:
                 double.orders.append((job.id, order))
                 self._obey(job, order)

@@ -65,3 +65,25 @@ def test_the_panel_and_the_server_find_the_same_unknown_words(real, start):
     pump_until(real, lambda: real.job.notes or not real.job.busy, seconds=60)
     real.cancel()
     assert re.findall('"([^"]*)"', real.job.notes[0]) == unknown
+
+
+def test_a_job_waits_for_another_goes_before_it_when_that_is_paused_and_is_placed_without_being_watched(real, start):
+    first, second = start("a yellow duck"), start("a red mug")
+    pump_until(real, lambda: first.live_meshes >= 1 or not first.busy, seconds=120)
+    pump_until(real, lambda: second.state == "queued")
+    assert bpy.ops.msd.pause(job_id=first.job_id) == {"FINISHED"}
+    pump_until(real, lambda: first.state == "paused", seconds=60)
+    pump_until(real, lambda: second.optimises and second.step > 0, seconds=120)
+    assert real.job is first
+    bpy.ops.msd.finish(job_id=second.job_id)
+    pump_until(real, lambda: not second.busy, seconds=120)
+    assert (second.state, second.problem) == ("done", None)
+    assert bpy.data.objects[second.result]["msd_job"] == second.job_id
+    assert bpy.ops.msd.resume(job_id=first.job_id) == {"FINISHED"}
+    pump_until(real, lambda: first.state == "running" and first.step > 0, seconds=120)
+    client = real._client
+    bpy.ops.msd.cancel(job_id=first.job_id)
+    pump_until(real, lambda: client.job(first.job_id)["state"] == "cancelled", seconds=60)
+    assert bpy.ops.msd.retry(job_id=first.job_id) == {"FINISHED"}
+    pump_until(real, lambda: first.state == "running", seconds=120)
+    bpy.ops.msd.cancel()
