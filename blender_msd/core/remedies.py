@@ -109,6 +109,8 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "mesh-needed": ("A mesh is needed", None),
     "objects-several": ("Several meshes are selected", None),
     "object-linked": ("The object cannot be changed", None),
+    "object-not-ours": ("Not an object made here", None),
+    "object-in-use": ("The object is being edited", None),
     "mesh-without-uvs": ("The mesh has no UV layer", UNWRAP),
     "uvs-outside": ("UVs lie outside of the picture", None),
     "uvs-empty": ("The UV layer is empty", None),

@@ -3,6 +3,7 @@
 import bpy
 
 from . import (
+    asset_operators,
     groups,
     model_operators,
     models,
@@ -26,6 +27,7 @@ CLASSES = (
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,
     *models.CLASSES,
+    *asset_operators.CLASSES,
     *setup_operators.CLASSES,
     *panels.CLASSES,
 )
