@@ -4,6 +4,7 @@ import bpy
 
 from . import (
     asset_operators,
+    export_operators,
     groups,
     model_operators,
     models,
@@ -28,6 +29,7 @@ CLASSES = (
     *model_operators.CLASSES,
     *models.CLASSES,
     *asset_operators.CLASSES,
+    *export_operators.CLASSES,
     *setup_operators.CLASSES,
     *panels.CLASSES,
 )

@@ -54,6 +54,7 @@ class MSD_OT_make_lods(OnOurs, bpy.types.Operator, Levels):
     bl_description = (
         "Make copies with ever fewer faces, as NAME_LOD1 and so on: hidden, below the object, of its material"
     )
+    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         try:
@@ -87,6 +88,7 @@ class MSD_OT_mark_asset(OnOurs, bpy.types.Operator, AssetWords):
     bl_description = (
         "Show the object in the Asset Browser, with a preview, the prompt's words as tags, and a description"
     )
+    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         try:

@@ -1,8 +1,8 @@
 """What the operators on finished objects can be told; declared as those of properties.py."""
 
-from bpy.props import FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ..core.limits import HULL_FACES, LOD_LEVELS, LOD_RATIO, REDUCED_FACES
+from ..core.limits import HULL_FACES, LOD_LEVELS, LOD_RATIO, PRINTED_MM, REDUCED_FACES
 
 
 class Reduction:
@@ -41,3 +41,31 @@ class Hull:
 class AssetWords:
     tags: StringProperty(name="Tags", description="With commas between them. Empty: the words of the prompt")
     description: StringProperty(name="Description", description="Empty: the prompt, the seed and the model")
+
+
+class ExportFile:
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    format: EnumProperty(
+        name="Format",
+        items=(
+            ("GLB", "glTF (.glb)", "For game engines and the web: one file with pictures and recipe"),
+            ("OBJ", "Wavefront (.obj)", "For nearly every program: with its materials and pictures beside it"),
+            ("FBX", "FBX (.fbx)", "For game engines: with pictures, levels of detail and the hull"),
+            ("USD", "USD (.usdz)", "For pipelines: one file; .usdc and .usda have their pictures beside them"),
+            ("STL", "STL (.stl), to Print", "A closed body in millimetres, without colours"),
+            ("3MF", "3MF (.3mf), to Print", "A closed body that says that it is in millimetres, without colours"),
+        ),
+    )
+    with_parts: BoolProperty(
+        name="Levels and Hull",
+        description="Levels of detail and the collision hull come along, as far as there are any",
+        default=True,
+    )
+    size_mm: FloatProperty(
+        name="Size in Millimetres",
+        description="The longest side of what is printed",
+        default=100.0,
+        soft_min=PRINTED_MM.least,
+        soft_max=PRINTED_MM.most,
+    )
