@@ -109,6 +109,7 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "mesh-needed": ("A mesh is needed", None),
     "objects-several": ("Several meshes are selected", None),
     "object-linked": ("The object cannot be changed", None),
+    "nothing-to-replace": ("Nothing to replace", None),
     "object-not-ours": ("Not an object made here", None),
     "object-in-use": ("The object is being edited", None),
     "mesh-without-uvs": ("The mesh has no UV layer", UNWRAP),
