@@ -16,6 +16,7 @@ from ..core.limits import (
     STEPS,
     TEXTURE_SIZES,
 )
+from ..core.styles import STYLES
 from .guidance_properties import OWN, GuidanceSettings
 
 # What the inputs are called in a material.
@@ -146,8 +147,21 @@ class MeshSettings(CommonSettings):
             ("BESIDE", "Free Spot", "The base stands on the 3D cursor, or beside what stands there already"),
             ("CURSOR", "3D Cursor", "The base stands on the 3D cursor, whatever stands there already"),
             ("ORIGIN", "World Origin", "The base stands on the world's origin"),
+            (
+                "SELECTED",
+                "Replace Selected",
+                "It takes the place of the active object, as large as that is and turned as that is, which goes",
+            ),
         ),
         default="BESIDE",
+    )
+    collected: BoolProperty(
+        name="In a Collection",
+        description="It goes into the collection Generated; else into the one that is active",
+        default=True,
+    )
+    as_asset: BoolProperty(
+        name="Mark as Asset", description="It is an asset at once, with a preview, tags and a description"
     )
 
 
@@ -235,6 +249,28 @@ class KindChoice:
             ("retexture", "Texture of a Mesh", "The model for textures of meshes"),
         ),
         options={"SKIP_SAVE"},
+    )
+
+
+class FacesChoice:
+    faces: IntProperty(name="Faces", options={"SKIP_SAVE"})
+
+
+class StyleChoice(KindChoice):
+    style: EnumProperty(
+        name="Style",
+        items=tuple((style, style.title(), words) for style, words in STYLES.items()),
+        options={"SKIP_SAVE"},
+    )
+
+
+class PromptChoice(KindChoice):
+    prompt: StringProperty(options={"SKIP_SAVE"})
+
+
+class SettingChoice(KindChoice):
+    names: StringProperty(
+        name="Settings", description="Their names in Python, with commas between them", options={"SKIP_SAVE"}
     )
 
 
