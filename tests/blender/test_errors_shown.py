@@ -22,7 +22,7 @@ ELSEWHERE = set(
     """origin-refused address-invalid usage-wrong format-unknown body-invalid body-not-json body-too-large job-not-over
     idempotency-key-reused job-over wrong-state checkpoint-missing checkpoint-unreadable
     mesh-several server-not-running batch-unreadable rows-invalid batch-running rows-failed result-starred
-     job-cancelled scene-lost
+    job-cancelled scene-lost
     request-malformed header-too-large process-unknown interface-unprotected token-unusable tls-unusable""".split()  # noqa: SIM905
 )
 # For these there is nothing to press.
