@@ -156,6 +156,8 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "charts-do-not-fit": ("The texture is too small", VERTEX_COLOURS),
     "texture-empty": ("The texture is too small", VERTEX_COLOURS),
     "job-unknown": ("The server has no such job", AGAIN),
+    "nothing-kept": ("Nothing was kept to go on from", AGAIN),
+    "state-unusable": ("It cannot be given more steps", AGAIN),
     "artifact-unknown": ("The server has no such file", FETCH),
     "artifact-removed": ("The file went for want of room", AGAIN),
     "artifact-too-large": ("The result is too large", SKETCH),

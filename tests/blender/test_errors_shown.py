@@ -21,7 +21,8 @@ EXPLAINED = re.findall(r"(?m)^\| `([a-z-]+)` \|", PAGE.split("## Experiments")[0
 ELSEWHERE = set(
     """origin-refused address-invalid usage-wrong format-unknown body-invalid body-not-json body-too-large job-not-over
     idempotency-key-reused job-over wrong-state checkpoint-missing checkpoint-unreadable
-    mesh-several server-not-running job-cancelled scene-lost
+    mesh-several server-not-running batch-unreadable rows-invalid batch-running rows-failed result-starred
+    job-cancelled scene-lost
     request-malformed header-too-large process-unknown interface-unprotected token-unusable tls-unusable""".split()  # noqa: SIM905
 )
 # For these there is nothing to press.
