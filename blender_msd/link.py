@@ -213,9 +213,8 @@ class Link(ServerLink):
             raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
         connection = choose_connection(setup, self.local)
         self._generation += 1
-        stop = self._stop = Interrupt()
-        generation, known_id = self._generation, job.job_id
-        self._client, self.problem, self.problem_of = None, None, job.kind
+        generation, known_id, stop = self._generation, job.job_id, Interrupt()
+        self._stop, self._client, self.problem, self.problem_of = stop, None, None, job.kind
         self.job, self._recipe, self._where, self._mesh, self._finished = job, recipe, where, mesh, None
         self.server.start()
         stage.begin(job)

@@ -49,3 +49,6 @@ LOD_LEVELS = Range(1, 8)
 LOD_RATIO = Range(0.05, 0.95)
 HULL_FACES = Range(8, 1000)
 PRINTED_MM = Range(1.0, 10_000.0)
+# QuadriFlow takes a millisecond and more for each.
+RESHAPED_FACES = {"QUADS": Range(100, 50_000), "VOXELS": Range(100, 500_000)}
+RESHAPE_SECONDS = Range(1.0, 3600.0)

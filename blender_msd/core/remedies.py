@@ -36,6 +36,7 @@ FETCH = Button("msd.reconnect", "Fetch Again")
 OTHER_SEED = Button("msd.another_seed", "Another Seed")
 KNOWN = Button("msd.known_words", "What It Knows")
 CANCEL = Button("msd.cancel", "Cancel the Job")
+CANCEL_RESHAPE = Button("msd.cancel_reshape", "Cancel That")
 FOLDER = Button("msd.open_folder", "Open Folder")
 REPORT = Button("msd.copy_report", "Copy Report")
 SAVE = Button("wm.save_mainfile", "Save the File")
@@ -110,6 +111,9 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "objects-several": ("Several meshes are selected", None),
     "object-linked": ("The object cannot be changed", None),
     "nothing-to-replace": ("Nothing to replace", None),
+    "reshape-running": ("An object is being reshaped", CANCEL_RESHAPE),
+    "reshape-failed": ("It could not be reshaped", REPORT),
+    "reshape-too-long": ("Reshaping took too long", None),
     "object-not-ours": ("Not an object made here", None),
     "object-in-use": ("The object is being edited", None),
     "mesh-without-uvs": ("The mesh has no UV layer", UNWRAP),

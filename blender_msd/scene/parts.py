@@ -20,7 +20,7 @@ def reduce(obj: bpy.types.Object, faces: int) -> int:
     """
     mesh = _fewer(obj, faces)
     if mesh is not None:
-        _give(obj, mesh)
+        give(obj, mesh)
     return triangles(obj)
 
 
@@ -126,7 +126,7 @@ def _seen(obj: bpy.types.Object) -> bpy.types.Mesh:
     return present(mesh)
 
 
-def _give(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> None:
+def give(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> None:
     """Another mesh for an object, which keeps its name."""
     old = _mesh(obj)
     name = old.name
@@ -139,3 +139,13 @@ def _give(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> None:
 def _mesh(obj: bpy.types.Object) -> bpy.types.Mesh:
     assert isinstance(obj.data, bpy.types.Mesh)
     return obj.data
+
+
+def appended(path: str) -> bpy.types.Mesh:
+    """The only mesh of another file, as one of this file."""
+    libraries: Any = bpy.data.libraries  # the stubs have it load nothing
+    with libraries.load(path) as (source, target):
+        target.meshes = source.meshes
+    (mesh,) = target.meshes
+    assert isinstance(mesh, bpy.types.Mesh)
+    return mesh

@@ -17,6 +17,7 @@ from . import (
     prompt_operators,
     recent,
     remedy_operators,
+    reshape_operators,
     retexture_operators,
     server_operators,
     settings,
@@ -38,6 +39,7 @@ CLASSES = (
     *own_presets.CLASSES,
     *asset_operators.CLASSES,
     *export_operators.CLASSES,
+    *reshape_operators.CLASSES,
     *setup_operators.CLASSES,
     *panels.CLASSES,
 )

@@ -8,6 +8,7 @@ import bpy
 
 from ..scene import owned, parts
 from .drawn import TabPanel
+from .reshape_operators import draw_reshape
 from .result_section import PICKS
 from .writing import draw_text
 
@@ -27,7 +28,10 @@ class MSD_PT_view3d_asset(TabPanel, bpy.types.Panel):
         layout.menu("MSD_MT_export", text="Export", icon="EXPORT")
         row = layout.row(align=True)
         for text, count in PICKS[:-1]:
-            row.operator("msd.reduce_faces", text=f"To {text}").faces = count
+            button = row.row(align=True)
+            button.enabled = parts.triangles(obj) > count
+            button.operator("msd.reduce_faces", text=f"To {text}").faces = count
+        draw_reshape(layout)
         row = layout.row(align=True)
         row.operator("msd.make_lods", icon="MOD_DECIM")
         row.operator("msd.make_hull", icon="MESH_ICOSPHERE")

@@ -2,7 +2,15 @@
 
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ..core.limits import HULL_FACES, LOD_LEVELS, LOD_RATIO, PRINTED_MM, REDUCED_FACES
+from ..core.limits import (
+    HULL_FACES,
+    LOD_LEVELS,
+    LOD_RATIO,
+    PRINTED_MM,
+    REDUCED_FACES,
+    RESHAPE_SECONDS,
+    RESHAPED_FACES,
+)
 
 
 class Reduction:
@@ -68,4 +76,32 @@ class ExportFile:
         default=100.0,
         soft_min=PRINTED_MM.least,
         soft_max=PRINTED_MM.most,
+    )
+
+
+class Reshaping:
+    method: EnumProperty(
+        name="Surface",
+        items=(
+            (
+                "QUADS",
+                "Quads",
+                "Even quads that follow the shape, for animation and sculpting: some seconds a thousand",
+            ),
+            ("VOXELS", "Voxels", "An even grid of quads, whatever the surface is like: quick"),
+        ),
+    )
+    faces: IntProperty(
+        name="Faces",
+        description="About how many there are to be",
+        default=5000,
+        soft_min=RESHAPED_FACES["QUADS"].least,
+        soft_max=RESHAPED_FACES["QUADS"].most,
+    )
+    limit_s: FloatProperty(
+        name="Time Limit",
+        description="It is given up after so many seconds, and the object stays as it is",
+        default=300.0,
+        soft_min=RESHAPE_SECONDS.least,
+        soft_max=RESHAPE_SECONDS.most,
     )

@@ -11,7 +11,8 @@ from ..core.styles import with_style
 from ..scene import notes
 from ..scene.present import present
 from . import texts
-from .properties import FacesChoice, KindChoice, PromptChoice, SettingChoice, StyleChoice
+from .prompt_properties import FacesChoice, PromptChoice, SettingChoice, StyleChoice
+from .properties import KindChoice
 from .settings import scene_settings, settings_for
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from ..core.limits import (
     STEPS,
     TEXTURE_SIZES,
 )
-from ..core.styles import STYLES
 from .guidance_properties import OWN, GuidanceSettings
 
 # What the inputs are called in a material.
@@ -249,28 +248,6 @@ class KindChoice:
             ("retexture", "Texture of a Mesh", "The model for textures of meshes"),
         ),
         options={"SKIP_SAVE"},
-    )
-
-
-class FacesChoice:
-    faces: IntProperty(name="Faces", options={"SKIP_SAVE"})
-
-
-class StyleChoice(KindChoice):
-    style: EnumProperty(
-        name="Style",
-        items=tuple((style, style.title(), words) for style, words in STYLES.items()),
-        options={"SKIP_SAVE"},
-    )
-
-
-class PromptChoice(KindChoice):
-    prompt: StringProperty(options={"SKIP_SAVE"})
-
-
-class SettingChoice(KindChoice):
-    names: StringProperty(
-        name="Settings", description="Their names in Python, with commas between them", options={"SKIP_SAVE"}
     )
 
 
