@@ -43,7 +43,7 @@ def show(
         case messages.StateChanged(state) if state in ("queued", "running", "paused", "finishing"):
             job.state = state
         case messages.Progressed():
-            job.denoiser_calls = message.denoiser_calls
+            job.denoiser_calls, job.q = message.denoiser_calls, message.q
             job.work(message.elapsed)
             job.progress(message.phase, message.fraction, message.step, message.steps, message.seconds_left)
         case messages.Noted(text) if text not in job.notes:

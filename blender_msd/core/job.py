@@ -162,6 +162,7 @@ def read_progress(data: dict[str, Any]) -> Progressed:
         seconds_left=None if seconds_left is None or not math.isfinite(seconds_left) else float(seconds_left),
         denoiser_calls=int(data.get("denoiser_calls", 0)),
         elapsed=float(data.get("elapsed", 0.0)),
+        q=None if data.get("q") is None else float(data["q"]),
     )
 
 

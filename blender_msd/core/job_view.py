@@ -26,6 +26,7 @@ class JobView:
         seconds_left: when `told`; None while unknown.
         told: when the server told its progress, on the monotonic clock.
         expected: seconds that the whole job takes, as the optimisation said; None while unknown.
+        q: how far its last step was from a mode, in bandwidths; None outside the optimisation.
         live_meshes, live_images: previews shown so far.
         notes: lines for the panel.
         began: on the monotonic clock.
@@ -53,6 +54,7 @@ class JobView:
     told: float = field(default_factory=time.monotonic)
     expected: float | None = None
     denoiser_calls: int = 0
+    q: float | None = None
     live_meshes: int = 0
     live_images: int = 0
     job_id: str = ""

@@ -46,8 +46,8 @@ class StateChanged:
 
 @dataclass(frozen=True)
 class Progressed:
-    """Fields as the server sends them: `fraction` in [0, 1] of the whole job, `seconds_left` None while unknown,
-    `elapsed` seconds since a worker began with it, this time."""
+    """Fields as the server sends them: `fraction` in [0, 1] of the whole job, `seconds_left` and `q` None while not
+    known; `elapsed` are seconds since a worker began with it, this time."""
 
     phase: str
     fraction: float
@@ -56,6 +56,7 @@ class Progressed:
     seconds_left: float | None
     denoiser_calls: int
     elapsed: float = 0.0
+    q: float | None = None
 
 
 @dataclass(frozen=True)

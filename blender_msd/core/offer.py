@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .bandwidths import Leg
 from .client import Client, Slow
 from .errors import Interrupted, Problem
 from .interrupt import Interrupt
@@ -37,6 +38,7 @@ class Model:
         calls: per kind and preset, how often the network is asked.
         seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
         steps: per kind and preset, how many a job takes.
+        bandwidths: per kind, the legs of a run that is left to the model.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Model:
     calls: Mapping[str, Mapping[str, int]]
     seconds_per_call: Mapping[str, float]
     steps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    bandwidths: Mapping[str, tuple[Leg, ...]] = field(default_factory=dict)
 
     def unknown_words(self, prompt: str) -> list[str]:
         """The words of a prompt that it does not understand, each once; the server finds the same ones."""
@@ -186,12 +189,24 @@ def _read_model(said: Mapping[str, Any]) -> Model:
             str(kind): {str(preset): int(cost["denoiser_calls"]) for preset, cost in presets.items()}
             for kind, presets in said.get("costs", {}).items()
         },
+        bandwidths=_bandwidths(said),
         seconds_per_call={str(kind): float(pace) for kind, pace in said.get("seconds_per_call", {}).items()},
         steps={
             str(kind): {str(preset): int(cost.get("steps", 0)) for preset, cost in presets.items()}
             for kind, presets in said.get("costs", {}).items()
         },
     )
+
+
+def _bandwidths(said: Mapping[str, Any]) -> dict[str, tuple[Leg, ...]]:
+    schedule, start, end = (said.get(f"bandwidth_{name}") for name in ("schedule", "start", "end"))
+    if not schedule or not start or not end:
+        return {}
+    picture = tuple(
+        Leg(str(schedule), float(leg["bandwidth_start"]), float(leg["bandwidth_end"]), float(leg["share"]))
+        for leg in said.get("picture", [])
+    )
+    return {"mesh": (Leg(str(schedule), float(start), float(end)),)} | ({"texture": picture} if picture else {})
 
 
 def in_words(seconds: float) -> str:

@@ -4,15 +4,23 @@ import bpy
 
 from ..scene import thumbnails
 from . import (
+    asset_operators,
+    curve,
+    export_operators,
     groups,
     job_operators,
     model_operators,
     models,
     operators,
+    own_presets,
     panels,
     preferences,
+    prompt_menus,
+    prompt_operators,
+    recent,
     remedy_operators,
     rendering,
+    reshape_operators,
     result_operators,
     retexture_operators,
     server_operators,
@@ -32,6 +40,12 @@ CLASSES = (
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,
     *models.CLASSES,
+    *prompt_operators.CLASSES,
+    *prompt_menus.CLASSES,
+    *own_presets.CLASSES,
+    *asset_operators.CLASSES,
+    *export_operators.CLASSES,
+    *reshape_operators.CLASSES,
     *setup_operators.CLASSES,
     *panels.CLASSES,
 )
@@ -41,6 +55,8 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     settings.register()
+    recent.register()
+    curve.register()
     undo.register()
     rendering.register()
     thumbnails.register()
@@ -55,6 +71,8 @@ def unregister() -> None:
     thumbnails.unregister()
     rendering.unregister()
     undo.unregister()
+    curve.unregister()
+    recent.unregister()
     settings.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

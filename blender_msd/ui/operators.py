@@ -13,7 +13,7 @@ from ..core.names import printable
 from ..scene import overwriting
 from ..scene.present import present
 from . import aims
-from .preferences import setup
+from .beginnings import begin
 from .properties import MeshSettings, TextureSettings
 from .settings import scene_settings
 from .values import Values
@@ -55,9 +55,7 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
         settings = scene_settings(context.scene).mesh
         values = Values(settings, self)
         try:
-            recipe = values.recipe("mesh")
-            job = bridge.current().make_mesh(recipe, aims.place(context, values), setup())
-            settings.seed = recipe["seed"]
+            job = begin(context, "mesh", values)
         except Problem as problem:
             return refuse(self, problem, "mesh")
         return outcome(self, job)
@@ -72,9 +70,7 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         settings = scene_settings(context.scene).texture
         values = Values(settings, self)
         try:
-            recipe = values.recipe("texture")
-            job = bridge.current().make_texture(recipe, aims.target(context, values), setup())
-            settings.seed = recipe["seed"]
+            job = begin(context, "texture", values)
         except Problem as problem:
             return refuse(self, problem, "texture")
         return outcome(self, job)

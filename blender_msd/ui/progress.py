@@ -5,6 +5,8 @@ The rows keep their places: the button, the bar, a line, and a row of buttons.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 
 from .. import bridge
@@ -20,6 +22,7 @@ from .writing import draw_text
 FINISH = Button("msd.finish", "Finish Now", "CHECKMARK")
 PAUSE = Button("msd.pause", "Pause", "PAUSE")
 RESUME = Button("msd.resume", "Resume", "PLAY")
+NARROW_PAUSE, NARROW_RESUME = replace(PAUSE, label=""), replace(RESUME, label="")
 CANCEL = Button("msd.cancel", "Cancel", "CANCEL")
 WATCH = Button("msd.watch", "Watch It Form", "HIDE_OFF")
 GO_ON = Button("msd.go_on", "Go On", "PLAY")
@@ -67,7 +70,8 @@ def _draw_progress(layout: bpy.types.UILayout, job: JobView, is_watched: bool) -
     finish = row.row(align=True)
     finish.enabled = job.optimises
     draw_button(finish, FINISH, job)
-    draw_button(row, RESUME if job.state == "paused" else PAUSE, job)
+    # As an icon alone: in a narrow sidebar there is room for two words.
+    draw_button(row, NARROW_RESUME if job.state == "paused" else NARROW_PAUSE, job)
     draw_button(row, CANCEL, job)
     if not is_watched:
         draw_button(layout.row(), WATCH, job)

@@ -9,11 +9,10 @@ import numpy as np
 
 from .. import bridge
 from ..core.errors import Problem
-from ..scene import given, overwriting, pictures
+from ..scene import overwriting, pictures
 from ..scene.present import present
-from . import aims
+from .beginnings import begin
 from .operators import outcome, refuse
-from .preferences import setup
 from .retexture_properties import RetextureSettings
 from .settings import scene_settings
 from .values import Values
@@ -31,14 +30,7 @@ class MSD_OT_texture_mesh(bpy.types.Operator, RetextureSettings):
         settings = scene_settings(context.scene).retexture
         values = Values(settings, self)
         try:
-            values.recipe("retexture")
-            target = aims.surface(context, values)
-            found = given.gather(context, present(context.object), values["faces"])
-            name, data = found.packed()
-            recipe = values.recipe("retexture", name)
-            job = bridge.current().make_texture(recipe, target, setup(), data)
-            job.notes.extend(found.notes)
-            settings.seed = recipe["seed"]
+            job = begin(context, "retexture", values)
         except Problem as problem:
             return refuse(self, problem, "retexture")
         return outcome(self, job)

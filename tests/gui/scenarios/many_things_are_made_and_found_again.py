@@ -16,12 +16,16 @@ RESULTS = 500
 OPENING, DRAWING = 0.2, 0.002
 
 
-def open_at_once(artist: Artist, name: str, is_open: bool) -> None:
-    """Where a panel lies depends on what is above it; only how it is drawn is looked at here."""
-    panel = getattr(artist.inside("ui.panels"), name)
-    bpy.utils.unregister_class(panel)
-    panel.bl_options = set() if is_open else {"DEFAULT_CLOSED"}
-    bpy.utils.register_class(panel)
+def leave_only(artist: Artist, names: tuple[str, ...]) -> None:
+    """Of the 3D View, these panels and open ones: where one lies depends on what is above it."""
+    panels = artist.inside("ui.panels")
+    ours = [cls for cls in panels.CLASSES if cls.__name__.startswith("MSD_PT_view3d_") and cls.is_registered]
+    for cls in reversed(ours):
+        bpy.utils.unregister_class(cls)
+    for name in names:
+        cls = getattr(panels, f"MSD_PT_view3d_{name}")
+        cls.bl_options = set()
+        bpy.utils.register_class(cls)
 
 
 def play(artist: Artist) -> Steps:
@@ -34,18 +38,15 @@ def play(artist: Artist) -> Steps:
         job.files["thumbnail.png"] = png(128, 128, (colour[0], colour[1], colour[2]))
         job.starred = number % 7 == 0
         job.done()
+    leave_only(artist, ("status", "object", "jobs"))
     yield from artist.open_sidebar()
     yield from artist.widen_sidebar(WIDTH)
     for prompt in ("a yellow duck", "a red mug", "a blue chair"):
-        yield from artist.type("mesh.prompt", prompt)
-        yield 0.6  # a click at once would be a double click
-        yield from artist.click("msd.generate_mesh")
-        yield from artist.wait_for(lambda asked=prompt: artist.link.jobs[-1].view.prompt == asked, prompt)
+        bpy.ops.msd.generate_mesh(prompt=prompt)
     views = [each.view for each in artist.link.jobs]
     yield from artist.wait_for(lambda: all(view.job_id for view in views), "the jobs")
     server.jobs[views[0].job_id].turn.set()
     yield from artist.wait_for(lambda: views[0].live_meshes == 1, "the duck")
-    open_at_once(artist, "MSD_PT_view3d_jobs", True)
     yield 1.2
     yield from artist.look("1-jobs")
     bpy.ops.msd.pause(job_id=views[0].job_id)
@@ -57,10 +58,7 @@ def play(artist: Artist) -> Steps:
         artist.link.cancel(view.handle)
     bpy.ops.msd.clear_jobs()
     yield 0.5
-    open_at_once(artist, "MSD_PT_view3d_jobs", False)
-    open_at_once(artist, "MSD_PT_view3d_results", True)
-    for closed in ("object_model", "object_advanced", "object"):
-        bpy.utils.unregister_class(getattr(artist.inside("ui.panels"), f"MSD_PT_view3d_{closed}"))
+    leave_only(artist, ("results",))
     yield 1.0
     drawings = artist._stopwatch.drawings["MSD_PT_view3d_results"]
     drawn = len(drawings)
