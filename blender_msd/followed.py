@@ -21,6 +21,7 @@ class Followed:
     mesh: the file of the mesh that its recipe names, if it does.
     task: what its thread does for it; "stream" submits it, too, when need be.
     worker: that thread; `stop` ends what it does.
+    waits: whether the server's list says that it waits. Its events begin with that, whatever it does by now.
     is_over: whether its result waits to be fetched.
     is_wanted: whether a person has just asked for its result.
     held: how far it is held back for a render.
@@ -34,6 +35,7 @@ class Followed:
     task: Literal["", "submit", "stream", "fetch"] = ""
     worker: threading.Thread | None = None
     stop: Interrupt = field(default_factory=Interrupt)
+    waits: bool = False
     is_over: bool = False
     is_wanted: bool = False
     held: Literal["", "asked", "held", "refused"] = ""

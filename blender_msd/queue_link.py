@@ -123,7 +123,7 @@ class QueueLink(JobList, ServerLink):
         return view
 
     def _look_at(self, followed: Followed) -> None:
-        self._watched = followed
+        self._watched, followed.waits = followed, False
         self.server.retries = 0
         followed.view.arrive()
         stage.begin(followed.view)
@@ -131,7 +131,11 @@ class QueueLink(JobList, ServerLink):
     def _steer(self) -> None:
         """Follow the watched job and no other, submit the next one, fetch the next result."""
         watched = self._watched
-        if watched is None or not watched.view.busy or (watched.view.state == "queued" and self._any_runs):
+        if (
+            watched is None
+            or not watched.view.busy
+            or (watched.waits and watched.view.state == "queued" and self._any_runs)
+        ):
             busy = [each for each in self.jobs if each.view.busy and not each.is_over and each.task != "fetch"]
             # One that is paused shows nothing new.
             busy.sort(key=lambda each: ["running", "finishing", "queued", "starting", "paused"].index(each.view.state))
@@ -209,10 +213,10 @@ class QueueLink(JobList, ServerLink):
         if client is None or not wanted or self._rolling or now < self._roll_at:
             return
         self._rolling = True
-        asked: Client = client
+        asked, own = client, {each.view.job_id for each in self.jobs}
 
         def ask() -> None:
-            self._queue.put((None, messages.Rolled(call_roll(asked, wanted))))
+            self._queue.put((None, messages.Rolled(call_roll(asked, wanted, own))))
 
         # That it is out of reach is noticed by who follows the watched job.
         self._crew.ask(ask, lambda problem: self._queue.put((None, messages.Rolled(None))))
@@ -228,7 +232,7 @@ class QueueLink(JobList, ServerLink):
     def _stand(self, followed: Followed, standing: messages.Standing) -> None:
         """Take over what the server says of a job."""
         view = followed.view
-        followed.recipe = followed.recipe or standing.recipe
+        followed.recipe, followed.waits = followed.recipe or standing.recipe, standing.state == "queued"
         view.others_before, view.place = standing.others_before, standing.place
         if followed.task == "stream":
             return

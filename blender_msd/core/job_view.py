@@ -100,6 +100,11 @@ class JobView:
         return self.state == "running" and self.phase.startswith(OPTIMISING)
 
     @property
+    def can_finish(self) -> bool:
+        """Whether there is something that a result could be made from by now."""
+        return self.optimises or (self.state == "paused" and self.fraction > 0)
+
+    @property
     def settled(self) -> bool:
         """Whether its buttons have been there for a moment."""
         return time.monotonic() - self.changed >= ARRIVAL

@@ -14,14 +14,17 @@ from .messages import Standing
 ACTIVE = ("running", "finishing")
 
 
-def call_roll(client: Client, job_ids: Collection[str]) -> tuple[Standing, ...]:
+def call_roll(client: Client, job_ids: Collection[str], own: Collection[str]) -> tuple[Standing, ...]:
     """The standing of each of these jobs.
+
+    Args:
+        own: ids of all jobs of this Blender; every other one is somebody else's.
 
     Raises:
         Problem: the server is out of reach.
     """
     under_way = list(client.jobs(over=False))
-    before = those_before(under_way, job_ids)
+    before = those_before(under_way, own)
     said = {str(job["id"]): job for job in under_way}
     return tuple(
         _standing(job_id, said[job_id] if job_id in said else _ask(client, job_id), *before.get(job_id, (0, 0)))

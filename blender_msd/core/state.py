@@ -121,7 +121,8 @@ def _at_work(server: ServerView, job: JobView, now: float, waiting: int) -> Stat
         return State("connection lost", text, RECONNECT if job.job_id else CANCEL, job.fraction)
     if server.process in ("starting", "slow"):
         return State("starting", _starting(server, now), CANCEL)
-    return State("busy", f"{thing}: {job.phase}, {job.fraction:.0%}{more}", CANCEL, job.fraction)
+    phase = "Paused" if job.state == "paused" else job.phase
+    return State("busy", f"{thing}: {phase}, {job.fraction:.0%}{more}", CANCEL, job.fraction)
 
 
 def _starting(server: ServerView, now: float) -> str:

@@ -86,7 +86,7 @@ class MSD_OT_finish(_Order):
 
     @classmethod
     def concerns(cls, job: JobView) -> bool:
-        return job.optimises or job.state == "paused"
+        return job.can_finish
 
 
 class MSD_OT_pause(_Order):

@@ -68,7 +68,7 @@ def _draw_progress(layout: bpy.types.UILayout, job: JobView, is_watched: bool) -
     row = layout.row(align=True)
     row.enabled = job.settled
     finish = row.row(align=True)
-    finish.enabled = job.optimises
+    finish.enabled = job.can_finish
     draw_button(finish, FINISH, job)
     # As an icon alone: in a narrow sidebar there is room for two words.
     draw_button(row, NARROW_RESUME if job.state == "paused" else NARROW_PAUSE, job)

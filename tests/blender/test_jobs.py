@@ -70,6 +70,19 @@ def test_another_job_can_be_watched_and_the_first_goes_on(server, bridge, three)
     assert not server.jobs[first.job_id].cancelled.is_set()
 
 
+def test_a_job_that_is_watched_stays_so_while_its_events_tell_that_it_waited_once(server, bridge, three):
+    first, second, _ = three
+    server.jobs[second.job_id].turn.set()
+    pump_until(bridge, lambda: second.state == "running")
+    bpy.ops.msd.watch(job_id=second.job_id)
+    queued = inside("core.messages").StateChanged("queued")
+    bridge._receive(bridge.find(second.job_id), queued)
+    bridge._steer()
+    assert bridge.job is second
+    pump_until(bridge, lambda: second.live_meshes == 1)
+    assert first.state == "running"
+
+
 def test_a_job_that_is_not_watched_is_placed_and_leaves_selection_and_preview_alone(server, bridge, three):
     _first, second, _ = three
     bpy.ops.mesh.primitive_plane_add()
@@ -143,6 +156,12 @@ def test_it_is_said_how_many_jobs_of_others_come_first(server, bridge, start):
     pump_until(bridge, lambda: all(view.others_before == 1 for view in mine))
 
 
+def test_this_blenders_own_jobs_are_no_others(server, bridge, three):
+    _, second, third = three
+    pump_until(bridge, lambda: third.place == 1)
+    assert (second.others_before, third.others_before) == (0, 0)
+
+
 def test_two_blenders_see_their_own_jobs_and_share_the_queue(server, bridge, start, tmp_path):
     other = inside("link").Link(tmp_path, tmp_path / "other", lambda: None)
     server.script = in_turn
@@ -174,6 +193,7 @@ def test_each_job_can_be_paused_resumed_and_finished_by_its_id(server, bridge, t
         bpy.ops.msd.pause(job_id=job_id)
     pump_until(bridge, lambda: first.state == second.state == "paused")
     assert "Paused at 30%" in draw("MSD_PT_view3d_jobs")
+    assert "Object: Paused" in draw("MSD_PT_view3d_status")
     bpy.ops.msd.resume(job_id=first.job_id)
     pump_until(bridge, lambda: first.state == "running")
     assert second.state == "paused"
