@@ -32,6 +32,7 @@ class JobView:
         waits_for_a_place: whether it is done, and the scene that its result was for is gone.
         report: the server's report.
         folder: where the result's files lie.
+        reused: whether the server had made it before.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class JobView:
     result: str = ""
     report: dict[str, Any] = field(default_factory=dict)
     folder: str = ""
+    reused: bool = False
     _usable: bool = False
 
     @property

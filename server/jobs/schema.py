@@ -9,7 +9,7 @@ from pathlib import Path
 from server.jobs.faults import store_problem
 from server.jobs.job import COLUMNS, job_from_row
 
-_VERSION = 4
+_VERSION = 5
 _SCHEMA = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,9 +31,16 @@ CREATE TABLE jobs (
     priority INTEGER NOT NULL DEFAULT 0,
     pausing INTEGER NOT NULL DEFAULT 0,
     starred INTEGER NOT NULL DEFAULT 0,
-    removed TEXT NOT NULL DEFAULT '[]'
+    removed TEXT NOT NULL DEFAULT '[]',
+    digest TEXT NOT NULL DEFAULT '',
+    anew INTEGER NOT NULL DEFAULT 0,
+    made_on TEXT NOT NULL DEFAULT '',
+    reused TEXT,
+    needs TEXT NOT NULL DEFAULT '{}',
+    waits TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX jobs_by_state ON jobs (state, number);
+CREATE INDEX jobs_by_digest ON jobs (digest);
 CREATE TABLE events (
     job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     id INTEGER NOT NULL,
@@ -52,6 +59,13 @@ ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;""",
     3: """ALTER TABLE jobs ADD COLUMN pausing INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN removed TEXT NOT NULL DEFAULT '[]';""",
+    4: """ALTER TABLE jobs ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN anew INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN made_on TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN reused TEXT;
+ALTER TABLE jobs ADD COLUMN needs TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE jobs ADD COLUMN waits TEXT NOT NULL DEFAULT '';
+CREATE INDEX jobs_by_digest ON jobs (digest);""",
 }
 
 
