@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from server.errors import BadRequest
@@ -16,6 +17,7 @@ from server.jobs.memory import Room, check_any_could_fit, why_it_waits
 from server.jobs.sameness import is_whole, share_files
 from server.jobs.store import Store
 
+_AMOUNT = re.compile(r"\d+\.\d")
 _LOG = logging.getLogger(__name__)
 
 
@@ -30,10 +32,8 @@ class Dispatch:
         self._store = store
         self._data_dir = data_dir
         self._rooms = rooms
-        # What watchers were told of each job that waits; numbers in it change all the time.
-        self._told: dict[str, str] = {}
 
-    def check(self, needs: dict[str, int]) -> None:
+    def check(self, needs: Mapping[str, int]) -> None:
         """Raises BadRequest: "memory-short" for what fits nowhere, as far as all devices are known."""
         check_any_could_fit(needs, self._rooms())
 
@@ -44,10 +44,7 @@ class Dispatch:
     def take(self, room: Room) -> Job | None:
         """The job that a device with this room begins with, which is its from now on."""
         job = self._next(room, is_ready=True)
-        if job is not None:
-            self._told.pop(job.id, None)
-            return self._store.claim(job.id, room.kind)
-        return None
+        return None if job is None else self._store.claim(job.id, room.kind)
 
     def reuse(self, job: Job) -> bool:
         """Give a queued job the result of one that made the same before; whether there is one."""
@@ -86,7 +83,7 @@ class Dispatch:
         """The same is being made: two at once would only get in each other's way."""
         twin = next((other for other in self._store.of_digest(job.digest) if other.state in ACTIVE), None)
         if twin is not None:
-            self._note(job, "twin", f"Job {twin.id} is making the same.", tells=False)
+            self._note(job, f"Job {twin.id} is making the same.", tells=False)
         return twin is not None
 
     def _pass_over(self, job: Job) -> None:
@@ -97,11 +94,9 @@ class Dispatch:
             self._store.end(job.id, "failed", error=problem.as_json())
             return
         if not any(room.fits(job.needs) and not room.busy for room in rooms):
-            busy = any(room.busy and room.could_fit(job.needs) for room in rooms)
-            self._note(job, "busy" if busy else "full", why_it_waits(job.needs, rooms), tells=True)
+            self._note(job, why_it_waits(job.needs, rooms), tells=True)
 
-    def _note(self, job: Job, kind: str, why: str, tells: bool) -> None:
-        """Once for each kind of reason."""
-        if self._told.get(job.id) != kind:
+    def _note(self, job: Job, why: str, tells: bool) -> None:
+        """Once for each reason: how much is free changes all the time."""
+        if _AMOUNT.sub("", job.waits) != _AMOUNT.sub("", why):
             self._store.note_wait(job.id, why, tells)
-            self._told[job.id] = kind

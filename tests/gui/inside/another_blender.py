@@ -23,7 +23,8 @@ def story(prompt: str, on_quit: str, folder: Path) -> Generator[float, None, Non
     preferences = bpy.context.preferences.addons[EXTENSION].preferences
     preferences.server_python = os.environ["SERVER_PYTHON"]
     preferences.on_quit = on_quit
-    bpy.ops.msd.generate_mesh(prompt=prompt, preset="SKETCH", seed=1)
+    # So many that it surely runs when its Blender quits.
+    bpy.ops.msd.generate_mesh(prompt=prompt, preset="SKETCH", seed=1, steps=2000)
     link = sys.modules[f"{EXTENSION}.blender_msd.bridge"].current()
     while link.job.live_meshes < 1:
         assert link.job.busy, link.problem

@@ -3,7 +3,9 @@ the job of the Blender that stays ends well. Each sees its own job; the queue is
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,8 +69,11 @@ def play(artist: Artist) -> Steps:
     yield from artist.wait_for(lambda: first.is_gone, "its end", LONG)
     assert first._process.returncode == 0
     assert users() == {os.getpid()}
-    assert job_of(going)["state"] in ("running", "finishing", "done")
+    assert job_of(going)["state"] == "running"
+    reached = job_of(going)["progress"]["step"]
+    yield from artist.wait_for(lambda: job_of(going)["progress"]["step"] > reached, "another step of it", LONG)
 
+    bpy.context.scene.msd.mesh.steps = 20
     yield from artist.open_sidebar()
     yield from artist.type("mesh.prompt", "a blue cube")
     yield from artist.click("mesh.preset", across=0.17)
@@ -77,8 +82,9 @@ def play(artist: Artist) -> Steps:
     yield 0.5
     yield from artist.look("1-behind-the-job-of-the-first")
     ours = artist.job.job_id
-    assert artist.job.prompt == "a blue cube"
+    assert (artist.job.prompt, artist.job.state) == ("a blue cube", "queued")
     assert {going, ours} <= {job["id"] for job in artist.link._client._ask("GET", "/v1/jobs")["jobs"]}
+    artist.link._client.finish(going)
     yield from artist.wait_for(lambda: not artist.job.busy, "the second one's result", LONG)
     assert artist.job.state == "done", artist.link.problem
     assert "a_blue_cube" in artist.job.result.lower().replace(" ", "_")
@@ -95,3 +101,8 @@ def play(artist: Artist) -> Steps:
     yield from artist.wait_for(lambda: job_of(ending)["state"] == "cancelled", "the end of its job", LONG)
     assert users() == {os.getpid()}
     assert job_of(ours)["state"] == "done"
+
+    # The folder of the run is removed behind it.
+    file = artist.inside("bridge").user_dir() / "server" / "server.json"
+    os.kill(json.loads(file.read_text(encoding="utf-8"))["pid"], signal.SIGTERM)
+    yield from artist.wait_for(lambda: not file.exists(), "the end of the server", LONG)
