@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 from artist import Artist, Steps
 
-LONG = 600.0
+LONG = 1500.0
 
 
 class Another:
