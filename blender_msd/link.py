@@ -58,17 +58,17 @@ class Link(ServerLink):
 
     # Main thread: what the operators ask for.
 
-    def make_mesh(self, recipe: dict[str, Any], place: Place, setup: Setup) -> None:
+    def make_mesh(self, recipe: dict[str, Any], place: Place, setup: Setup) -> JobView:
         """Start a mesh job; never blocks.
 
         Raises:
             Problem: "job-running", "server-not-set-up", "online-access-off", "address-unreadable".
         """
-        self._begin(_view_of(recipe, place), recipe, place, setup)
+        return self._begin(_view_of(recipe, place), recipe, place, setup)
 
-    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, mesh: bytes = b"") -> None:
+    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, mesh: bytes = b"") -> JobView:
         """Start a texture job; never blocks. A `mesh` that the recipe names is sent first. Raises as `make_mesh`."""
-        self._begin(_view_of(recipe, target), recipe, target, setup, mesh)
+        return self._begin(_view_of(recipe, target), recipe, target, setup, mesh)
 
     def go_on(self, setup: Setup, where: Place | Target, **changes: Any) -> None:
         """Submit the last recipe again, which goes on from where it was; or with changes. Raises as the above."""
@@ -208,14 +208,13 @@ class Link(ServerLink):
 
     # How it is done.
 
-    def _begin(self, job: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, mesh: bytes = b"") -> None:
+    def _begin(self, job: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, mesh: bytes = b"") -> JobView:
         if self.job is not None and self.job.busy:
             raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
         connection = choose_connection(setup, self.local)
         self._generation += 1
-        stop = self._stop = Interrupt()
-        generation, known_id = self._generation, job.job_id
-        self._client, self.problem, self.problem_of = None, None, job.kind
+        generation, known_id, stop = self._generation, job.job_id, Interrupt()
+        self._stop, self._client, self.problem, self.problem_of = stop, None, None, job.kind
         self.job, self._recipe, self._where, self._mesh, self._finished = job, recipe, where, mesh, None
         self.server.start()
         stage.begin(job)
@@ -228,6 +227,7 @@ class Link(ServerLink):
 
         self._worker = self._crew.start(work, "msd-job")
         self._wake()
+        return job
 
     def _let_go(self) -> None:
         """Follow the running job no longer, which goes on in its server."""
@@ -290,7 +290,7 @@ class Link(ServerLink):
 
     def _fail(self, job: JobView, problem: Problem) -> None:
         # The last preview stays: better than nothing after an hour of work. The next job replaces it.
-        job.end("failed")
+        job.fail(problem)
         self.problem, self.problem_of = problem, job.kind
         self.server.judge(problem, of_job=True)
 

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import Problem
+
 OVER = ("done", "failed", "cancelled")
 # Phases of optimisation, by their beginnings; those before load, those behind make the result.
 OPTIMISING = ("Shaping", "Painting")
@@ -23,6 +25,7 @@ class JobView:
         seconds_left: when `told`; None while unknown.
         told: when the server told its progress, on the monotonic clock.
         expected: seconds that the whole job takes, as the optimisation said; None while unknown.
+        q: how far its last step was from a mode, in bandwidths; None outside the optimisation.
         live_meshes, live_images: previews shown so far.
         notes: lines for the panel.
         began: on the monotonic clock.
@@ -33,6 +36,7 @@ class JobView:
         report: the server's report.
         folder: where the result's files lie.
         reused: whether the server had made it before.
+        problem: why it failed.
     """
 
     kind: str
@@ -47,6 +51,7 @@ class JobView:
     told: float = field(default_factory=time.monotonic)
     expected: float | None = None
     denoiser_calls: int = 0
+    q: float | None = None
     live_meshes: int = 0
     live_images: int = 0
     job_id: str = ""
@@ -60,6 +65,7 @@ class JobView:
     report: dict[str, Any] = field(default_factory=dict)
     folder: str = ""
     reused: bool = False
+    problem: Problem | None = None
     _usable: bool = False
 
     @property
@@ -106,6 +112,10 @@ class JobView:
         """Move the clock; whether it shows another second now."""
         before, self.seconds = self.seconds, time.monotonic() - self.began
         return int(before) != int(self.seconds)
+
+    def fail(self, problem: Problem) -> None:
+        self.problem = problem
+        self.end("failed")
 
     def end(self, state: str) -> None:
         self.state = state

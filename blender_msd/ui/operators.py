@@ -16,6 +16,7 @@ from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
 from . import aims
+from .beginnings import begin
 from .preferences import setup
 from .properties import MeshSettings, TextureSettings
 from .settings import scene_settings, settings_for
@@ -92,9 +93,7 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
         settings = scene_settings(context.scene).mesh
         values = Values(settings, self)
         try:
-            recipe = values.recipe("mesh")
-            bridge.current().make_mesh(recipe, aims.place(context, values), setup())
-            settings.seed = recipe["seed"]
+            begin(context, "mesh", values)
         except Problem as problem:
             return refuse(self, problem, "mesh")
         return outcome(self, "mesh")
@@ -113,9 +112,7 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         settings = scene_settings(context.scene).texture
         values = Values(settings, self)
         try:
-            recipe = values.recipe("texture")
-            bridge.current().make_texture(recipe, aims.target(context, values), setup())
-            settings.seed = recipe["seed"]
+            begin(context, "texture", values)
         except Problem as problem:
             return refuse(self, problem, "texture")
         return outcome(self, "texture")

@@ -11,7 +11,8 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
 
 from server.api.answers import Answer
-from server.api.bodies import check_is_json, object_from, read_body, recipes_from, take_anew
+from server.api.bodies import as_body, check_is_json, object_from, read_body, recipes_from, take_anew
+from server.api.descent_routes import add_descent_routes
 from server.api.house_routes import add_house_routes
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED, MOST_SEEDS
 from server.api.meshes import add_mesh_routes
@@ -19,10 +20,11 @@ from server.api.models import Batch, JobAnswer, JobPage, Ordered, refusals
 from server.api.numbers import Digits
 from server.api.office import Office
 from server.api.problems import Refused
+from server.api.result_routes import add_result_routes
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.intake import Terms
-from server.jobs.job import Job
+from server.jobs.job import Job, Task
 from server.jobs.memory import needs_of
 from server.jobs.meshes import check_mesh_is_here
 from server.jobs.record import MAX_NUMBER
@@ -52,13 +54,9 @@ _BATCH = {
         "recipe": _RECIPE,
         "anew": {"type": "boolean", "default": False},
         "seeds": {"type": "array", "items": _SEED, "minItems": 1, "maxItems": MOST_SEEDS, "uniqueItems": True},
+        "look": {"type": "boolean", "default": False, "description": "each is left after a quick look; see resume"},
     },
 }
-
-
-def _as_body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
 
 _EVENT = {
     "type": "object",
@@ -109,7 +107,7 @@ def build_routes(office: Office) -> APIRouter:
         status_code=201,
         response_model=JobAnswer,
         responses={200: {"model": JobAnswer, "description": "The job of the same key"}, **refusals(409, 413, 415, 429)},
-        openapi_extra=_as_body(_ORDERED),
+        openapi_extra=as_body(_ORDERED),
     )
     async def submit(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Answer:
         """Queue a recipe. The same Idempotency-Key gives the same job again. What was made here before is done at once,
@@ -128,22 +126,26 @@ def build_routes(office: Office) -> APIRouter:
         status_code=201,
         response_model=Batch,
         responses={200: {"model": Batch, "description": "The jobs of the same key"}, **refusals(409, 413, 415, 429)},
-        openapi_extra=_as_body(_BATCH),
+        openapi_extra=as_body(_BATCH),
     )
     async def submit_batch(
         request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
     ) -> Answer:
-        """Queue one recipe with several seeds: all of the jobs, or none."""
+        """Queue one recipe with several seeds: all of the jobs, or none. With `look` each is paused, with a thumbnail
+        of four sides, as soon as one can tell what it will be; those that are resumed go on from there."""
         check_is_json(request.headers.get("content-type"))
         return await run_in_threadpool(queue_batch, await read_body(request), idempotency_key)
 
     def queue_batch(body: bytes, idempotency_key: str | None) -> Answer:
         asked = object_from(body)
         anew = take_anew(asked)
-        jobs, are_new = queue_all(recipes_from(asked), anew, idempotency_key)
+        recipes, look = recipes_from(asked)
+        jobs, are_new = queue_all(recipes, anew, idempotency_key, "look" if look else "make")
         return Answer({"jobs": [job.as_json() for job in jobs]}, 201 if are_new else 200)
 
-    def queue_all(recipes: list[Recipe], anew: bool, idempotency_key: str | None) -> tuple[list[Job], bool]:
+    def queue_all(
+        recipes: list[Recipe], anew: bool, idempotency_key: str | None, task: Task = "make"
+    ) -> tuple[list[Job], bool]:
         """`recipes` differ in their seeds only."""
         recipe = recipes[0]
         check_prior(recipe.prior, office.priors, office.allowed)
@@ -152,9 +154,9 @@ def build_routes(office: Office) -> APIRouter:
         check_loras(recipe.prior, recipe.loras)
         if recipe.kind == "retexture":
             check_mesh_is_here(office.data_dir, recipe.retexture.mesh)
-        identity = identity_of(recipe.prior, recipe.loras, office.priors)
+        identity = identity_of(recipe.prior, recipe.loras, office.priors) if task == "make" else ""
         digests = [digest_of(each, identity, queue.low_vram) for each in recipes]
-        terms = Terms(digests, anew, needs_of(recipe.prior, queue.low_vram), MOST_QUEUED)
+        terms = Terms(digests, anew, needs_of(recipe.prior, queue.low_vram), MOST_QUEUED, task)
         return queue.submit(recipes, idempotency_key, warnings, terms)
 
     @routes.get("/jobs", response_model=JobPage, responses=refusals())
@@ -187,6 +189,8 @@ def build_routes(office: Office) -> APIRouter:
     def delete_job(job_id: str) -> None:
         """Forget a job that is over, and its files."""
         queue.delete(job_id)
+
+    add_descent_routes(routes, office)
 
     @routes.post("/jobs/{job_id}/events", include_in_schema=False)
     @routes.post("/jobs/{job_id}/star", include_in_schema=False)
@@ -228,5 +232,6 @@ def build_routes(office: Office) -> APIRouter:
         return FileResponse(path, headers=headers, media_type=media_type, stat_result=found)
 
     add_mesh_routes(routes, office)
+    add_result_routes(routes, office)
     everybody.include_router(routes)
     return everybody

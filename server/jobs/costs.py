@@ -27,13 +27,8 @@ def seconds_per_call(jobs: Iterable[Job]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for job in jobs:
         # The seconds of a run that went on are those of its rest; of one that was not run, those of another.
-        if (
-            job.state != "done"
-            or job.attempts > 1
-            or job.reused
-            or not job.report
-            or job.recipe.get("guidance") != _USUAL
-        ):
+        at_once = job.state == "done" and job.task == "make" and job.attempts <= 1 and not job.reused
+        if not at_once or not job.report or job.recipe.get("guidance") != _USUAL:
             continue
         seconds, calls = job.report.get("seconds"), job.report.get("denoiser_calls")
         if seconds and calls:

@@ -48,7 +48,7 @@ class Dispatch:
 
     def reuse(self, job: Job) -> bool:
         """Give a queued job the result of one that made the same before; whether there is one."""
-        if job.anew or job.attempts:
+        if job.anew or job.attempts or job.task != "make":
             return False
         kinds = {room.kind for room in self._rooms()}
         for source in self._store.of_digest(job.digest):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server.jobs.events import OVER
-from server.jobs.job import Job
+from server.jobs.job import Job, Task
 from server.jobs.record import Record
 from server.jobs.refusals import Conflict, QueueFull
 from server.recipe import Recipe
@@ -24,12 +24,17 @@ class Terms:
         anew: whether they are to be made even if they were made before.
         needs: of each of them, as memory.py tells it.
         most_queued: jobs that may wait; None: any number.
+        task, parent: as `Job`.
+        job_id: of a job whose folder is there already; None: a new one for each.
     """
 
     digests: Sequence[str] = ()
     anew: bool = False
     needs: Mapping[str, int] = field(default_factory=dict)
     most_queued: int | None = None
+    task: Task = "make"
+    parent: str | None = None
+    job_id: str | None = None
 
 
 class Intake(Record):
@@ -65,7 +70,7 @@ class Intake(Record):
         written = [recipe.model_dump_json() for recipe in recipes]
         keys = [_key_of(idempotency_key, place) for place in range(len(recipes))]
         with self._writing():
-            if idempotency_key is not None and (before := self._jobs_of_key(idempotency_key, written)):
+            if idempotency_key is not None and (before := self._jobs_of_key(idempotency_key, written, terms.parent)):
                 return before, False
             queued = self._db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
             most = terms.most_queued
@@ -79,32 +84,27 @@ class Intake(Record):
             self._on_news(job.id)
         return jobs, True
 
-    def _jobs_of_key(self, key: str, written: list[str]) -> list[Job]:
+    def _jobs_of_key(self, key: str, written: list[str], parent: str | None) -> list[Job]:
         """Those that came with the key before. Raises Conflict when they are others than these."""
         rows = self._db.execute(
-            "SELECT id, recipe FROM jobs WHERE idempotency_key = ?1"
+            "SELECT id, recipe, parent FROM jobs WHERE idempotency_key = ?1"
             " OR substr(idempotency_key, 1, length(?2)) = ?2 ORDER BY number",
             (key, f"{key}\n"),
         ).fetchall()
-        if rows and [row[1] for row in rows] != written:
+        if rows and [row[1:] for row in rows] != [(recipe, parent) for recipe in written]:
             message = f"This Idempotency-Key was used for another recipe, in job {rows[0][0]}."
             raise Conflict("idempotency-key-reused", message, "Use a new key for a new job.")
-        return [self.get(job_id) for job_id, _ in rows]
+        return [self.get(row[0]) for row in rows]
 
     def _add(self, written: str, key: str | None, digest: str, warnings: Sequence[str], terms: Terms) -> Job:
-        job_id = secrets.token_hex(6)
+        job_id = terms.job_id or secrets.token_hex(6)
         self._db.execute(
-            "INSERT INTO jobs (id, state, recipe, idempotency_key, warnings, created, digest, anew, needs)"
-            " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs"
+            " (id, state, recipe, idempotency_key, warnings, created, task, parent, digest, anew, needs)"
+            " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                job_id,
-                written,
-                key,
-                json.dumps(list(warnings)),
-                time.time(),
-                digest,
-                terms.anew,
-                json.dumps(dict(terms.needs)),
+                *(job_id, written, key, json.dumps(list(warnings)), time.time()),
+                *(terms.task, terms.parent, digest, terms.anew, json.dumps(dict(terms.needs))),
             ],
         )
         self._write_event(job_id, "state", {"state": "queued"})

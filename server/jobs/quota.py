@@ -12,19 +12,22 @@ from pathlib import Path
 from server.jobs.artifacts import job_folder
 from server.jobs.events import ACTIVE
 from server.jobs.store import Store
-from server.studio.kept_names import ASIDE, SUFFIX
+from server.studio.kept_names import ASIDE, STATE, SUFFIX
 
-# What is left of a job whose files went: how it was made, a few kilobytes.
-NEVER = ("recipe.json", "report.json")
+# What is left of a job whose files went: how it was made and looked, some twenty kilobytes.
+NEVER = ("recipe.json", "report.json", "thumbnail.png")
 # The field of a mesh, from which it can be meshed again.
 FIELD = "field.safetensors"
+# What goes before results do, in this order.
+SPARE = ({STATE}, {STATE, FIELD})
 _LOG = logging.getLogger(__name__)
 
 
 class Quota:
-    """The files of jobs that are over make room: states of runs that nobody goes on with first, then fields that can be
-    meshed again, then results; of each the oldest first. Starred jobs lose nothing, nor do jobs that are not over. What
-    jobs share counts once, is as old as the youngest of them, and goes from all of them together or not at all.
+    """The files of jobs that are over make room: states of runs that nobody goes on with first, then the states that
+    could be given more steps, then fields that can be meshed again, then results; of each the oldest first. Starred
+    jobs lose nothing, nor do jobs that are not over. What jobs share counts once, is as old as the youngest of them,
+    and goes from all of them together or not at all.
 
     Args:
         most_bytes: of all files of jobs together; None: any number.
@@ -46,12 +49,12 @@ class Quota:
         excess = _bytes_below(unfinished) + _bytes_below(self._data_dir / "jobs") - self._most
         if excess > 0:
             excess -= self._drop_runs(unfinished, excess)
-        for fields_only in (True, False):
+        for spare in (*SPARE, None):
             removable = self._store.removable() if excess > 0 else []
             names = self._names_of_files(removable)
             for job_id in removable:
                 if excess > 0:
-                    excess -= self._drop_files(job_id, fields_only, names)
+                    excess -= self._drop_files(job_id, spare, names)
         if excess > 0 and not self._complained:
             _LOG.warning(
                 "what is left is over the quota by %d bytes: it is starred, or of jobs that are not over", excess
@@ -78,15 +81,15 @@ class Quota:
         return names
 
     def _drop_files(
-        self, job_id: str, fields_only: bool, names: Mapping[tuple[int, int], list[tuple[str, Path]]]
+        self, job_id: str, spare: set[str] | None, names: Mapping[tuple[int, int], list[tuple[str, Path]]]
     ) -> int:
-        """Returns the bytes that are free then."""
+        """Only those of these names; None: all of them. Returns the bytes that are free then."""
         going: dict[str, list[Path]] = defaultdict(list)
         for path, found in _files(job_folder(self._data_dir, job_id)):
             have = names[_identity(found)]
             # A name alone frees nothing: a file goes in the turn of the last job that has it, if no other may keep it.
             is_its_turn = have[-1][0] == job_id and len(have) == found.st_nlink
-            if is_its_turn and path.name not in NEVER and (path.name == FIELD or not fields_only):
+            if is_its_turn and path.name not in NEVER and (spare is None or path.name in spare):
                 for holder, place in have:
                     going[holder].append(place)
         total = 0

@@ -32,6 +32,8 @@ CREATE TABLE jobs (
     pausing INTEGER NOT NULL DEFAULT 0,
     starred INTEGER NOT NULL DEFAULT 0,
     removed TEXT NOT NULL DEFAULT '[]',
+    task TEXT NOT NULL DEFAULT 'make',
+    parent TEXT,
     digest TEXT NOT NULL DEFAULT '',
     anew INTEGER NOT NULL DEFAULT 0,
     made_on TEXT NOT NULL DEFAULT '',
@@ -59,7 +61,9 @@ ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;""",
     3: """ALTER TABLE jobs ADD COLUMN pausing INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN removed TEXT NOT NULL DEFAULT '[]';""",
-    4: """ALTER TABLE jobs ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+    4: """ALTER TABLE jobs ADD COLUMN task TEXT NOT NULL DEFAULT 'make';
+ALTER TABLE jobs ADD COLUMN parent TEXT;""",
+    5: """ALTER TABLE jobs ADD COLUMN digest TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN anew INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN made_on TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN reused TEXT;
@@ -80,6 +84,8 @@ def open_record(path: Path) -> sqlite3.Connection:
         # The person's alone, whatever the umask says: prompts are in it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # SQLite's own lower() knows no letters beyond ASCII.
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from server.errors import JobFailed
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary
-from server.studio import starts
+from server.studio import starts, thumbnail
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.climb import step_generator
 from server.studio.events import Log, PreviewImage, Progress
@@ -16,6 +19,8 @@ from server.studio.plan import plan_of, render_size_of
 from server.studio.snapshot import Snapshot
 from server.studio.starts import Start
 from server.world.tiles import extent_of
+
+PREVIEW_SIDE = 256
 
 
 def make_texture(asked: Assignment) -> dict[str, Any]:
@@ -87,12 +92,15 @@ def _paint(
 ) -> Start:
     texture, picture = asked.recipe.texture, subject.picture
 
+    def small(side: int) -> NDArray[np.uint8]:
+        scale = min(1.0, side / max(texture.width, texture.height))
+        width, height = max(1, round(texture.width * scale)), max(1, round(texture.height * scale))
+        return to_bytes(picture.paint(width, height, samples=1))
+
     def preview() -> None:
-        scale = min(1.0, 256 / max(texture.width, texture.height))
-        pixels = picture.paint(max(1, round(texture.width * scale)), max(1, round(texture.height * scale)), samples=1)
-        asked.on_event(PreviewImage(to_bytes(pixels)))
+        asked.on_event(PreviewImage(small(PREVIEW_SIDE)))
 
     calls, carried = (0, {}) if first is None else (first.outcome.denoiser_calls, starts.pack(first))
     narrator = Narrator(phase, asked.on_event, preview, shares, calls)
-    outcome = asked.optimise(subject, narrator, start, carried)
+    outcome = asked.optimise(subject, narrator, start, lambda: small(thumbnail.SIDE), carried)
     return Start(asked.recipe.seed, picture, outcome, starts.look_at(picture, asked.prior.card.image_size))

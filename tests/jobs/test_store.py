@@ -17,7 +17,7 @@ from server.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 NEWER = (
-    *("warnings", "attempts", "deaths", "finish", "priority", "pausing", "starred", "removed"),
+    *("warnings", "attempts", "deaths", "finish", "priority", "pausing", "starred", "removed", "task", "parent"),
     *("digest", "anew", "made_on", "reused", "needs", "waits"),
 )
 
