@@ -70,9 +70,9 @@ class Link(ServerLink):
         """Start a texture job; never blocks. A `mesh` that the recipe names is sent first. Raises as `make_mesh`."""
         return self._begin(_view_of(recipe, target), recipe, target, setup, mesh)
 
-    def go_on(self, setup: Setup, where: Place | Target, seed: int | None = None) -> None:
-        """Submit the last recipe again, which goes on from where it was; or with another seed. Raises as the above."""
-        recipe = self._recipe if seed is None else self._recipe | {"seed": seed}
+    def go_on(self, setup: Setup, where: Place | Target, **changes: Any) -> None:
+        """Submit the last recipe again, which goes on from where it was; or with changes. Raises as the above."""
+        recipe = self._recipe | changes
         self._begin(_view_of(recipe, where), recipe, where, setup, self._mesh)
 
     def reconnect(self, setup: Setup) -> None:

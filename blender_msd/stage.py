@@ -69,7 +69,7 @@ def uncover() -> None:
 
 
 def _finish(job: JobView, finished: jobs.Finished, where: Place | Target | None) -> None:
-    job.report, job.folder = finished.report, str(finished.folder)
+    job.report, job.folder, job.reused = finished.report, str(finished.folder), finished.reused
     job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
     job.waits_for_a_place = where is None
     if where is not None:

@@ -102,6 +102,7 @@ class Finished:
         recipe: the full recipe, filled in by the server.
         folder: where all files of the result lie.
         maps: of a picture, by their names in the recipe.
+        reused: whether the server had made it before.
     """
 
     result: Mesh | Png
@@ -109,6 +110,7 @@ class Finished:
     recipe: dict[str, Any]
     folder: Path
     maps: Mapping[str, Png] = field(default_factory=dict)
+    reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,8 @@ def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: 
     def fetch(name: str) -> bytes:
         return patience.ask(partial(client.artifact, job_id, name))
 
-    recipe: dict[str, Any] = patience.ask(partial(client.job, job_id))["recipe"]
+    job = patience.ask(partial(client.job, job_id))
+    recipe: dict[str, Any] = job["recipe"]
     is_mesh = recipe["kind"] == "mesh"
     shown = ("faces",) if is_mesh else ("width", "height")
     report = report | {name: int(report[name]) for name in shown}
@@ -270,4 +273,4 @@ def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: 
     folder.save_json("recipe.json", recipe)
     folder.save_json("report.json", report)
     maps = {} if is_mesh else pictures
-    return Finished(result, report, recipe, folder.path, maps)
+    return Finished(result, report, recipe, folder.path, maps, reused=bool(job.get("reused")))

@@ -35,6 +35,7 @@ class JobView:
         waits_for_a_place: whether it is done, and the scene that its result was for is gone.
         report: the server's report.
         folder: where the result's files lie.
+        reused: whether the server had made it before.
         problem: why it failed.
     """
 
@@ -63,6 +64,7 @@ class JobView:
     result: str = ""
     report: dict[str, Any] = field(default_factory=dict)
     folder: str = ""
+    reused: bool = False
     problem: Problem | None = None
     _usable: bool = False
 

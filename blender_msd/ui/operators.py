@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -146,7 +146,7 @@ class MSD_OT_go_on(bpy.types.Operator):
         return _something_to_go_on_with(cls)
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        return _again(self, context, None)
+        return _again(self, context)
 
 
 class MSD_OT_another_seed(bpy.types.Operator):
@@ -159,19 +159,33 @@ class MSD_OT_another_seed(bpy.types.Operator):
         return _something_to_go_on_with(cls)
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        return _again(self, context, random.randint(int(SEED.least), int(SEED.most)))
+        return _again(self, context, seed=random.randint(int(SEED.least), int(SEED.most)))
 
 
-def _again(operator: bpy.types.Operator, context: bpy.types.Context, seed: int | None) -> set[OperatorReturnItems]:
+class MSD_OT_make_anew(bpy.types.Operator):
+    bl_idname = "msd.make_anew"
+    bl_label = "Make Anew"
+    bl_description = "The server had made the last result before, and gave it again. Make it once more, from the start"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _something_to_go_on_with(cls)
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        return _again(self, context, anew=True)
+
+
+def _again(operator: bpy.types.Operator, context: bpy.types.Context, **changes: Any) -> set[OperatorReturnItems]:
+    """Submit the last recipe again, with changes."""
     link = bridge.current()
     kind = "" if link.job is None else link.job.kind
     try:
         # Beside the last result, when another one is made.
         values = Values(settings_for(context.scene, kind))
-        where = _aim_of_last_job(context, kind) if seed is None or kind != "mesh" else aims.place(context, values)
-        link.go_on(setup(), where, seed)
-        if seed is not None:
-            settings_for(context.scene, kind).seed = seed
+        where = aims.place(context, values) if changes and kind == "mesh" else _aim_of_last_job(context, kind)
+        link.go_on(setup(), where, **changes)
+        if "seed" in changes:
+            settings_for(context.scene, kind).seed = changes["seed"]
     except Problem as problem:
         return refuse(operator, problem, kind)
     return outcome(operator, kind)
@@ -254,6 +268,7 @@ CLASSES = (
     MSD_OT_restore_image,
     MSD_OT_go_on,
     MSD_OT_another_seed,
+    MSD_OT_make_anew,
     MSD_OT_reconnect,
     MSD_OT_place_here,
     MSD_OT_cancel,

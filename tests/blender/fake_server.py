@@ -64,6 +64,7 @@ class FakeJob:
         self.live = 0
         self.report: dict[str, Any] = {}
         self.png = b""
+        self.reused: str | None = None
 
     def send(self, name: str, **data: Any) -> None:
         with self.changed:
@@ -275,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_for(self, job: FakeJob, rest: list[str]) -> None:
         match rest:
             case []:
-                self._json(200, {"id": job.id, "recipe": job.recipe})
+                self._json(200, {"id": job.id, "recipe": job.recipe, "reused": job.reused})
             case ["cancel"]:
                 job.cancelled.set()
                 self._json(200, {"id": job.id})

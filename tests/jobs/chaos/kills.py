@@ -111,7 +111,8 @@ class Server:
         return None
 
     def submit(self, recipe: dict[str, Any]) -> str:
-        answer = self.client.post("/v1/jobs", json=recipe)
+        # What was made before would not be killed.
+        answer = self.client.post("/v1/jobs", json=recipe | {"anew": True})
         answer.raise_for_status()
         return str(answer.json()["id"])
 
