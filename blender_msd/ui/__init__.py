@@ -14,6 +14,7 @@ from . import (
     server_operators,
     settings,
     setup_operators,
+    source_operators,
     undo,
 )
 
@@ -22,6 +23,7 @@ CLASSES = (
     *groups.CLASSES,
     *operators.CLASSES,
     *retexture_operators.CLASSES,
+    *source_operators.CLASSES,
     *server_operators.CLASSES,
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,

@@ -11,7 +11,7 @@ from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.limits import SEED
 from ..core.names import printable
-from ..scene import overwriting
+from ..scene import overwriting, sources
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
@@ -113,8 +113,11 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         settings = scene_settings(context.scene).texture
         values = Values(settings, self)
         try:
-            recipe = values.recipe("texture")
-            bridge.current().make_texture(recipe, aims.target(context, values), setup())
+            recipe, target, files = values.recipe("texture"), aims.target(context, values), ()
+            if values["source"]:
+                source = sources.gather(values["source"], values["part"], values["mask"])
+                recipe, files = values.recipe("texture", source=source), source.files
+            bridge.current().make_texture(recipe, target, setup(), files)
             settings.seed = recipe["seed"]
         except Problem as problem:
             return refuse(self, problem, "texture")

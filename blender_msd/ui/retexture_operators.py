@@ -38,10 +38,10 @@ class MSD_OT_texture_mesh(bpy.types.Operator, RetextureSettings):
             values.recipe("retexture")
             target = aims.surface(context, values)
             found = given.gather(context, present(context.object), values["faces"])
-            name, data = found.packed()
-            recipe = values.recipe("retexture", name)
+            file = found.packed()
+            recipe = values.recipe("retexture", file.name)
             link = bridge.current()
-            link.make_texture(recipe, target, setup(), data)
+            link.make_texture(recipe, target, setup(), [file])
             present(link.job).notes.extend(found.notes)
             settings.seed = recipe["seed"]
         except Problem as problem:

@@ -15,7 +15,7 @@ from typing import Any
 
 from server.errors import Problem
 from server.jobs.faults import StoreFault
-from server.jobs.meshes import places_of
+from server.jobs.given import places_of
 from server.jobs.outbox import Ending
 from server.jobs.process import Answer, WorkerProcess
 from server.jobs.run import Run, ending_of

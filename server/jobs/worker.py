@@ -2,7 +2,7 @@
 
 It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
 
-    {"order": "make", "job": id, "recipe": {...}, "folder": path, "unfinished": path, "meshes": path,
+    {"order": "make", "job": id, "recipe": {...}, "folder": path, "unfinished": path, "given": path,
      "finish": bool}
     {"order": "cancel" | "finish" | "pause" | "resume" | "stop", "job": id}
 
@@ -87,10 +87,8 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         control.leave_if_asked()
         unfinished = Path(order["unfinished"])
         try:
-            meshes = Path(order["meshes"])
-            result = produce(
-                recipe, prior, folder, report, control.should_stop, priors.device, unfinished, meshes=meshes
-            )
+            given = Path(order["given"])
+            result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished, given=given)
         except LeftForLater:
             set_aside(recipe, prior, unfinished)
             raise

@@ -42,7 +42,7 @@ class Assignment:
     device: str
     unfinished: Path | None
     most_starts: int
-    meshes: Path | None = None
+    given: Path | None = None
     number: int = 1
     said: set[str] = field(default_factory=set)
 

@@ -38,7 +38,7 @@ def produce(
     unfinished: Path | None = None,
     deliver: Callable[[Path], object] = lambda folder: None,
     most_starts: int = 2,
-    meshes: Path | None = None,
+    given: Path | None = None,
 ) -> dict[str, Any]:
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
@@ -50,7 +50,7 @@ def produce(
         on_event: called from this thread with every event of server/studio/events.py.
         should_stop: polled every step and between the blocks of every later phase; see StopRequest. It may raise, which
             leaves the job there.
-        meshes: folder of the meshes that recipes name (see server.meshing.shelf); only a "retexture" needs it.
+        given: folder of the meshes and pictures that recipes name (server.meshing.shelf, server.images).
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:
@@ -65,7 +65,7 @@ def produce(
     # Reads the prompt once, so that a refusal comes before any work.
     prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.shown == "mesh" else None)
     on_event(Progress("Loading", LOADED))
-    asked = Assignment(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, meshes)
+    asked = Assignment(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, given)
     if ignored := without_effect(recipe, plan_of(recipe, prior.card)):
         asked.warn(f"The rule that is used does not listen to {', '.join(ignored)}.")
     make = _MAKERS[recipe.kind]
