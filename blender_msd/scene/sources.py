@@ -100,4 +100,5 @@ def _pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
         colour = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * np.maximum(colour, 0) ** (1 / 2.4) - 0.055)
     alpha = values[..., -1:] if image.channels in (2, 4) else np.ones((height, width, 1), np.float32)
     whole = np.concatenate([colour, alpha], -1)[::-1]
-    return np.round(np.clip(np.nan_to_num(whole), 0, 1) * 255).astype(np.uint8)
+    found: NDArray[np.uint8] = np.round(np.clip(np.nan_to_num(whole), 0, 1) * 255).astype(np.uint8)
+    return found

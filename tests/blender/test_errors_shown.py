@@ -27,7 +27,7 @@ ELSEWHERE = set(
 # For these there is nothing to press.
 NO_BUTTON = set(
     """prompt-empty scene-linked mesh-needed objects-several object-linked uvs-outside uvs-empty image-tiled
-    mesh-not-finite mesh-too-large""".split()  # noqa: SIM905
+    mesh-not-finite mesh-too-large image-needed image-too-large""".split()  # noqa: SIM905
 )
 PATH = "/home/somebody/with/a/rather/long/path/to/where/the/extension/keeps/its/things/server/logs/worker-0.log"
 TEXTS = {

@@ -13,7 +13,8 @@ def play(artist: Artist) -> Steps:
     artist.preferences.server_url = os.environ["SERVER_URL"]
     artist.preferences.server_token = os.environ["SERVER_TOKEN"]
     artist.area.spaces.active.shading.color_type = "TEXTURE"
-    bpy.context.scene.msd.retexture.size = "512"  # in a moment
+    settings = bpy.context.scene.msd.retexture
+    settings.size, settings.steps = "512", 60  # in a moment
     cube = bpy.data.objects["Cube"]
     before, layout = cube.active_material, uvs(cube)
     yield from artist.open_sidebar()
@@ -22,16 +23,16 @@ def play(artist: Artist) -> Steps:
 
     yield from artist.type("retexture.prompt", "a red cube")
     yield from artist.click("retexture.preset", across=0.17)
-    assert bpy.context.scene.msd.retexture.preset == "SKETCH"
+    assert settings.preset == "SKETCH"
     yield from artist.look("2-typed")
 
     yield from artist.click("msd.texture_mesh")
     yield from artist.wait_for(lambda: artist.job is not None, "the job")
-    yield from artist.wait_for(lambda: artist.job.live_images >= 2 or not artist.job.busy, "live pictures", 240)
+    yield from artist.wait_for(lambda: artist.job.live_images >= 2 or not artist.job.busy, "live pictures", 600)
     assert cube.active_material != before, "the colours do not form on the cube"
     yield from artist.look("3-forming")
 
-    yield from artist.wait_for(lambda: not artist.job.busy, "the end", 240)
+    yield from artist.wait_for(lambda: not artist.job.busy, "the end", 600)
     assert artist.job.state == "done", artist.link.problem
     made = bpy.data.objects["Cube"].active_material
     assert made is not None
