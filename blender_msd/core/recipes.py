@@ -128,7 +128,7 @@ def texture_recipe(
     for name in maps:
         choice("Maps", name, {known: known for known in MAPS})
     texture = {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}
-    chosen = {"maps": [name for name in MAPS if name in maps] or None}
+    chosen: dict[str, Any] = {"maps": [name for name in MAPS if name in maps] or None}
     if source:
         number("Reimagine", reimagine, REIMAGINE)
         number("Feather", feather, FEATHER)

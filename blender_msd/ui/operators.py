@@ -11,6 +11,7 @@ from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.limits import SEED
 from ..core.names import printable
+from ..core.sent import Sent
 from ..scene import overwriting, sources
 from ..scene.images import Target
 from ..scene.placement import Place
@@ -113,7 +114,8 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         settings = scene_settings(context.scene).texture
         values = Values(settings, self)
         try:
-            recipe, target, files = values.recipe("texture"), aims.target(context, values), ()
+            recipe, target = values.recipe("texture"), aims.target(context, values)
+            files: tuple[Sent, ...] = ()
             if values["source"]:
                 source = sources.gather(values["source"], values["part"], values["mask"])
                 recipe, files = values.recipe("texture", source=source), source.files

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from .. import bridge
+from ..core.arrays import Png
 from ..core.errors import Problem
-from ..core.job import Finished
 from ..core.limits import SEED
 from ..core.recipes import variation
 from ..core.sent import Sent
+from ..scene.images import Target
 from ..scene.present import present
 from . import aims
 from .operators import nothing_runs, outcome, refuse
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 
-def _last() -> Finished | None:
-    """The last result, if it is a texture."""
+def _last() -> tuple[dict[str, Any], Png] | None:
+    """Recipe and picture of the last result, if it is a texture."""
     done = bridge.current().finished
-    return done if done is not None and done.recipe["kind"] == "texture" else None
+    if done is None or done.recipe["kind"] != "texture" or not isinstance(done.result, Png):
+        return None
+    return done.recipe, done.result
 
 
 class MSD_OT_vary(bpy.types.Operator):
@@ -48,11 +51,11 @@ class MSD_OT_vary(bpy.types.Operator):
         link, settings = bridge.current(), scene_settings(context.scene).texture
         values = Values(settings)
         try:
-            done = present(_last())
-            picture = Sent("images", done.result.data)
+            last, png = present(_last())
+            picture = Sent("images", png.data)
             seed = random.randint(int(SEED.least), int(SEED.most))
-            recipe = variation(done.recipe, picture.name, values["reimagine"], seed)
-            where = link.where or aims.target(context, values)
+            recipe = variation(last, picture.name, values["reimagine"], seed)
+            where = link.where if isinstance(link.where, Target) else aims.target(context, values)
             link.make_texture(recipe, where, setup(), [picture])
             settings.seed = seed
         except Problem as problem:
