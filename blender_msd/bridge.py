@@ -12,12 +12,14 @@ from . import EXTENSION, VERSION, stage
 from .core.errors import mistake
 from .installer import Installer
 from .link import Link
+from .reshaper import Reshaper
 
 TICK = 0.05
 
 # None while the add-on is disabled.
 _link: Link | None = None
 _installer: Installer | None = None
+_reshaper: Reshaper | None = None
 
 
 def current() -> Link:
@@ -30,17 +32,23 @@ def installer() -> Installer:
     return _installer
 
 
+def reshaper() -> Reshaper:
+    assert _reshaper is not None, "the add-on is not enabled"
+    return _reshaper
+
+
 def user_dir() -> Path:
     """The extension's own folder; created with the first file in it."""
     return Path(bpy.utils.extension_path_user(EXTENSION, path="", create=False))
 
 
 def register() -> None:
-    global _link, _installer
+    global _link, _installer, _reshaper
     # Created with the first file in it: a disk that is full or read-only must not keep the add-on from being enabled.
     home = Path(__file__).parent.parent
     _link = Link(home, user_dir(), _wake_timer)
     _installer = Installer(home, VERSION, _wake_timer)
+    _reshaper = Reshaper(home, _wake_timer)
     for handlers, handler in _handlers():
         handlers.append(handler)
 
@@ -51,7 +59,7 @@ def unregister(leave_jobs: bool) -> None:
     Args:
         leave_jobs: whether a running job goes on in its server.
     """
-    global _link, _installer
+    global _link, _installer, _reshaper
     for handlers, handler in _handlers():
         handlers.remove(handler)
     if bpy.app.timers.is_registered(_tick):
@@ -62,6 +70,9 @@ def unregister(leave_jobs: bool) -> None:
     if _installer is not None:
         _installer.shut_down()
         _installer = None
+    if _reshaper is not None:
+        _reshaper.cancel()
+        _reshaper = None
 
 
 def _handlers() -> list[tuple[list[Any], Any]]:
@@ -99,11 +110,12 @@ def _wake_timer() -> None:
 
 
 def _tick() -> float | None:
-    if _link is None or _installer is None:
+    if _link is None or _installer is None or _reshaper is None:
         return None
     try:
         _link.pump()
         _installer.pump()
+        _reshaper.pump()
     except Exception as error:  # an exception would unregister the timer without a word
         _link.give_up(mistake(error))
-    return TICK if _link.busy or _installer.busy else None
+    return TICK if _link.busy or _installer.busy or _reshaper.busy else None

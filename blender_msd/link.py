@@ -60,17 +60,17 @@ class Link(ServerLink):
 
     # Main thread: what the operators ask for.
 
-    def make_mesh(self, recipe: dict[str, Any], place: Place, setup: Setup) -> None:
+    def make_mesh(self, recipe: dict[str, Any], place: Place, setup: Setup) -> JobView:
         """Start a mesh job; never blocks.
 
         Raises:
             Problem: "job-running", "server-not-set-up", "online-access-off", "address-unreadable".
         """
-        self._begin(stage.view_of(recipe, place), recipe, place, setup)
+        return self._begin(stage.view_of(recipe, place), recipe, place, setup)
 
-    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, files: Sequence[Sent] = ()) -> None:
+    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, files: Sequence[Sent] = ()) -> JobView:
         """Start a texture job; never blocks. `files` that the recipe names are sent first. Raises as `make_mesh`."""
-        self._begin(stage.view_of(recipe, target), recipe, target, setup, files)
+        return self._begin(stage.view_of(recipe, target), recipe, target, setup, files)
 
     def go_on(self, setup: Setup, where: Place | Target, seed: int | None = None) -> None:
         """Submit the last recipe again, which goes on from where it was; or with another seed. Raises as the above."""
@@ -212,14 +212,13 @@ class Link(ServerLink):
 
     def _begin(
         self, job: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, files: Sequence[Sent] = ()
-    ) -> None:
+    ) -> JobView:
         if self.job is not None and self.job.busy:
             raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
         connection = choose_connection(setup, self.local)
         self._generation += 1
-        stop = self._stop = Interrupt()
-        generation, known_id = self._generation, job.job_id
-        self._client, self.problem, self.problem_of = None, None, job.kind
+        generation, known_id, stop = self._generation, job.job_id, Interrupt()
+        self._stop, self._client, self.problem, self.problem_of = stop, None, None, job.kind
         self.job, self._recipe, self._where, self._files, self.finished = job, recipe, where, files, None
         self.server.start()
         stage.begin(job)
@@ -232,6 +231,7 @@ class Link(ServerLink):
 
         self._worker = self._crew.start(work, "msd-job")
         self._wake()
+        return job
 
     def _let_go(self) -> None:
         """Follow the running job no longer, which goes on in its server."""
@@ -294,6 +294,6 @@ class Link(ServerLink):
 
     def _fail(self, job: JobView, problem: Problem) -> None:
         # The last preview stays: better than nothing after an hour of work. The next job replaces it.
-        job.end("failed")
+        job.fail(problem)
         self.problem, self.problem_of = problem, job.kind
         self.server.judge(problem, of_job=True)

@@ -43,7 +43,7 @@ def show(job: JobView, message: jobs.Message, where: Place | Target | None) -> N
         case jobs.StateChanged(state) if state in ("queued", "running", "paused", "finishing"):
             job.state = state
         case jobs.Progressed():
-            job.denoiser_calls = message.denoiser_calls
+            job.denoiser_calls, job.q = message.denoiser_calls, message.q
             job.progress(message.phase, message.fraction, message.step, message.steps, message.seconds_left)
         case jobs.Noted(text):
             job.notes.append(text)

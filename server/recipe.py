@@ -41,6 +41,7 @@ ScheduleName = Literal["constant", "linear", "cosine", "geometric", "timestep"]
 
 MAX_SEED = 2**31 - 1
 MOST_LORAS = 8
+MOST_STEPS = 100_000
 MAX_SECONDS = 30 * 24 * 3600.0
 # Narrower kernels tell nothing: single precision loses what they weigh, and their squares vanish.
 LEAST_BANDWIDTH = 0.001
@@ -164,7 +165,7 @@ class Recipe(Part):
     prior: Text = Field(default="embedded", min_length=1, max_length=4096)
     loras: Loras = Field(default=[], description="LoRA files and their weights, FILE:WEIGHT, added to the prior")
     preset: Preset = "standard"
-    steps: Whole = Field(ge=1, le=100_000)
+    steps: Whole = Field(ge=1, le=MOST_STEPS)
     views_per_step: Whole = Field(default=1, ge=1, le=64, description="views, or crops, rendered in every step")
     render_size: Annotated[int | None, BeforeValidator(whole)] = Field(
         default=None, ge=16, le=1024, description="None: the prior's own image size"

@@ -65,14 +65,15 @@ class StateChanged:
 
 @dataclass(frozen=True)
 class Progressed:
-    """Fields as the server sends them: `fraction` in [0, 1] of the whole job, `seconds_left` None while unknown."""
+    """Fields as the server sends them: `fraction` in [0, 1] of the whole job, the last two None while unknown."""
 
     phase: str
     fraction: float
     step: int
     steps: int
-    seconds_left: float | None
     denoiser_calls: int
+    seconds_left: float | None
+    q: float | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,7 @@ def _progressed(data: dict[str, Any]) -> Progressed:
         steps=int(data.get("steps", 0)),
         seconds_left=None if seconds_left is None or not math.isfinite(seconds_left) else float(seconds_left),
         denoiser_calls=int(data.get("denoiser_calls", 0)),
+        q=None if data.get("q") is None else float(data["q"]),
     )
 
 

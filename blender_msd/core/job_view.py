@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import Problem
+
 OVER = ("done", "failed", "cancelled")
 # Phases of optimisation, by their beginnings; those before load, those behind make the result.
 OPTIMISING = ("Shaping", "Painting")
@@ -23,6 +25,7 @@ class JobView:
         seconds_left: when `told`; None while unknown.
         told: when the server told its progress, on the monotonic clock.
         expected: seconds that the whole job takes, as the optimisation said; None while unknown.
+        q: how far its last step was from a mode, in bandwidths; None outside the optimisation.
         live_meshes, live_images: previews shown so far.
         notes: lines for the panel.
         began: on the monotonic clock.
@@ -32,6 +35,7 @@ class JobView:
         waits_for_a_place: whether it is done, and the scene that its result was for is gone.
         report: the server's report.
         folder: where the result's files lie.
+        problem: why it failed.
     """
 
     kind: str
@@ -46,6 +50,7 @@ class JobView:
     told: float = field(default_factory=time.monotonic)
     expected: float | None = None
     denoiser_calls: int = 0
+    q: float | None = None
     live_meshes: int = 0
     live_images: int = 0
     job_id: str = ""
@@ -58,6 +63,7 @@ class JobView:
     result: str = ""
     report: dict[str, Any] = field(default_factory=dict)
     folder: str = ""
+    problem: Problem | None = None
     _usable: bool = False
 
     @property
@@ -104,6 +110,10 @@ class JobView:
         """Move the clock; whether it shows another second now."""
         before, self.seconds = self.seconds, time.monotonic() - self.began
         return int(before) != int(self.seconds)
+
+    def fail(self, problem: Problem) -> None:
+        self.problem = problem
+        self.end("failed")
 
     def end(self, state: str) -> None:
         self.state = state

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .bandwidths import Leg
 from .client import Client, Slow
 from .errors import Interrupted, Problem
 from .interrupt import Interrupt
@@ -36,6 +37,7 @@ class Model:
         known_things: per kind, in words, what can be asked for.
         calls: per kind and preset, how often the network is asked.
         seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
+        bandwidths: per kind, the legs of a run that is left to the model.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Model:
     known_things: Mapping[str, str]
     calls: Mapping[str, Mapping[str, int]]
     seconds_per_call: Mapping[str, float]
+    bandwidths: Mapping[str, tuple[Leg, ...]] = field(default_factory=dict)
 
     def unknown_words(self, prompt: str) -> list[str]:
         """The words of a prompt that it does not understand, each once; the server finds the same ones."""
@@ -181,8 +184,20 @@ def _read_model(said: Mapping[str, Any]) -> Model:
             str(kind): {str(preset): int(cost["denoiser_calls"]) for preset, cost in presets.items()}
             for kind, presets in said.get("costs", {}).items()
         },
+        bandwidths=_bandwidths(said),
         seconds_per_call={str(kind): float(pace) for kind, pace in said.get("seconds_per_call", {}).items()},
     )
+
+
+def _bandwidths(said: Mapping[str, Any]) -> dict[str, tuple[Leg, ...]]:
+    schedule, start, end = (said.get(f"bandwidth_{name}") for name in ("schedule", "start", "end"))
+    if not schedule or not start or not end:
+        return {}
+    picture = tuple(
+        Leg(str(schedule), float(leg["bandwidth_start"]), float(leg["bandwidth_end"]), float(leg["share"]))
+        for leg in said.get("picture", [])
+    )
+    return {"mesh": (Leg(str(schedule), float(start), float(end)),)} | ({"texture": picture} if picture else {})
 
 
 def in_words(seconds: float) -> str:

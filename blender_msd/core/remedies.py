@@ -36,6 +36,7 @@ FETCH = Button("msd.reconnect", "Fetch Again")
 OTHER_SEED = Button("msd.another_seed", "Another Seed")
 KNOWN = Button("msd.known_words", "What It Knows")
 CANCEL = Button("msd.cancel", "Cancel the Job")
+CANCEL_RESHAPE = Button("msd.cancel_reshape", "Cancel That")
 FOLDER = Button("msd.open_folder", "Open Folder")
 REPORT = Button("msd.copy_report", "Copy Report")
 SAVE = Button("wm.save_mainfile", "Save the File")
@@ -109,10 +110,17 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "mesh-needed": ("A mesh is needed", None),
     "objects-several": ("Several meshes are selected", None),
     "object-linked": ("The object cannot be changed", None),
+    "nothing-to-replace": ("Nothing to replace", None),
+    "reshape-running": ("An object is being reshaped", CANCEL_RESHAPE),
+    "reshape-failed": ("It could not be reshaped", REPORT),
+    "reshape-too-long": ("Reshaping took too long", None),
+    "object-not-ours": ("Not an object made here", None),
+    "object-in-use": ("The object is being edited", None),
     "mesh-without-uvs": ("The mesh has no UV layer", UNWRAP),
     "uvs-outside": ("UVs lie outside of the picture", None),
     "uvs-empty": ("The UV layer is empty", None),
     "image-tiled": ("UDIM tiles cannot be filled", None),
+    "surface-open": ("The surface is open", None),
     "mesh-empty": ("There are no faces to texture", ALL_FACES),
     "mesh-not-finite": ("The mesh is broken", None),
     "mesh-too-large": ("The mesh is too large", None),
@@ -152,6 +160,8 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "charts-do-not-fit": ("The texture is too small", VERTEX_COLOURS),
     "texture-empty": ("The texture is too small", VERTEX_COLOURS),
     "job-unknown": ("The server has no such job", AGAIN),
+    "nothing-kept": ("Nothing was kept to go on from", AGAIN),
+    "state-unusable": ("It cannot be given more steps", AGAIN),
     "artifact-unknown": ("The server has no such file", FETCH),
     "artifact-removed": ("The file went for want of room", AGAIN),
     "artifact-too-large": ("The result is too large", SKETCH),
@@ -165,6 +175,8 @@ REMEDIES: dict[str, tuple[str, Button | None]] = {
     "data-folder-unusable": ("The server's folder is unusable", FOLDER),
     "folder-unusable": ("A folder of models cannot be read", PREFERENCES),
     "path-unreadable": ("The path was not understood", PREFERENCES),
+    "exporter-missing": ("Blender's exporter is off", None),
+    "export-failed": ("The file could not be written", None),
     "path-relative": ("The path leads nowhere yet", SAVE),
     "store-broken": ("The list of jobs is damaged", FOLDER),
     "store-busy": ("The list of jobs is in use", AGAIN),

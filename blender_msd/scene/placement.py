@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..core.arrays import Mesh
 from ..core.errors import Problem
 from ..core.names import block_name
-from . import editors, images, materials, meshes, overwriting, provenance, view
+from . import assets, editors, images, materials, meshes, overwriting, provenance, replacing, view
 from .present import present
 
 COLLECTION = "Generated"
@@ -28,11 +28,19 @@ class Place:
         location: of the object's base, in scene units.
         size: its longest side, in scene units.
         scene: the scene's name.
+        instead_of: `session_uid` of the object whose place it takes; None replaces nothing.
+        yaw: how far it is turned about the world's Z axis, in radians.
+        collected: whether it goes into the collection COLLECTION; else into the one that is active.
+        as_asset: whether it is marked as an asset.
     """
 
     location: tuple[float, float, float]
     size: float
     scene: str
+    instead_of: int | None = None
+    yaw: float = 0.0
+    collected: bool = True
+    as_asset: bool = False
 
 
 def check_scene(scene: bpy.types.Scene) -> None:
@@ -72,6 +80,7 @@ def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
     if obj is None:
         obj = bpy.data.objects.new(name, mesh)
         obj.location = place.location
+        obj.rotation_euler.z = place.yaw
         provenance.mark_preview(obj)
         collection = _collection(_scene(place), PREVIEW_COLLECTION)
         collection.hide_render = True
@@ -122,14 +131,20 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
     mesh.materials.append(_material(recipe["prompt"], arrays))
     obj = bpy.data.objects.new(title, mesh)
     provenance.write(obj, recipe, job_id, version)
-    _collection(scene, COLLECTION).objects.link(obj)
-    if transform is None:
+    _home(scene, place).objects.link(obj)
+    replaced = None if place.instead_of is None else replacing.find(place.instead_of)
+    if transform is None or replaced is not None:
         obj.location = place.location
+        obj.rotation_euler.z = place.yaw
     else:
         obj.matrix_world = transform
+    if replaced is not None:
+        replacing.take_over(obj, replaced)
     _bring_into_view(arrays, np.array(obj.matrix_basis), place)
     if scene == bpy.context.scene and bpy.context.mode == "OBJECT":
         _select_only(obj)
+    if place.as_asset:
+        assets.mark(obj)
     return obj
 
 
@@ -182,6 +197,14 @@ def _layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
 
 def _scene(place: Place) -> bpy.types.Scene:
     return bpy.data.scenes.get(place.scene) or present(bpy.context.scene)
+
+
+def _home(scene: bpy.types.Scene, place: Place) -> bpy.types.Collection:
+    """Where a finished object is kept."""
+    if place.collected:
+        return _collection(scene, COLLECTION)
+    active = present(bpy.context.collection) if scene == bpy.context.scene else scene.collection
+    return scene.collection if active.library is not None else active
 
 
 def _bring_into_view(arrays: Mesh, matrix: NDArray[np.float64], place: Place) -> None:

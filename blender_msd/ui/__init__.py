@@ -3,13 +3,21 @@
 import bpy
 
 from . import (
+    asset_operators,
+    curve,
+    export_operators,
     groups,
     model_operators,
     models,
     operators,
+    own_presets,
     panels,
     preferences,
+    prompt_menus,
+    prompt_operators,
+    recent,
     remedy_operators,
+    reshape_operators,
     retexture_operators,
     server_operators,
     settings,
@@ -28,6 +36,12 @@ CLASSES = (
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,
     *models.CLASSES,
+    *prompt_operators.CLASSES,
+    *prompt_menus.CLASSES,
+    *own_presets.CLASSES,
+    *asset_operators.CLASSES,
+    *export_operators.CLASSES,
+    *reshape_operators.CLASSES,
     *setup_operators.CLASSES,
     *panels.CLASSES,
 )
@@ -37,6 +51,8 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     settings.register()
+    recent.register()
+    curve.register()
     undo.register()
     if not bpy.app.background:
         # Preferences can be read, and a driver asked, once everything is registered.
@@ -47,6 +63,8 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(setup_operators.look_for_the_first_time):
         bpy.app.timers.unregister(setup_operators.look_for_the_first_time)
     undo.unregister()
+    curve.unregister()
+    recent.unregister()
     settings.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -4,52 +4,54 @@ from __future__ import annotations
 
 import bpy
 
-from . import texts
+from .changed import draw_reset, draw_setting, is_changed
+from .curve import draw_curve
 from .drawn import TabPanel
-from .models import draw_unknown_words
 from .settings import settings_for
 
 # How the targets are made, for those who know the method.
 CHOICES = ["estimator", "centre", "kernel_time", "perp_neg"]
 NUMBERS = ["sampler_steps", "interval_low", "interval_high", "inversion_scale"]
+COMMON = ["noise", "scale", "bandwidth_start", "bandwidth_end", "steps"]
+# What the kinds have of their own.
+OWN = {"mesh": [], "texture": [], "retexture": ["size"]}
 
 
 class AdvancedPanel(TabPanel):
-    """Everything in it is left to the model and to the quality until it is changed."""
+    """Everything in it is left to the model and to the quality until it is changed; then it has a mark."""
 
     bl_label = "Advanced"
     bl_options = {"DEFAULT_CLOSED"}
     settings = ""
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        settings = settings_for(context.scene, self.settings)
+        changed = [name for name in ["loras", *_names(self.settings)] if is_changed(settings, name)]
+        if changed:
+            self.layout.label(text=f"{len(changed)} changed")
+            draw_reset(self.layout, changed, self.settings)
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = settings_for(context.scene, self.settings)
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(settings, "negative_prompt")
-        draw_unknown_words(layout, settings, "negative_prompt", self.settings)
-        spare = layout.row()
-        spare.enabled = bool(texts.text(settings, "negative_prompt").strip())
-        spare.prop(settings, "spare_prompt")
-        layout.prop(settings, "loras")
-        layout.prop(settings, "noise")
-        names = ["scale", "bandwidth_start", "bandwidth_end", "steps"]
-        if self.settings == "mesh":
-            names.append("faces")
+        draw_setting(layout, settings, "loras", self.settings)
+        for name in COMMON[:1]:
+            draw_setting(layout, settings, name, self.settings)
         column = layout.column(align=True)
-        for name in names:
-            column.prop(settings, name)
-        if self.settings == "mesh":
-            layout.prop(settings, "texture_size")
-        if self.settings == "retexture":
-            layout.prop(settings, "size")
-        layout.separator()
-        for name in CHOICES:
-            layout.prop(settings, name)
+        for name in COMMON[1:]:
+            draw_setting(column, settings, name, self.settings)
+        draw_curve(layout, settings, self.settings)
+        for name in [*OWN[self.settings], *CHOICES]:
+            draw_setting(layout, settings, name, self.settings)
         column = layout.column(align=True)
         for name in NUMBERS:
-            column.prop(settings, name)
-        names += NUMBERS
-        if not all(getattr(settings, name) for name in names):
+            draw_setting(column, settings, name, self.settings)
+        if not all(getattr(settings, name) for name in [*COMMON[1:], *NUMBERS]):
             layout.label(text="0: left to model and quality", icon="INFO")
         layout.operator("msd.open_preferences", icon="PREFERENCES")
+
+
+def _names(kind: str) -> list[str]:
+    return [*COMMON, *OWN[kind], *CHOICES, *NUMBERS]

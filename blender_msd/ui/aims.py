@@ -8,7 +8,7 @@ import bpy
 
 from ..core import checks
 from ..core.errors import Problem
-from ..scene import given, images, overwriting, pictures, placement, room, slots, sources
+from ..scene import given, images, overwriting, pictures, placement, replacing, room, slots, sources
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
@@ -31,18 +31,23 @@ def place(context: bpy.types.Context, values: Values) -> Place:
     """Where an object goes: at the cursor, beside what stands there, or at the world's origin.
 
     Raises:
-        Problem: "scene-linked"; "value-out-of-range", for a size or a cursor.
+        Problem: "scene-linked"; "value-out-of-range", for a size or a cursor; as `replacing.check`.
     """
     scene = present(context.scene)
     placement.check_scene(scene)
     size = placement.units(scene, values["size"])
+    wishes = {"collected": values["collected"], "as_asset": values["as_asset"]}
+    if values["place"] == "SELECTED":
+        old = replacing.check(context.object, context.selected_objects)
+        stands = replacing.footprint(old)
+        return Place(stands.base, stands.size, scene.name, old.session_uid, stands.yaw, **wishes)
     if values["place"] == "ORIGIN":
-        return Place((0.0, 0.0, 0.0), size, scene.name)
+        return Place((0.0, 0.0, 0.0), size, scene.name, **wishes)
     cursor = scene.cursor.location.to_tuple()
     checks.place("The 3D cursor", cursor)
     if values["place"] == "BESIDE":
         cursor = room.free_spot(present(context.view_layer), cursor, size)
-    return Place(cursor, size, scene.name)
+    return Place(cursor, size, scene.name, **wishes)
 
 
 def target(context: bpy.types.Context, values: Values) -> Target:
@@ -128,6 +133,8 @@ def check(values: Values, kind: str) -> None:
     """
     if kind == "mesh":
         placement.check_scene(present(bpy.context.scene))
+        if values["place"] == "SELECTED":
+            replacing.check(bpy.context.object, bpy.context.selected_objects)
     else:
         aim(bpy.context, values, kind)
     if kind == "texture":

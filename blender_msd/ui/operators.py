@@ -11,12 +11,12 @@ from .. import bridge
 from ..core.errors import Problem, explain
 from ..core.limits import SEED
 from ..core.names import printable
-from ..core.sent import Sent
-from ..scene import overwriting, sources
+from ..scene import overwriting
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
 from . import aims
+from .beginnings import begin
 from .preferences import setup
 from .properties import MeshSettings, TextureSettings
 from .settings import scene_settings, settings_for
@@ -93,9 +93,7 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
         settings = scene_settings(context.scene).mesh
         values = Values(settings, self)
         try:
-            recipe = values.recipe("mesh")
-            bridge.current().make_mesh(recipe, aims.place(context, values), setup())
-            settings.seed = recipe["seed"]
+            begin(context, "mesh", values)
         except Problem as problem:
             return refuse(self, problem, "mesh")
         return outcome(self, "mesh")
@@ -114,13 +112,7 @@ class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
         settings = scene_settings(context.scene).texture
         values = Values(settings, self)
         try:
-            recipe, target = values.recipe("texture"), aims.target(context, values)
-            files: tuple[Sent, ...] = ()
-            if values["source"]:
-                source = sources.gather(values["source"], values["part"], values["mask"])
-                recipe, files = values.recipe("texture", source=source), source.files
-            bridge.current().make_texture(recipe, target, setup(), files)
-            settings.seed = recipe["seed"]
+            begin(context, "texture", values)
         except Problem as problem:
             return refuse(self, problem, "texture")
         return outcome(self, "texture")

@@ -9,12 +9,14 @@ import bpy
 from ..scene import overwriting
 from . import aims
 from .advanced import AdvancedPanel
+from .asset_panel import MSD_PT_view3d_asset
 from .drawn import TabPanel
 from .groups import MSD_PG_texture
 from .models import AboutModel
 from .preferences import has_own_server
 from .progress import draw_go
 from .prompting import draw_prompt
+from .result_section import draw_result
 from .retexture_panel import (
     MSD_PT_view3d_retexture,
     MSD_PT_view3d_retexture_advanced,
@@ -58,6 +60,7 @@ class _ObjectPanel(TabPanel):
         column.use_property_decorate = False
         column.prop(settings, "size")
         column.prop(settings, "place")
+        draw_result(layout, settings)
         draw_go(layout, context, settings, "msd.generate_mesh", "mesh")
 
 
@@ -235,6 +238,7 @@ CLASSES = (
     MSD_PT_view3d_object,
     MSD_PT_view3d_object_model,
     MSD_PT_view3d_object_advanced,
+    MSD_PT_view3d_asset,
     MSD_PT_view3d_texture,
     MSD_PT_view3d_texture_model,
     MSD_PT_view3d_texture_advanced,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .models import draw_choice, draw_unknown_words
+from .prompt_menus import draw_avoid, draw_tools
 from .quality import draw_quality
 from .settings import Settings
 
@@ -12,6 +13,8 @@ from .settings import Settings
 def draw_prompt(layout: bpy.types.UILayout, settings: Settings, placeholder: str, kind: str) -> None:
     layout.prop(settings, "prompt", text="", placeholder=placeholder)
     draw_unknown_words(layout, settings, "prompt", kind)
+    draw_tools(layout, settings, kind)
+    draw_avoid(layout, settings, kind)
     draw_choice(layout, settings, kind)
     draw_quality(layout, settings, kind)
     row = layout.row(align=True)

@@ -147,8 +147,21 @@ class MeshSettings(CommonSettings):
             ("BESIDE", "Free Spot", "The base stands on the 3D cursor, or beside what stands there already"),
             ("CURSOR", "3D Cursor", "The base stands on the 3D cursor, whatever stands there already"),
             ("ORIGIN", "World Origin", "The base stands on the world's origin"),
+            (
+                "SELECTED",
+                "Replace Selected",
+                "It takes the place of the active object, as large as that is and turned as that is, which goes",
+            ),
         ),
         default="BESIDE",
+    )
+    collected: BoolProperty(
+        name="In a Collection",
+        description="It goes into the collection Generated; else into the one that is active",
+        default=True,
+    )
+    as_asset: BoolProperty(
+        name="Mark as Asset", description="It is an asset at once, with a preview, tags and a description"
     )
 
 

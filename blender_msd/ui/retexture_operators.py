@@ -9,11 +9,10 @@ import numpy as np
 
 from .. import bridge
 from ..core.errors import Problem
-from ..scene import given, overwriting, pictures
+from ..scene import overwriting, pictures
 from ..scene.present import present
-from . import aims
+from .beginnings import begin
 from .operators import nothing_runs, outcome, refuse
-from .preferences import setup
 from .retexture_properties import RetextureSettings
 from .settings import scene_settings
 from .values import Values
@@ -35,15 +34,7 @@ class MSD_OT_texture_mesh(bpy.types.Operator, RetextureSettings):
         settings = scene_settings(context.scene).retexture
         values = Values(settings, self)
         try:
-            values.recipe("retexture")
-            target = aims.surface(context, values)
-            found = given.gather(context, present(context.object), values["faces"])
-            file = found.packed()
-            recipe = values.recipe("retexture", file.name)
-            link = bridge.current()
-            link.make_texture(recipe, target, setup(), [file])
-            present(link.job).notes.extend(found.notes)
-            settings.seed = recipe["seed"]
+            begin(context, "retexture", values)
         except Problem as problem:
             return refuse(self, problem, "retexture")
         return outcome(self, "retexture")

@@ -20,7 +20,7 @@ READ: dict[str, Callable[[bpy.types.bpy_struct, str], Any]] = {"prior": texts.mo
 
 # Settings that say where a result goes, by the kind of job.
 PLACING = {
-    "mesh": ("size", "place"),
+    "mesh": ("size", "place", "collected", "as_asset"),
     "texture": ("apply", "slot", "repeat", "real_width", "source", "part", "mask"),
     "retexture": ("apply", "faces"),
 }
@@ -31,10 +31,10 @@ class Values:
 
     Args:
         settings: the scene's.
-        operator: None in panels.
+        operator: or what has its properties; None in panels.
     """
 
-    def __init__(self, settings: bpy.types.PropertyGroup, operator: bpy.types.Operator | None = None) -> None:
+    def __init__(self, settings: bpy.types.PropertyGroup, operator: Any = None) -> None:
         self._settings = settings
         self._operator = operator
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from server.api.limits import BODY_SECONDS, MOST_BODY_BYTES, MOST_SEEDS
 from server.api.problems import Refused
 from server.errors import BadRequest
-from server.recipe import Recipe, read_recipe
+from server.recipe import MOST_STEPS, Recipe, read_recipe
 
 # Numbers of more digits are cut to these, which is beyond every range, too, so that the refusal names the field.
 MOST_DIGITS = 400
@@ -70,23 +70,42 @@ def object_from(body: bytes) -> dict[str, Any]:
     return data
 
 
-def recipes_from(batch: dict[str, Any]) -> list[Recipe]:
-    """Read `{"recipe": {...}, "seeds": [...]}`: the recipe with each of the seeds.
+def as_body(schema: dict[str, Any]) -> dict[str, Any]:
+    """What the OpenAPI page says of a route that reads its body itself."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def steps_from(data: dict[str, Any]) -> int:
+    """Read `{"steps": 300}`. Raises BadRequest "request-invalid" for another form."""
+    steps = data.get("steps")
+    # JSON does not tell 300.0 from 300.
+    steps = int(steps) if type(steps) is float and steps.is_integer() else steps
+    if data.keys() != {"steps"} or type(steps) is not int or not 1 <= steps <= MOST_STEPS:
+        hint = 'Send how many more are to be made: {"steps": 300}.'
+        raise BadRequest("request-invalid", f"The request is not a number of steps, 1 to {MOST_STEPS}.", hint)
+    return steps
+
+
+def recipes_from(batch: dict[str, Any]) -> tuple[list[Recipe], bool]:
+    """Read `{"recipe": {...}, "seeds": [...], "look": false}`: the recipe with each of the seeds, and whether only a
+    quick look is wanted.
 
     Raises:
         BadRequest: "request-invalid" for another form; "recipe-invalid".
     """
-    recipe, seeds = batch.get("recipe"), batch.get("seeds")
+    recipe, seeds, look = batch.get("recipe"), batch.get("seeds"), batch.get("look", False)
     hint = 'Send the recipe and its seeds: {"recipe": {...}, "seeds": [1, 2, 3]}.'
-    if batch.keys() != {"recipe", "seeds"} or not isinstance(recipe, dict) or not isinstance(seeds, list):
+    if not isinstance(recipe, dict) or not isinstance(seeds, list) or {*batch} - {"recipe", "seeds", "look"}:
         raise BadRequest("request-invalid", "The request is not one recipe and a list of seeds.", hint)
+    if not isinstance(look, bool):
+        raise BadRequest("request-invalid", "look must be true or false.", hint)
     if not 1 <= len(seeds) <= MOST_SEEDS:
         raise BadRequest("request-invalid", f"seeds must be 1 to {MOST_SEEDS}, not {len(seeds)}.", hint)
     read_recipe(recipe)  # with its own seed, which is not used, but is not to be nonsense either
     recipes = [read_recipe({**recipe, "seed": seed}) for seed in seeds]
     if len({recipe.seed for recipe in recipes}) < len(recipes):
         raise BadRequest("request-invalid", "A seed is given twice: it would make the same twice.", hint)
-    return recipes
+    return recipes, look
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class DataFolderLock:
             hint = "Choose a folder that can be written to."
             raise Problem("data-folder-unusable", f"{data_dir}: {error.strerror}.", hint) from None
         try:
-            _lock_byte(self._fd)
+            lock_byte(self._fd)
         except OSError:
             pid = os.read(self._fd, 20).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
@@ -55,7 +55,8 @@ class DataFolderLock:
         os.close(self._fd)
 
 
-def _lock_byte(fd: int) -> None:
+def lock_byte(fd: int) -> None:
+    """Hold an open file until it is closed, or this process ends. Raises OSError: another process holds it."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.jobs.events import State
+from server.jobs.job import Task
 from server.priors.card import CameraLaw, Leg
 from server.recipe import Kind, Preset, Recipe
 
@@ -177,6 +178,11 @@ class JobAnswer(_Said):
     pausing: bool = Field(description="it is to be paused, and its worker has not left it yet")
     starred: bool = Field(description="its files are kept whatever the quota says")
     removed: list[str] = Field(description="files that are gone, to keep the quota of the data folder")
+    task: Task = Field(
+        description="what is done with the recipe: all of it (make); a quick look, after which it is paused (look); "
+        "all of it from that look (looked); more steps from where its parent ended; another mesh of its parent's field"
+    )
+    parent: str | None = Field(description="the job that it begins with, which may have been deleted")
 
 
 class Batch(_Said):
@@ -186,6 +192,28 @@ class Batch(_Said):
 class JobPage(_Said):
     jobs: list[JobAnswer] = Field(description="newest first")
     next: str | None = Field(description="the cursor of the page behind this one; null on the last")
+
+
+class ResultRow(_Said):
+    id: str
+    kind: Kind
+    prompt: str
+    seed: Count
+    prior: str
+    preset: Preset
+    created: Seconds
+    finished: Seconds | None
+    starred: bool
+    task: Task
+    parent: str | None
+    files: list[str] = Field(description="those that are there; with state.safetensors it can be given more steps")
+    thumbnail: str | None = Field(description="the file with its picture, up to 128 pixels a side")
+
+
+class ResultPage(_Said):
+    results: list[ResultRow] = Field(description="newest first")
+    next: str | None = Field(description="the cursor of the page behind this one; null on the last")
+    total: Count = Field(description="of all pages")
 
 
 class LogLines(_Said):

@@ -11,7 +11,8 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
 
 from server.api.answers import Answer
-from server.api.bodies import check_is_json, object_from, read_body, recipes_from
+from server.api.bodies import as_body, check_is_json, object_from, read_body, recipes_from
+from server.api.descent_routes import add_descent_routes
 from server.api.given import add_given_routes
 from server.api.house_routes import add_house_routes
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED, MOST_SEEDS
@@ -19,10 +20,11 @@ from server.api.models import Batch, JobAnswer, JobPage, refusals
 from server.api.numbers import Digits
 from server.api.office import Office
 from server.api.problems import Refused
+from server.api.result_routes import add_result_routes
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
 from server.jobs.given import check_given
-from server.jobs.job import Job
+from server.jobs.job import Job, Task
 from server.jobs.record import MAX_NUMBER
 from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
 from server.recipe import MAX_SEED, Recipe, read_recipe
@@ -44,13 +46,9 @@ _BATCH = {
     "properties": {
         "recipe": _RECIPE,
         "seeds": {"type": "array", "items": _SEED, "minItems": 1, "maxItems": MOST_SEEDS, "uniqueItems": True},
+        "look": {"type": "boolean", "default": False, "description": "each is left after a quick look; see resume"},
     },
 }
-
-
-def _as_body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
 
 _EVENT = {
     "type": "object",
@@ -101,7 +99,7 @@ def build_routes(office: Office) -> APIRouter:
         status_code=201,
         response_model=JobAnswer,
         responses={200: {"model": JobAnswer, "description": "The job of the same key"}, **refusals(409, 413, 415, 429)},
-        openapi_extra=_as_body(_RECIPE),
+        openapi_extra=as_body(_RECIPE),
     )
     async def submit(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Answer:
         """Queue a recipe. The same Idempotency-Key gives the same job again."""
@@ -117,20 +115,22 @@ def build_routes(office: Office) -> APIRouter:
         status_code=201,
         response_model=Batch,
         responses={200: {"model": Batch, "description": "The jobs of the same key"}, **refusals(409, 413, 415, 429)},
-        openapi_extra=_as_body(_BATCH),
+        openapi_extra=as_body(_BATCH),
     )
     async def submit_batch(
         request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
     ) -> Answer:
-        """Queue one recipe with several seeds: all of the jobs, or none."""
+        """Queue one recipe with several seeds: all of the jobs, or none. With `look` each is paused, with a thumbnail
+        of four sides, as soon as one can tell what it will be; those that are resumed go on from there."""
         check_is_json(request.headers.get("content-type"))
         return await run_in_threadpool(queue_batch, await read_body(request), idempotency_key)
 
     def queue_batch(body: bytes, idempotency_key: str | None) -> Answer:
-        jobs, are_new = queue_all(recipes_from(object_from(body)), idempotency_key)
+        recipes, look = recipes_from(object_from(body))
+        jobs, are_new = queue_all(recipes, idempotency_key, "look" if look else "make")
         return Answer({"jobs": [job.as_json() for job in jobs]}, 201 if are_new else 200)
 
-    def queue_all(recipes: list[Recipe], idempotency_key: str | None) -> tuple[list[Job], bool]:
+    def queue_all(recipes: list[Recipe], idempotency_key: str | None, task: Task = "make") -> tuple[list[Job], bool]:
         """`recipes` differ in their seeds only."""
         recipe = recipes[0]
         check_prior(recipe.prior, office.priors, office.allowed)
@@ -138,7 +138,7 @@ def build_routes(office: Office) -> APIRouter:
         check_lora_files(recipe.loras, office.allowed)
         check_loras(recipe.prior, recipe.loras)
         check_given(office.data_dir, recipe)
-        found = store.submit_all(recipes, idempotency_key, warnings, MOST_QUEUED)
+        found = store.submit_all(recipes, idempotency_key, warnings, MOST_QUEUED, task)
         queue.wake()
         return found
 
@@ -172,6 +172,8 @@ def build_routes(office: Office) -> APIRouter:
     def delete_job(job_id: str) -> None:
         """Forget a job that is over, and its files."""
         queue.delete(job_id)
+
+    add_descent_routes(routes, office)
 
     @routes.post("/jobs/{job_id}/events", include_in_schema=False)
     @routes.post("/jobs/{job_id}/star", include_in_schema=False)
@@ -213,5 +215,6 @@ def build_routes(office: Office) -> APIRouter:
         return FileResponse(path, headers=headers, media_type=media_type, stat_result=found)
 
     add_given_routes(routes, office)
+    add_result_routes(routes, office)
     everybody.include_router(routes)
     return everybody

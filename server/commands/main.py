@@ -23,6 +23,8 @@ COMMANDS = {
     "texture": "make a texture from a prompt",
     "retexture": "texture a mesh that is there, on its own UVs",
     "remesh": "mesh the field that a job kept again, without optimising",
+    "batch": "make every row of a table, and a page that shows what was made",
+    "results": "find, keep, export and delete what a server has made",
     "sample": "draw plain samples of a prior, without distillation",
     "serve": "run the server that the extension talks to",
     "jobs": "list, follow and control the jobs of a running server",

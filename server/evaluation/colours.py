@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from server.evaluation.measures import SurfacePoints
-from server.evaluation.turntable import sample
 from server.meshing.arrays import Floats, Triangles
 from server.meshing.baking import Texture
+from server.meshing.pictures import sample
 from server.world.captions import Caption
 from server.world.gbuffers import surface_normals
 from server.world.shading import AMBIENT, LIGHT, palette

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from server.evaluation.turntable import render
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
+from server.meshing.pictures import render
 from server.training.view_judge import KINDS_WITH_A_FRONT, SIZE, ViewJudge
 from server.world.views import Views
 

@@ -16,12 +16,13 @@ from server.errors import BadRequest
 from server.evaluation.colours import colour_error
 from server.evaluation.measures import SurfacePoints, sample_surface
 from server.evaluation.shapes import true_mesh
-from server.evaluation.turntable import sample, turntable
+from server.evaluation.turntable import turntable
 from server.meshing import shelf
 from server.meshing.arrays import Floats, MeshArrays, Triangles
 from server.meshing.baking import Texture
 from server.meshing.export import Placement
 from server.meshing.given import GivenMesh, checked, given_bytes
+from server.meshing.pictures import sample
 from server.meshing.reduction import reduce
 from server.meshing.unwrapping import unwrap
 from server.priors.catalogue import load_prior

@@ -17,7 +17,7 @@ class LeftForLater(Exception):
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
-        self.why = why  # "pause" | "stop"
+        self.why = why  # "pause" | "stop" | "look"
 
 
 class Control:

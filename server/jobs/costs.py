@@ -27,7 +27,8 @@ def seconds_per_call(jobs: Iterable[Job]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for job in jobs:
         # The seconds of a run that went on are those of its rest.
-        if job.state != "done" or job.attempts > 1 or not job.report or job.recipe.get("guidance") != _USUAL:
+        at_once = job.state == "done" and job.task == "make" and job.attempts <= 1
+        if not at_once or not job.report or job.recipe.get("guidance") != _USUAL:
             continue
         seconds, calls = job.report.get("seconds"), job.report.get("denoiser_calls")
         if seconds and calls:

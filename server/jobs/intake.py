@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from server.jobs.events import OVER
-from server.jobs.job import Job
+from server.jobs.job import Job, Task
 from server.jobs.record import Record
 from server.jobs.refusals import Conflict, QueueFull
 from server.recipe import Recipe
@@ -34,12 +34,17 @@ class Intake(Record):
         idempotency_key: str | None = None,
         warnings: Sequence[str] = (),
         most_queued: int | None = None,
+        task: Task = "make",
+        parent: str | None = None,
+        job_id: str | None = None,
     ) -> tuple[list[Job], bool]:
         """Queue recipes, all or none. Returns their jobs and whether they are new: the same key gives the same again.
 
         Args:
             warnings: kept with each job, and each is an event of its own, so that whoever watches the job sees it.
             most_queued: jobs that may wait; None: any number.
+            task, parent: as `Job`.
+            job_id: of a job whose folder is there already; None: a new one for each.
 
         Raises:
             Conflict: "idempotency-key-reused" when the key came with other recipes before.
@@ -48,35 +53,40 @@ class Intake(Record):
         written = [recipe.model_dump_json() for recipe in recipes]
         keys = [_key_of(idempotency_key, place) for place in range(len(recipes))]
         with self._writing():
-            if idempotency_key is not None and (before := self._jobs_of_key(idempotency_key, written)):
+            if idempotency_key is not None and (before := self._jobs_of_key(idempotency_key, written, parent)):
                 return before, False
             queued = self._db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
             if most_queued is not None and queued + len(recipes) > most_queued:
                 hint = "Wait until some are done, or cancel some."
                 wanted = "" if len(recipes) == 1 else f" {len(recipes)} more would be over the limit of {most_queued}."
                 raise QueueFull("queue-full", f"{queued} jobs wait already.{wanted}", hint)
-            jobs = [self._add(recipe, key, warnings) for recipe, key in zip(written, keys, strict=True)]
+            jobs = [
+                self._add(job_id or secrets.token_hex(6), recipe, key, warnings, task, parent)
+                for recipe, key in zip(written, keys, strict=True)
+            ]
         for job in jobs:
             self._on_news(job.id)
         return jobs, True
 
-    def _jobs_of_key(self, key: str, written: list[str]) -> list[Job]:
+    def _jobs_of_key(self, key: str, written: list[str], parent: str | None) -> list[Job]:
         """Those that came with the key before. Raises Conflict when they are others than these."""
         rows = self._db.execute(
-            "SELECT id, recipe FROM jobs WHERE idempotency_key = ?1"
+            "SELECT id, recipe, parent FROM jobs WHERE idempotency_key = ?1"
             " OR substr(idempotency_key, 1, length(?2)) = ?2 ORDER BY number",
             (key, f"{key}\n"),
         ).fetchall()
-        if rows and [row[1] for row in rows] != written:
+        if rows and [row[1:] for row in rows] != [(recipe, parent) for recipe in written]:
             message = f"This Idempotency-Key was used for another recipe, in job {rows[0][0]}."
             raise Conflict("idempotency-key-reused", message, "Use a new key for a new job.")
-        return [self.get(job_id) for job_id, _ in rows]
+        return [self.get(row[0]) for row in rows]
 
-    def _add(self, written: str, key: str | None, warnings: Sequence[str]) -> Job:
-        job_id = secrets.token_hex(6)
+    def _add(
+        self, job_id: str, written: str, key: str | None, warnings: Sequence[str], task: Task, parent: str | None
+    ) -> Job:
         self._db.execute(
-            "INSERT INTO jobs (id, state, recipe, idempotency_key, warnings, created) VALUES (?, 'queued', ?, ?, ?, ?)",
-            (job_id, written, key, json.dumps(list(warnings)), time.time()),
+            "INSERT INTO jobs (id, state, recipe, idempotency_key, warnings, created, task, parent)"
+            " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?)",
+            (job_id, written, key, json.dumps(list(warnings)), time.time(), task, parent),
         )
         self._write_event(job_id, "state", {"state": "queued"})
         for warning in warnings:

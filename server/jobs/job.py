@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from server.jobs.events import State
 
+# What is done with a recipe: all of it; a quick look, after which it is paused; all of it from that look; more steps
+# from where the parent ended; another mesh of the parent's field.
+Task = Literal["make", "look", "looked", "continue", "remesh"]
 COLUMNS = (
     "id, state, recipe, report, error, progress, warnings, created, started, finished, last_event, attempts, finish,"
-    " priority, pausing, starred, removed"
+    " priority, pausing, starred, removed, task, parent"
 )
 
 
@@ -23,7 +26,7 @@ class Job:
     what of the recipe will not be followed; `attempts` counts how often a worker began with it; `finish` says that it
     was told to make do with what there is; of the queued jobs, that of the highest `priority` is next, then the oldest;
     `pausing`: it is to be paused, and its worker has not left it yet; `starred`: its files are kept whatever the quota;
-    `removed`: names of files that the quota took.
+    `removed`: names of files that the quota took; `parent`: id of the job that it begins with, which may be gone.
     """
 
     id: str
@@ -43,6 +46,8 @@ class Job:
     pausing: bool = False
     starred: bool = False
     removed: list[str] = field(default_factory=list)
+    task: Task = "make"
+    parent: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         # Not `asdict`, which copies everything inside, and takes most of the time of a list.
@@ -52,7 +57,7 @@ class Job:
 def job_from_row(row: tuple[Any, ...]) -> Job:
     """From a row of COLUMNS. Raises sqlite3.DatabaseError when it is damaged."""
     job_id, state, recipe, report, error, progress, warnings, created, started, finished, last, *counts = row
-    attempts, finish, priority, pausing, starred, removed = counts
+    attempts, finish, priority, pausing, starred, removed, task, parent = counts
     try:
         return Job(
             id=job_id,
@@ -72,6 +77,8 @@ def job_from_row(row: tuple[Any, ...]) -> Job:
             pausing=bool(pausing),
             starred=bool(starred),
             removed=json.loads(removed),
+            task=task,
+            parent=parent,
         )
     except (ValueError, TypeError) as unreadable:
         raise sqlite3.DatabaseError(f"the entry of job {job_id!r} is damaged ({unreadable})") from None

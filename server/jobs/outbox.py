@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from server.jobs.events import OVER, State, StoredEvent
-from server.jobs.job import Job
+from server.jobs.job import Job, Task
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Ending:
         state: of the job afterwards: one in which it is over, "paused", or "queued" to be run again.
         report: of a job that is done; error: of one that failed.
         note: a sentence for whoever watches a job that is not over.
+        task: of the job afterwards; None: as it was.
         death: the deaths to be remembered with the job from now on, as JSON; "" leaves them.
         at: seconds since 1970.
     """
@@ -29,6 +30,7 @@ class Ending:
     error: dict[str, str] | None = None
     note: str = ""
     death: str = ""
+    task: Task | None = None
     at: float = field(default_factory=time.time)
 
     @property
@@ -82,6 +84,7 @@ class Outbox:
             state=ending.state,
             report=ending.report,
             error=ending.error,
+            task=ending.task or job.task,
             finished=ending.at if ending.state in OVER else None,
             last_event=job.last_event + len(ending.events),
         )

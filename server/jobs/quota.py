@@ -11,18 +11,21 @@ from pathlib import Path
 from server.jobs.artifacts import job_folder
 from server.jobs.events import ACTIVE
 from server.jobs.store import Store
-from server.studio.kept_names import ASIDE, SUFFIX
+from server.studio.kept_names import ASIDE, STATE, SUFFIX
 
-# What is left of a job whose files went: how it was made, a few kilobytes.
-NEVER = ("recipe.json", "report.json")
+# What is left of a job whose files went: how it was made and looked, some twenty kilobytes.
+NEVER = ("recipe.json", "report.json", "thumbnail.png")
 # The field of a mesh, from which it can be meshed again.
 FIELD = "field.safetensors"
+# What goes before results do, in this order.
+SPARE = ({STATE}, {STATE, FIELD})
 _LOG = logging.getLogger(__name__)
 
 
 class Quota:
-    """The files of jobs that are over make room: states of runs that nobody goes on with first, then fields that can be
-    meshed again, then results; of each the oldest first. Starred jobs lose nothing, nor do jobs that are not over.
+    """The files of jobs that are over make room: states of runs that nobody goes on with first, then the states that
+    could be given more steps, then fields that can be meshed again, then results; of each the oldest first. Starred
+    jobs lose nothing, nor do jobs that are not over.
 
     Args:
         most_bytes: of all files of jobs together; None: any number.
@@ -44,10 +47,10 @@ class Quota:
         excess = _bytes_below(unfinished) + _bytes_below(self._data_dir / "jobs") - self._most
         if excess > 0:
             excess -= self._drop_runs(unfinished, excess)
-        for fields_only in (True, False):
+        for spare in (*SPARE, None):
             for job_id in self._store.removable() if excess > 0 else ():
                 if excess > 0:
-                    excess -= self._drop_files(job_id, fields_only)
+                    excess -= self._drop_files(job_id, spare)
         if excess > 0 and not self._complained:
             _LOG.warning(
                 "what is left is over the quota by %d bytes: it is starred, or of jobs that are not over", excess
@@ -65,13 +68,13 @@ class Quota:
                 _LOG.info("removed the state of a run that was given up, for the quota: %s", path.name)
         return freed
 
-    def _drop_files(self, job_id: str, fields_only: bool) -> int:
-        """Returns the bytes that are free then."""
+    def _drop_files(self, job_id: str, spare: set[str] | None) -> int:
+        """Only those of these names; None: all of them. Returns the bytes that are free then."""
         folder = job_folder(self._data_dir, job_id)
         going = [
             (path, found)
             for path, found in _files(folder)
-            if path.name not in NEVER and (path.name == FIELD or not fields_only)
+            if path.name not in NEVER and (spare is None or path.name in spare)
         ]
         # Noted first: a file that is said to be gone and is there harms nobody.
         if not going or not self._store.note_removed(job_id, [path.name for path, _ in going]):

@@ -17,6 +17,7 @@ from server.jobs.faults import gone, store_problem
 from server.jobs.job import COLUMNS, Job, job_from_row
 from server.jobs.outbox import Outbox
 from server.jobs.refusals import NoSuchJob
+from server.jobs.results import Wanted
 from server.jobs.schema import open_record
 
 _LOG = logging.getLogger(__name__)
@@ -62,6 +63,18 @@ class Record:
             ).fetchall()
             jobs = [self._outbox.laid_over(job_from_row(row[1:])) for row in rows[:limit]]
         return jobs, rows[limit - 1][0] if len(rows) > limit else None
+
+    def results(self, wanted: Wanted, limit: int, before: int | None = None) -> tuple[list[Job], int | None, int]:
+        """As `page`, of jobs that are done and wanted; and how many those are on all pages."""
+        conditions, values = wanted.as_sql()
+        with self._reading():
+            (total,) = self._db.execute(f"SELECT COUNT(*) FROM jobs WHERE {conditions}", values).fetchone()
+            rows = self._db.execute(
+                f"SELECT number, {COLUMNS} FROM jobs WHERE {conditions} AND number < ? ORDER BY number DESC LIMIT ?",
+                [*values, MAX_NUMBER if before is None else before, limit + 1],
+            ).fetchall()
+            jobs = [job_from_row(row[1:]) for row in rows[:limit]]
+        return jobs, rows[limit - 1][0] if len(rows) > limit else None, total
 
     def in_states(self, states: Sequence[State]) -> list[str]:
         """Ids of jobs, the oldest first."""

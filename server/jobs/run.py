@@ -24,13 +24,13 @@ class Run:
 
 def ending_of(answer: Answer) -> Ending:
     """How a run ended, from one of the four answers that end it. A job that was left is queued again, or paused if that
-    is still wished."""
+    is still wished; a quick look waits for a person."""
     match answer["answer"]:
         case "done":
             return Ending("done", report=answer["report"])
         case "failed":
             return Ending("failed", error=answer["error"])
         case "left":
-            return Ending("queued")
+            return Ending("paused", task="looked") if answer["why"] == "look" else Ending("queued")
         case _:
             return Ending("cancelled")

@@ -9,7 +9,7 @@ from pathlib import Path
 from server.jobs.faults import store_problem
 from server.jobs.job import COLUMNS, job_from_row
 
-_VERSION = 4
+_VERSION = 5
 _SCHEMA = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,7 +31,9 @@ CREATE TABLE jobs (
     priority INTEGER NOT NULL DEFAULT 0,
     pausing INTEGER NOT NULL DEFAULT 0,
     starred INTEGER NOT NULL DEFAULT 0,
-    removed TEXT NOT NULL DEFAULT '[]'
+    removed TEXT NOT NULL DEFAULT '[]',
+    task TEXT NOT NULL DEFAULT 'make',
+    parent TEXT
 );
 CREATE INDEX jobs_by_state ON jobs (state, number);
 CREATE TABLE events (
@@ -52,6 +54,8 @@ ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;""",
     3: """ALTER TABLE jobs ADD COLUMN pausing INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN removed TEXT NOT NULL DEFAULT '[]';""",
+    4: """ALTER TABLE jobs ADD COLUMN task TEXT NOT NULL DEFAULT 'make';
+ALTER TABLE jobs ADD COLUMN parent TEXT;""",
 }
 
 
@@ -66,6 +70,8 @@ def open_record(path: Path) -> sqlite3.Connection:
         # The person's alone, whatever the umask says: prompts are in it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # SQLite's own lower() knows no letters beyond ASCII.
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")

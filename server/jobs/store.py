@@ -144,6 +144,8 @@ class Store(Intake):
                 "UPDATE jobs SET state = ?, finished = ?, report = ?, error = ?, pausing = 0 WHERE id = ?",
                 [ending.state, ending.at if over else None, _or_null(ending.report), _or_null(ending.error), job_id],
             )
+            if ending.task:
+                self._db.execute("UPDATE jobs SET task = ? WHERE id = ?", [ending.task, job_id])
             if ending.death:
                 self._db.execute("UPDATE jobs SET deaths = ? WHERE id = ?", [ending.death, job_id])
         self._on_news(job_id)

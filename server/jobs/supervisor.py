@@ -277,7 +277,8 @@ class Supervisor:
                 return
             self.run, self.state = Run(job.id), "busy"
             worker.begin_job()
-            worker.send("make", job=job.id, recipe=job.recipe, finish=job.finish, **places_of(self._data_dir, job.id))
+            said = {"recipe": job.recipe, "finish": job.finish, "task": job.task}
+            worker.send("make", job=job.id, **said, **places_of(self._data_dir, job.id))
 
     def _leave(self) -> None:
         """The server ends: the worker keeps its job and goes."""

@@ -2,8 +2,8 @@
 
 It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
 
-    {"order": "make", "job": id, "recipe": {...}, "folder": path, "unfinished": path, "given": path,
-     "finish": bool}
+    {"order": "make", "job": id, "recipe": {...}, "task": as server.jobs.job.Task, "folder": path,
+     "unfinished": path, "given": path, "finish": bool}
     {"order": "cancel" | "finish" | "pause" | "resume" | "stop", "job": id}
 
     {"answer": "ready", "facts": {...}, "others": ["cuda:1"]}                   once; with DEVICE auto, the other cards
@@ -11,7 +11,7 @@ It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
     {"answer": "event", "job": id, "name": ..., "data": {...}}                  while a job runs
     {"answer": "done", "job": id, "report": {...}}
     {"answer": "cancelled", "job": id}
-    {"answer": "left", "job": id, "why": "pause" | "stop"}
+    {"answer": "left", "job": id, "why": "pause" | "stop" | "look"}
     {"answer": "failed", "job": id, "error": {"code", "headline", "detail", "next"}, "fatal": bool}
                                                                                 one of these four ends a job
 
@@ -41,9 +41,10 @@ from server.jobs.artifacts import check_is_no_link
 from server.jobs.control import Control, LeftForLater, Orders
 from server.jobs.deaths import RETRY
 from server.jobs.process import JOB_LINE
-from server.recipe import read_recipe
-from server.studio.events import Progress
+from server.recipe import Recipe, read_recipe
+from server.studio.events import OnEvent, Progress
 from server.studio.journal import NAME, Journal
+from server.studio.kept_names import STATE
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
@@ -72,9 +73,6 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
     job_id = order["job"]
     folder = Path(order["folder"])
     try:
-        from server.studio.assignment import set_aside
-        from server.studio.production import produce
-
         recipe = read_recipe(order["recipe"])
         check_is_no_link(folder)
         # Not its parents: a data folder that was removed is not to come back half empty.
@@ -82,20 +80,13 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
         told = Reporter(job_id, folder, answers, partial(accelerators.used_on, priors.device))
         report = Journal(folder / NAME, told, priors.device)
         control.leave_if_asked()
-        report(Progress("Loading", 0.0))
-        prior = priors.get(recipe.prior, recipe.loras)
-        control.leave_if_asked()
-        unfinished = Path(order["unfinished"])
-        try:
-            given = Path(order["given"])
-            result = produce(recipe, prior, folder, report, control.should_stop, priors.device, unfinished, given=given)
-        except LeftForLater:
-            set_aside(recipe, prior, unfinished)
-            raise
-        answers.send("done", job=job_id, report=result)
+        work = _mesh_again if order["task"] == "remesh" else _make
+        answers.send("done", job=job_id, report=work(order, recipe, folder, control, priors, report))
     except Cancelled:
         answers.send("cancelled", job=job_id)
     except LeftForLater as left:
+        if left.why == "look":
+            answers.send("event", job=job_id, name="look", data={"artifact": "thumbnail.png"})
         answers.send("left", job=job_id, why=left.why)
     except Problem as problem:
         answers.send("failed", job=job_id, error=problem.as_json(), fatal=False)
@@ -106,6 +97,50 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
     except Exception as error:
         traceback.print_exc()
         answers.send("failed", job=job_id, error=_unforeseen(error), fatal=_is_device_lost(error))
+
+
+def _make(
+    order: dict[str, Any], recipe: Recipe, folder: Path, control: Control, priors: PriorShelf, report: OnEvent
+) -> dict[str, Any]:
+    from server.studio.assignment import set_aside
+    from server.studio.looking import Looked
+    from server.studio.production import produce
+
+    report(Progress("Loading", 0.0))
+    prior = priors.get(recipe.prior, recipe.loras)
+    control.leave_if_asked()
+    unfinished = Path(order["unfinished"])
+    goes_on = order["task"] == "continue"
+    try:
+        return produce(
+            recipe,
+            prior,
+            folder,
+            report,
+            control.should_stop,
+            priors.device,
+            unfinished,
+            given=Path(order["given"]),
+            begin=folder / STATE if goes_on else None,
+            keeps_end=True,
+            # What was given more steps is wanted as it is.
+            most_starts=1 if goes_on else 2,
+            is_look=order["task"] == "look",
+        )
+    except LeftForLater:
+        set_aside(recipe, prior, unfinished)
+        raise
+    except Looked:
+        set_aside(recipe, prior, unfinished)
+        raise LeftForLater("look") from None
+
+
+def _mesh_again(
+    order: dict[str, Any], recipe: Recipe, folder: Path, control: Control, priors: PriorShelf, report: OnEvent
+) -> dict[str, Any]:
+    from server.studio.remeshing import remesh
+
+    return remesh(recipe, folder, report, control.should_stop, priors.device)
 
 
 def _unforeseen(error: Exception) -> dict[str, str]:

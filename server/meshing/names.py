@@ -26,5 +26,10 @@ def plain(name: str) -> str:
     return _cut(re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_only)).strip("._-") or "mesh"
 
 
+def stem(prompt: str) -> str:
+    """Words with dashes between them, for the name of a file or folder, in any script; empty when there are none."""
+    return _cut("-".join(re.findall(r"\w+", prompt.lower()))).strip("-_")
+
+
 def _cut(text: str) -> str:
     return text.encode()[:LONGEST].decode(errors="ignore").strip()

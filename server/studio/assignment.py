@@ -8,16 +8,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from server.errors import BadRequest
+from server.errors import BadRequest, disk_problem
 from server.generators.subject import Subject
+from server.png import write_png
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, why_too_much
-from server.studio import starts
+from server.studio import starts, thumbnail
 from server.studio.climb import Step, StopRequest
+from server.studio.ended import keep_end, load_end, unusable_end
 from server.studio.events import Log, OnEvent
 from server.studio.keeping import Keeper
+from server.studio.looking import Look, Looked
 from server.studio.optimisation import Outcome, optimise
 from server.studio.snapshot import Snapshot, Unfinished
 
@@ -31,6 +36,8 @@ class Assignment:
 
     Attributes:
         number: of the start that the run is in, from 1.
+        begin: file of where another job ended, which this one goes on from; see server.studio.ended.
+        look: after so many steps the run is left, as server.studio.looking says; None: not before its end.
         said: warnings so far; both starts may meet the same, and each is said once.
     """
 
@@ -43,12 +50,14 @@ class Assignment:
     unfinished: Path | None
     most_starts: int
     given: Path | None = None
+    begin: Path | None = None
+    look: int | None = None
     number: int = 1
     said: set[str] = field(default_factory=set)
 
     def again(self) -> Assignment:
         """The same from another seed."""
-        return replace(self, recipe=_second(self.recipe), number=self.number + 1)
+        return replace(self, recipe=_second(self.recipe), number=self.number + 1, begin=None, look=None)
 
     @property
     def kept(self) -> Unfinished | None:
@@ -66,19 +75,34 @@ class Assignment:
         subject: Subject,
         on_step: Callable[[Step], None],
         start: Snapshot | None,
+        picture: Callable[[], NDArray[np.uint8]],
         carried: Mapping[str, torch.Tensor] = MappingProxyType({}),
     ) -> Outcome:
         """Optimise, and keep the state of the run.
 
         Args:
             start: see `kept_start`.
+            picture: of the subject as it is; the thumbnail of a quick look.
             carried: goes into every snapshot.
+
+        Raises:
+            Looked: the run was a quick look, and its thumbnail is there.
         """
         if start is not None:
             steps = f"step {start.step} of {self.recipe.steps}"
             self.on_event(Log("info", f"Going on from {steps}, where an earlier run was stopped."))
-        keeper = Keeper(self.kept, self.should_stop, carried, self.warn, SAVE_INTERVAL_S)
-        return optimise(subject, self.prior, self.recipe, on_step, keeper.should_stop, self.warn, keeper.save, start)
+        ask = self.should_stop
+        if self.look is not None:
+            look = Look(self.look, 0 if start is None else start.step, on_step, ask)
+            on_step, ask = look.on_step, look.should_stop
+        keeper = Keeper(self.kept, ask, carried, self.warn, SAVE_INTERVAL_S)
+        try:
+            return optimise(
+                subject, self.prior, self.recipe, on_step, keeper.should_stop, self.warn, keeper.save, start
+            )
+        except Looked:
+            write_png(self.folder / thumbnail.NAME, picture())
+            raise
 
     def kept_start(self, subject: Subject) -> Snapshot | None:
         """Where an earlier run with this recipe was, unless what was kept of it cannot be used."""
@@ -86,8 +110,30 @@ class Assignment:
         misfit = "" if start is None else start.misfit(subject, self.recipe.steps)
         if misfit:
             self.refuse_kept(misfit)
+            start = None
+        return self._given_start(subject) if start is None else start
+
+    def _given_start(self, subject: Subject) -> Snapshot | None:
+        """Where the job ended that this one begins with. Raises JobFailed: "state-unusable"."""
+        if self.begin is None:
             return None
+        start = load_end(self.begin)
+        misfit = start.misfit(subject, self.recipe.steps)
+        if misfit:
+            raise unusable_end(misfit)
         return start
+
+    def keep_end(self, path: Path) -> bool:
+        """Keep where the run ended, for whoever wants more steps; whether it is kept."""
+        end = None if self.kept is None else self.kept.load()
+        if end is None:
+            return False
+        try:
+            keep_end(end, path)
+        except OSError as error:
+            self.warn(f"{disk_problem(error).message} The result is whole, but cannot be given more steps.")
+            return False
+        return True
 
     def refuse_kept(self, why: str) -> None:
         self.forget()

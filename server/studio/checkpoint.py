@@ -55,6 +55,12 @@ def save_field(path: Path, field: RadianceField, occupancy: OccupancyGrid, recip
     write_tensors(path, tensors, about)
 
 
+def relabel(path: Path, recipe: Recipe) -> None:
+    """Say in a file of `save_field` that this is the recipe of the field's mesh."""
+    about, tensors = read_tensors(path)
+    write_tensors(path, tensors, {**about, "recipe": recipe.model_dump(mode="json")})
+
+
 def load_field(path: Path, device: str = "cpu") -> KeptField:
     """What `save_field` wrote.
 

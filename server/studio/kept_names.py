@@ -3,3 +3,5 @@
 SUFFIX = ".safetensors"
 # Behind SUFFIX: of a run that will go on for sure. Nothing counts it among those that may go.
 ASIDE = ".aside"
+# In the folder of a job that is done: where it ended, from which another takes more steps.
+STATE = "state.safetensors"

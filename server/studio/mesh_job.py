@@ -9,7 +9,7 @@ from server.generators.radiance_field.hash_grid import choose_backend
 from server.generators.radiance_field.subject import RadianceSubject
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
-from server.studio import checkpoint
+from server.studio import checkpoint, thumbnail
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.checkpoint import save_field
 from server.studio.climb import step_generator
@@ -41,7 +41,9 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
             on_event(PreviewMesh(mesh))
 
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
-    outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
+    outcome = asked.optimise(
+        subject, narrator, asked.kept_start(subject), lambda: four_sides(subject, device, thumbnail.SIDE // 2)
+    )
     asked.leave_if_asked()
     # However short the run was.
     on_event(PreviewImage(four_sides(subject, device)))

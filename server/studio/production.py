@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from server.files import write_text
 from server.priors.denoiser import Prior
 from server.recipe import Kind, Recipe
 from server.studio.assignment import Assignment
 from server.studio.climb import StopRequest
 from server.studio.events import OnEvent, Progress
+from server.studio.filing import file_away
+from server.studio.kept_names import STATE
+from server.studio.looking import steps_of_look
 from server.studio.mesh_job import make_mesh
 from server.studio.narration import LOADED
 from server.studio.plan import plan_of, without_effect
@@ -39,6 +40,9 @@ def produce(
     deliver: Callable[[Path], object] = lambda folder: None,
     most_starts: int = 2,
     given: Path | None = None,
+    begin: Path | None = None,
+    keeps_end: bool = False,
+    is_look: bool = False,
 ) -> dict[str, Any]:
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
@@ -51,6 +55,9 @@ def produce(
         should_stop: polled every step and between the blocks of every later phase; see StopRequest. It may raise, which
             leaves the job there.
         given: folder of the meshes and pictures that recipes name (server.meshing.shelf, server.images).
+        begin: file of where another job ended (STATE), from which this one goes on.
+        keeps_end: whether to write STATE, for who wants more steps later; `unfinished` is needed for it.
+        is_look: whether to leave as soon as one can tell what it will be, see server.studio.looking.
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:
@@ -58,6 +65,7 @@ def produce(
         "flat" or "noise".
 
     Raises:
+        Looked: it was a quick look; the same recipe goes on from there, and `folder` has its thumbnail.
         JobFailed, BadRequest, Cancelled; OSError when `folder` cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,16 +73,20 @@ def produce(
     # Reads the prompt once, so that a refusal comes before any work.
     prior.condition(recipe.prompt, Views.orbit([0.0]).to(device) if recipe.shown == "mesh" else None)
     on_event(Progress("Loading", LOADED))
-    asked = Assignment(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, given)
+    look = steps_of_look(recipe, prior.card) if is_look else None
+    asked = Assignment(
+        recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, given, begin, look
+    )
     if ignored := without_effect(recipe, plan_of(recipe, prior.card)):
         asked.warn(f"The rule that is used does not listen to {', '.join(ignored)}.")
     make = _MAKERS[recipe.kind]
     started = time.monotonic()
     report = make(asked)
     report["seconds"] = round(time.monotonic() - started, 2)
-    report["artifacts"] = sorted([*report["artifacts"], "recipe.json", "report.json"])
-    write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
-    write_text(folder / "report.json", json.dumps(report, indent=2))
+    best = asked if report.get("made_from_seed", recipe.seed) == recipe.seed else asked.again()
+    if keeps_end and best.keep_end(folder / STATE):
+        report["artifacts"].append(STATE)
+    file_away(recipe, folder, report, given)
     deliver(folder)
     asked.forget()
     asked.again().forget()

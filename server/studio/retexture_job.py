@@ -27,6 +27,7 @@ from server.studio.narration import LOADED, OPTIMISED, Narrator
 from server.studio.optimisation import Outcome
 from server.studio.painted_mesh import PaintedMesh, look
 from server.studio.plan import render_size_of
+from server.studio.thumbnail import painted_sides
 
 PREVIEW_SIDE = 256
 # What so many cameras of the prior's law do not see was never painted.
@@ -87,7 +88,9 @@ def paint(asked: Assignment) -> Painted:
         asked.on_event(PreviewImage(small.paint(subject)))
 
     narrator = Narrator("Painting", asked.on_event, preview, (LOADED, OPTIMISED))
-    outcome = asked.optimise(subject, narrator, asked.kept_start(subject))
+    outcome = asked.optimise(
+        subject, narrator, asked.kept_start(subject), lambda: painted_sides(mesh, small.paint(subject))
+    )
     subject.field.settle()
     return Painted(mesh, fitted, subject, outcome)
 

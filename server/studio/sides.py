@@ -18,12 +18,12 @@ AZIMUTHS = [0.0, 90.0, 180.0, 270.0]
 GREY = 0.5
 
 
-def four_sides(subject: RadianceSubject, device: str) -> NDArray[np.uint8]:
-    """uint8 [2 SIDE, 2 SIDE, 3] in sRGB: front and right above, back and left below. Draws nothing at random and leaves
+def four_sides(subject: RadianceSubject, device: str, side: int = SIDE) -> NDArray[np.uint8]:
+    """uint8 [2 side, 2 side, 3] in sRGB: front and right above, back and left below. Draws nothing at random and leaves
     the subject as it is."""
     around = Views.orbit(AZIMUTHS)
     grey = torch.full((len(around), 3), GREY)
     views = Views(around.azimuth, around.elevation, around.distance, around.fov, grey).to(device)
     with torch.no_grad():
-        front, right, back, left = render(subject.field, subject.occupancy, views, SIDE, SAMPLES).image
+        front, right, back, left = render(subject.field, subject.occupancy, views, side, SAMPLES).image
     return to_bytes(torch.cat([torch.cat([front, right], -1), torch.cat([back, left], -1)], -2))

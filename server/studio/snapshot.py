@@ -69,6 +69,18 @@ class Snapshot:
         return ""
 
 
+def write_snapshot(snapshot: Snapshot, path: Path) -> None:
+    """Replace the file, whole or not at all. Raises OSError."""
+    about = {"step": snapshot.step, "seconds": snapshot.seconds, "ended": snapshot.ended}
+    write_tensors(path, snapshot.tensors, about)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Raises OSError; KeyError, TypeError, ValueError or OverflowError when the file is damaged."""
+    about, tensors = read_tensors(path)
+    return Snapshot(tensors, int(about["step"]), float(about["seconds"]), str(about.get("ended", "")))
+
+
 class Unfinished:
     """The place on disk for one run's newest snapshot; the same recipe finds it again.
 
@@ -94,8 +106,7 @@ class Unfinished:
                 self._aside.replace(self.path)
             if not self.path.is_file():
                 return None
-            about, tensors = read_tensors(self.path)
-            return Snapshot(tensors, int(about["step"]), float(about["seconds"]), str(about.get("ended", "")))
+            return read_snapshot(self.path)
         except OSError as error:
             warn(f"{disk_problem(error).message} What was kept of an earlier run is there; this one starts anew.")
             return None
@@ -107,8 +118,7 @@ class Unfinished:
     def save(self, snapshot: Snapshot) -> int:
         """Replace the file, whole or not at all, and drop the oldest of too many. Returns its bytes."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        about = {"step": snapshot.step, "seconds": snapshot.seconds, "ended": snapshot.ended}
-        write_tensors(self.path, snapshot.tensors, about)
+        write_snapshot(snapshot, self.path)
         by_age = sorted(self.path.parent.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
         for old in by_age[:-MOST_KEPT]:
             old.unlink(missing_ok=True)

@@ -6,12 +6,14 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from server.errors import JobFailed
 from server.generators.original import fit
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary
-from server.studio import starts
+from server.studio import starts, thumbnail
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.climb import step_generator
 from server.studio.events import Log, PreviewImage, Progress
@@ -24,6 +26,8 @@ from server.studio.source import Source, source_of
 from server.studio.starts import Start
 from server.studio.verdict import Verdict
 from server.world.tiles import extent_of
+
+PREVIEW_SIDE = 256
 
 
 def make_texture(asked: Assignment) -> dict[str, Any]:
@@ -122,15 +126,18 @@ def _paint(
 ) -> Start:
     """`show` makes of the picture what is seen in so many pixels."""
     texture, picture = asked.recipe.texture, subject.picture
-    scale = min(1.0, 256 / max(texture.width, texture.height))
-    small = max(1, round(texture.width * scale)), max(1, round(texture.height * scale))
+
+    def small(side: int) -> NDArray[np.uint8]:
+        scale = min(1.0, side / max(texture.width, texture.height))
+        width, height = max(1, round(texture.width * scale)), max(1, round(texture.height * scale))
+        return to_bytes(show(picture, width, height))
 
     def preview() -> None:
-        asked.on_event(PreviewImage(to_bytes(show(picture, *small))))
+        asked.on_event(PreviewImage(small(PREVIEW_SIDE)))
 
     calls, carried = (0, {}) if first is None else (first.outcome.denoiser_calls, starts.pack(first))
     narrator = Narrator(phase, asked.on_event, preview, shares, calls)
-    outcome = asked.optimise(subject, narrator, start, carried)
+    outcome = asked.optimise(subject, narrator, start, lambda: small(thumbnail.SIDE), carried)
     return Start(asked.recipe.seed, picture, outcome, _verdict(picture, asked))
 
 

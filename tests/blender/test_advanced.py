@@ -15,7 +15,18 @@ PANELS = {
     "retexture": "MSD_PT_view3d_retexture_advanced",
 }
 # What the add-on uses by itself, without the server; of an input, the server hears where it is what is filled.
-OF_BLENDER = {"size", "place", "apply", "slot", "repeat", "real_width", "random_seed", "type_prior"}
+OF_BLENDER = {
+    "size",
+    "place",
+    "collected",
+    "as_asset",
+    "apply",
+    "slot",
+    "repeat",
+    "real_width",
+    "random_seed",
+    "type_prior",
+}
 # The picture that a texture begins as is sent, and these with it.
 OF_BLENDER |= {"source", "reimagine", "part", "mask", "feather"}
 OTHER = {"BOOLEAN": False, "INT": 64, "FLOAT": 0.5, "STRING": "a red duck"}
@@ -170,7 +181,15 @@ def test_the_meaning_of_zero_is_said_while_there_is_one_and_fits(addon, kind):
     (line,) = [line for line in draw(PANELS[kind]).splitlines() if line.startswith("0:")]
     assert width(line) <= WHOLE - ICON
     names = ("scale", "bandwidth_start", "bandwidth_end", "steps", *inside("ui.advanced").NUMBERS)
-    for name in (*names, *(["faces"] if kind == "mesh" else [])):
+    for name in names:
         assert "0:" in draw(PANELS[kind])
         setattr(settings_of(kind), name, 1)
     assert "0:" not in draw(PANELS[kind])
+
+
+def test_no_faces_are_said_to_be_as_many_as_quality_says(addon):
+    said = "0: as Quality says"
+    assert said in draw("MSD_PT_view3d_object")
+    assert width(said) <= WHOLE - ICON
+    settings_of("mesh").faces = 5000
+    assert said not in draw("MSD_PT_view3d_object")

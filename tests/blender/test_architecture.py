@@ -77,7 +77,7 @@ def test_draw_and_poll_touch_no_file_and_never_wait(path):
 
 
 def test_only_numpy_and_the_standard_library_are_needed():
-    known = set(sys.stdlib_module_names) | {"numpy", "bpy", "blf"}
+    known = set(sys.stdlib_module_names) | {"numpy", "bpy", "bmesh", "mathutils", "blf", "bl_operators"}
     for path in PACKAGE.rglob("*.py"):
         foreign = {name for name in imported(path) if not name.startswith(".")} - known
         assert not foreign, f"{path.name}: {foreign}"

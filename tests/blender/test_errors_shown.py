@@ -21,12 +21,14 @@ EXPLAINED = re.findall(r"(?m)^\| `([a-z-]+)` \|", PAGE.split("## Experiments")[0
 ELSEWHERE = set(
     """origin-refused address-invalid usage-wrong format-unknown body-invalid body-not-json body-too-large job-not-over
     idempotency-key-reused job-over wrong-state checkpoint-missing checkpoint-unreadable
-    mesh-several server-not-running
+    mesh-several server-not-running batch-unreadable rows-invalid batch-running rows-failed result-starred
+    job-cancelled scene-lost
     request-malformed header-too-large process-unknown interface-unprotected token-unusable tls-unusable""".split()  # noqa: SIM905
 )
 # For these there is nothing to press.
 NO_BUTTON = set(
     """prompt-empty scene-linked mesh-needed objects-several object-linked uvs-outside uvs-empty image-tiled
+    nothing-to-replace reshape-too-long object-not-ours object-in-use exporter-missing export-failed surface-open
     mesh-not-finite mesh-too-large image-needed image-too-large""".split()  # noqa: SIM905
 )
 PATH = "/home/somebody/with/a/rather/long/path/to/where/the/extension/keeps/its/things/server/logs/worker-0.log"

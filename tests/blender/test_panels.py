@@ -30,12 +30,16 @@ class Paper:
         """As it is when it is open."""
         return Paper(self.sheet), Paper(self.sheet)
 
-    def menu(self, name: str, text: str = "") -> None:
+    def menu(self, name: str, text: str = "", icon: str = "NONE") -> None:
         assert getattr(bpy.types, name)
         self.sheet.append(f"[{name}: {text}]")
 
     def separator(self) -> None:
         pass
+
+    def template_icon(self, icon_value: int, scale: float) -> None:
+        assert icon_value >= 0  # no window, no icons
+        self.sheet.append("[picture]")
 
     def label(self, text: str = "", icon: str = "NONE") -> None:
         self.sheet.append(text)
@@ -55,7 +59,7 @@ class Paper:
         assert value in data.bl_rna.properties[name].enum_items
         self.sheet.append(f"<{name}> {value}")
 
-    def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
+    def operator(self, name: str, text: str | None = None, icon: str = "NONE", **_: Any) -> SimpleNamespace:
         room, short = name.split(".")
         assert getattr(getattr(bpy.ops, room), short).get_rna_type()
         self.sheet.append(f"{{{name}{' off' if self.off else ''}}}")

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from server.evaluation.turntable import render, sample, turntable
+from server.evaluation.turntable import turntable
 from server.meshing import coverage
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.box_projection import box_project
 from server.meshing.coverage import cover
 from server.meshing.export import as_arrays, place
+from server.meshing.pictures import render, sample
 from server.meshing.rasterise import rasterise
 from server.meshing.surface import extract_surface
 from server.meshing.texels import find_texels, paint

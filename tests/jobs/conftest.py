@@ -33,13 +33,19 @@ CUBE = {
 ENDLESS = {**BRICKS, "steps": 100_000}
 
 
+def build(name: str = "bricks", **changes: Any) -> Recipe:
+    return read_recipe({"bricks": BRICKS, "cube": CUBE, "endless": ENDLESS}[name] | changes)
+
+
 @pytest.fixture
 def recipe() -> Callable[..., Recipe]:
     """recipe("bricks" | "cube" | "endless", seed=...)"""
+    return build
 
-    def build(name: str = "bricks", **changes: Any) -> Recipe:
-        return read_recipe({"bricks": BRICKS, "cube": CUBE, "endless": ENDLESS}[name] | changes)
 
+@pytest.fixture(scope="module")
+def recipe_of() -> Callable[..., Recipe]:
+    """The same for what a whole module shares."""
     return build
 
 

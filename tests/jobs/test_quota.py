@@ -17,7 +17,7 @@ from server.jobs.store import Store
 from server.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
-ALL = ("field.safetensors", "mesh.glb", "recipe.json", "report.json")
+ALL = ("field.safetensors", "mesh.glb", "recipe.json", "report.json", "state.safetensors", "thumbnail.png")
 
 
 @pytest.fixture
@@ -55,34 +55,39 @@ def kept_run(data_dir: Path, name: str, age_s: float = 0.0) -> Path:
 def test_nothing_goes_while_there_is_room(store: Store, done: Callable[..., str], tmp_path: Path) -> None:
     job_id = done()
     run = kept_run(tmp_path, "a.safetensors")
-    for most in (5000, None):
+    for most in (7000, None):
         keep(store, tmp_path, most)
         assert names(tmp_path, job_id) == set(ALL)
         assert run.exists()
         assert store.get(job_id).removed == []
 
 
-def test_states_of_runs_go_first_then_fields_then_results_and_of_each_the_oldest(
+def test_states_of_runs_go_first_then_ends_then_fields_then_results_and_of_each_the_oldest(
     store: Store, done: Callable[..., str], tmp_path: Path
 ) -> None:
     first, second = done(), done("failed")
     newer, older = kept_run(tmp_path, "a.safetensors", 10), kept_run(tmp_path, "b.safetensors", 20)
-    keep(store, tmp_path, 9500)
+    keep(store, tmp_path, 13_500)
     assert (newer.exists(), older.exists()) == (True, False)
-    keep(store, tmp_path, 8500)
+    keep(store, tmp_path, 12_500)
     assert not newer.exists()
-    assert names(tmp_path, first) == set(ALL)
-    keep(store, tmp_path, 7500)
-    assert set(ALL) - names(tmp_path, first) == {"field.safetensors"}
-    assert names(tmp_path, second) == set(ALL)
-    keep(store, tmp_path, 6500)
-    assert set(ALL) - names(tmp_path, second) == {"field.safetensors"}
-    keep(store, tmp_path, 5500)
+    gone: set[str] = set()
+    most = 12_500
+    for name in ("state.safetensors", "field.safetensors"):
+        most -= 1000
+        keep(store, tmp_path, most)
+        assert set(ALL) - names(tmp_path, first) == gone | {name}
+        assert set(ALL) - names(tmp_path, second) == gone
+        most -= 1000
+        keep(store, tmp_path, most)
+        gone |= {name}
+        assert set(ALL) - names(tmp_path, second) == gone
+    keep(store, tmp_path, most - 1000)
     assert names(tmp_path, first) == set(NEVER)
     assert "mesh.glb" in names(tmp_path, second)
     keep(store, tmp_path, 1)
     assert names(tmp_path, second) == set(NEVER)
-    assert [store.get(job_id).removed for job_id in (first, second)] == [["field.safetensors", "mesh.glb"]] * 2
+    assert [store.get(job_id).removed for job_id in (first, second)] == [sorted({*ALL} - {*NEVER})] * 2
 
 
 def test_starred_jobs_and_jobs_that_are_not_over_lose_nothing(

@@ -16,7 +16,7 @@ from server.jobs.store import Store
 from server.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
-NEWER = ("warnings", "attempts", "deaths", "finish", "priority", "pausing", "starred", "removed")
+NEWER = ("warnings", "attempts", "deaths", "finish", "priority", "pausing", "starred", "removed", "task", "parent")
 
 
 def test_a_submitted_job_is_queued_with_its_whole_recipe(store: Store, recipe: MakeRecipe) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from server.errors import JobFailed
-from server.evaluation.turntable import sample
 from server.meshing.arrays import Floats, Triangles
 from server.meshing.baking import Texture, bake, fine_normals
 from server.meshing.box_projection import box_project
 from server.meshing.cleaning import clean
+from server.meshing.pictures import sample
 from server.meshing.reduction import reduce
 from server.meshing.surface import extract_surface
 from server.meshing.tangents import (

@@ -66,7 +66,7 @@ def test_a_red_cube_becomes_red_on_all_its_islands(tmp_path: Path, prior: Prior)
     mesh = cube()
     report = make(tmp_path, asked(tmp_path, mesh, steps=60, seed=1), prior)
     assert (report["width"], report["height"], report["faces"]) == (48, 48, 12)
-    assert report["artifacts"] == ["recipe.json", "report.json", "texture.png"]
+    assert report["artifacts"] == ["recipe.json", "report.json", "texture.png", "thumbnail.png"]
     colours = picture(tmp_path).reshape(-1, 3).astype(int)
     assert (colours[:, 0] > colours[:, 1] + 60).mean() > 0.9
     assert report["denoiser_calls"] > 0

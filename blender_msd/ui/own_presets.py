@@ -1,0 +1,94 @@
+"""Presets of one's own, by Blender's own system of presets: files in the user's folder, one for each kind of jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bl_operators.presets import AddPresetBase
+
+from .drawn import Drawn
+from .settings import settings_for
+
+# What makes one result differ from the next, and not one way of working from another.
+LEFT_OUT = {"rna_type", "name", "prompt", "seed"}
+
+
+class _Adding(AddPresetBase):
+    bl_label = "Add Preset"
+    bl_description = "Keep these settings, all but the prompt and the seed, under a name"
+    kind = ""
+
+    @property
+    def preset_subdir(self) -> str:
+        return f"blender_msd/{self.kind}"
+
+    @property
+    def preset_menu(self) -> str:
+        return f"MSD_MT_{self.kind}_presets"
+
+    @property
+    def preset_defines(self) -> list[str]:
+        return [f"settings = bpy.context.scene.msd.{self.kind}"]
+
+    @property
+    def preset_values(self) -> list[str]:
+        about = settings_for(bpy.context.scene, self.kind).bl_rna.properties
+        return [f"settings.{each.identifier}" for each in about if each.identifier not in LEFT_OUT]
+
+
+class MSD_OT_mesh_preset(_Adding, bpy.types.Operator):  # type: ignore[misc]  # Blender's own mixture
+    bl_idname = "msd.mesh_preset"
+    kind = "mesh"
+
+
+class MSD_OT_texture_preset(_Adding, bpy.types.Operator):  # type: ignore[misc]  # Blender's own mixture
+    bl_idname = "msd.texture_preset"
+    kind = "texture"
+
+
+class MSD_OT_retexture_preset(_Adding, bpy.types.Operator):  # type: ignore[misc]  # Blender's own mixture
+    bl_idname = "msd.retexture_preset"
+    kind = "retexture"
+
+
+class _PresetMenu(Drawn):
+    bl_label = "Presets"
+    preset_operator = "script.execute_preset"
+    kind = ""
+
+    def draw(self, context: bpy.types.Context) -> None:
+        menu: Any = self
+        bpy.types.Menu.draw_preset(menu, context)
+        self.layout.separator()
+        # In a menu a dialog is asked for by name.
+        self.layout.operator_context = "INVOKE_DEFAULT"
+        self.layout.operator(f"msd.{self.kind}_preset", text="Keep These Settings...", icon="ADD")
+        if self.bl_label != "Presets":
+            gone: Any = self.layout.operator(f"msd.{self.kind}_preset", text=f"Forget {self.bl_label}", icon="REMOVE")
+            gone.remove_active = True
+
+
+class MSD_MT_mesh_presets(_PresetMenu, bpy.types.Menu):
+    kind = "mesh"
+    preset_subdir = "blender_msd/mesh"
+
+
+class MSD_MT_texture_presets(_PresetMenu, bpy.types.Menu):
+    kind = "texture"
+    preset_subdir = "blender_msd/texture"
+
+
+class MSD_MT_retexture_presets(_PresetMenu, bpy.types.Menu):
+    kind = "retexture"
+    preset_subdir = "blender_msd/retexture"
+
+
+CLASSES = (
+    MSD_OT_mesh_preset,
+    MSD_OT_texture_preset,
+    MSD_OT_retexture_preset,
+    MSD_MT_mesh_presets,
+    MSD_MT_texture_presets,
+    MSD_MT_retexture_presets,
+)
