@@ -29,8 +29,9 @@ def begin(context: bpy.types.Context, kind: str, values: Values) -> JobView:
     elif kind == "texture":
         recipe, target = values.recipe(kind), aims.target(context, values)
         files: tuple[Sent, ...] = ()
+        begun = values["source"], values["part"], values["mask"]
         if values["source"]:
-            source = sources.gather(values["source"], values["part"], values["mask"])
+            source = sources.gather(*begun)
             recipe, files = values.recipe(kind, source=source), source.files
         job = link.make_texture(recipe, target, setup(), files)
     else:
