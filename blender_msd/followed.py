@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .core.interrupt import Interrupt
 from .core.job_view import JobView
+from .core.sent import Sent
 from .scene.images import Target
 from .scene.placement import Place
 
@@ -18,7 +20,7 @@ Aim = Place | Target | None
 class Followed:
     """Attributes:
     where: what its result goes to; None when that scene is gone.
-    mesh: the file of the mesh that its recipe names, if it does.
+    files: that its recipe names.
     task: what its thread does for it; "stream" submits it, too, when need be.
     worker: that thread; `stop` ends what it does.
     waits: whether the server's list says that it waits. Its events begin with that, whatever it does by now.
@@ -31,7 +33,7 @@ class Followed:
     view: JobView
     recipe: dict[str, Any] = field(default_factory=dict)
     where: Aim = None
-    mesh: bytes = b""
+    files: Sequence[Sent] = ()
     task: Literal["", "submit", "stream", "fetch"] = ""
     worker: threading.Thread | None = None
     stop: Interrupt = field(default_factory=Interrupt)

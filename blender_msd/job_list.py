@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .core.job_view import JobView
+from .core.messages import Finished
 from .followed import Followed
 from .scene.placement import Place
 
@@ -20,6 +21,7 @@ class JobList:
     def __init__(self, left: Sequence[JobView]) -> None:
         self.jobs: list[Followed] = []
         self._numbers = 0
+        self._finished: tuple[JobView, Finished] | None = None
         for view in left:
             self._add(Followed(view))
         self._watched: Followed | None = self.jobs[-1] if self.jobs else None
@@ -28,6 +30,16 @@ class JobList:
     def job(self) -> JobView | None:
         """The job that is watched; when none is under way, the last one that was."""
         return None if self._watched is None else self._watched.view
+
+    @property
+    def finished(self) -> Finished | None:
+        """The newest result, which is kept in memory."""
+        return None if self._finished is None else self._finished[1]
+
+    @property
+    def finished_job(self) -> JobView | None:
+        """The job that it is of."""
+        return None if self._finished is None else self._finished[0]
 
     def find(self, handle: str = "") -> Followed | None:
         """A job by its handle; the watched one without."""

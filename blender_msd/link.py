@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from . import stage
@@ -15,6 +16,7 @@ from .core import left_jobs, messages
 from .core.connection import Setup, choose_connection
 from .core.errors import Problem
 from .core.job_view import JobView
+from .core.sent import Sent
 from .followed import Aim, Followed
 from .render_pause import RenderPause
 from .scene import thumbnails
@@ -37,9 +39,6 @@ class Link(RenderPause):
     """
 
     # Main thread: what the operators ask for. Without the `handle` of a job the watched one is meant.
-    def make(self, recipe: dict[str, Any], where: Place | Target, setup: Setup) -> JobView:
-        """Queue a job of any kind; a mesh that it names was sent before. Raises as the following."""
-        return self._begin(_view_of(recipe, where), recipe, where, setup)
 
     def make_mesh(self, recipe: dict[str, Any], place: Place, setup: Setup) -> JobView:
         """Queue a mesh job; never blocks.
@@ -47,19 +46,23 @@ class Link(RenderPause):
         Raises:
             Problem: "server-not-set-up", "online-access-off", "address-unreadable".
         """
-        return self._begin(_view_of(recipe, place), recipe, place, setup)
+        return self._begin(stage.view_of(recipe, place), recipe, place, setup)
 
-    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, mesh: bytes = b"") -> JobView:
-        """Queue a texture job; never blocks. A `mesh` that the recipe names is sent first. Raises as `make_mesh`."""
-        return self._begin(_view_of(recipe, target), recipe, target, setup, mesh)
+    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, files: Sequence[Sent] = ()) -> JobView:
+        """Queue a texture job; never blocks. `files` that the recipe names are sent first. Raises as `make_mesh`."""
+        return self._begin(stage.view_of(recipe, target), recipe, target, setup, files)
 
-    def go_on(self, setup: Setup, where: Place | Target, seed: int | None = None, handle: str = "") -> JobView | None:
-        """Submit a recipe again, which goes on from where it was; or with another seed. Raises as the above."""
+    def make(self, recipe: dict[str, Any], where: Place | Target, setup: Setup) -> JobView:
+        """Queue a job of any kind; the files that it names were sent before. Raises as `make_mesh`."""
+        return self._begin(stage.view_of(recipe, where), recipe, where, setup)
+
+    def go_on(self, setup: Setup, where: Place | Target, handle: str = "", **changes: Any) -> JobView | None:
+        """Submit a recipe again, which goes on from where it was; or with changes. Raises as the above."""
         found = self.find(handle)
         if found is None:
             return None
-        recipe = found.recipe if seed is None else found.recipe | {"seed": seed}
-        return self._begin(_view_of(recipe, where), recipe, where, setup, found.mesh)
+        recipe = found.recipe | changes
+        return self._begin(stage.view_of(recipe, where), recipe, where, setup, found.files)
 
     def reconnect(self, setup: Setup, handle: str = "") -> JobView | None:
         """Follow a job anew, from its beginning; start the server when there was none. Raises as `make_mesh`."""
@@ -293,8 +296,3 @@ class Link(RenderPause):
             # Whatever goes wrong in the scene must end the job and not the timer.
             self._fail(of, Problem("add-on-error", f"The result could not be shown: {error!r}.", "Copy the report."))
             of.stop.set()
-
-
-def _view_of(recipe: dict[str, Any], where: Place | Target) -> JobView:
-    aim = where.name if isinstance(where, Target) else ""
-    return JobView(recipe["kind"], recipe["prompt"], recipe["seed"], aim=aim)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from .core.job_requests import Order
 from .core.job_view import JobView
 from .core.left_jobs import take_left_jobs
 from .core.roster import call_roll
+from .core.sent import Sent
 from .core.state import OF_THE_SERVER
 from .followed import Aim, Followed
 from .job_list import JobList
@@ -45,7 +46,6 @@ class QueueLink(JobList, ServerLink):
         self._results = user_dir / "results"
         self._connection: Connection | None = None
         self._roll_at, self._rolling = 0.0, False
-        self._finished: tuple[JobView, messages.Finished] | None = None
 
     def watch(self, handle: str) -> None:
         """Show this job while it forms, instead of another one; does nothing when it is over."""
@@ -113,10 +113,12 @@ class QueueLink(JobList, ServerLink):
 
         return tell
 
-    def _begin(self, view: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, mesh: bytes = b"") -> JobView:
+    def _begin(
+        self, view: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, files: Sequence[Sent] = ()
+    ) -> JobView:
         self._connection = choose_connection(setup, self.local)
         self.problem, self.problem_of = None, view.kind
-        self._add(Followed(view, recipe, where, mesh))
+        self._add(Followed(view, recipe, where, files))
         self.server.start()
         self._steer()
         self._wake()
@@ -166,7 +168,7 @@ class QueueLink(JobList, ServerLink):
         assert self._connection is not None
         stop = followed.stop = Interrupt()
         followed.task = task
-        view, recipe, mesh, connection = followed.view, followed.recipe, followed.mesh, self._connection
+        view, recipe, files, connection = followed.view, followed.recipe, followed.files, self._connection
         number, known_id, results = view.number, view.job_id, self._results
 
         def put(message: messages.Message) -> None:
@@ -176,7 +178,7 @@ class QueueLink(JobList, ServerLink):
             if task == "fetch":
                 job_threads.fetch_job(known_id, results, connection, stop, put)
             else:
-                job_threads.run_job(recipe, results, connection, stop, put, known_id, mesh, task == "stream")
+                job_threads.run_job(recipe, results, connection, stop, put, known_id, files, task == "stream")
 
         followed.worker = self._crew.start(work, "msd-job")
 

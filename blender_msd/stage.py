@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from . import VERSION
@@ -13,6 +15,12 @@ from .scene import forming, images, placement
 from .scene.images import Target
 from .scene.placement import Place
 from .scene.present import present
+
+
+def view_of(recipe: dict[str, Any], where: Place | Target) -> JobView:
+    """A job that begins."""
+    aim = where.name if isinstance(where, Target) else ""
+    return JobView(recipe["kind"], recipe["prompt"], recipe["seed"], aim=aim)
 
 
 def begin(job: JobView) -> None:
@@ -81,7 +89,7 @@ def uncover() -> None:
 def _finish(
     job: JobView, finished: messages.Finished, where: Place | Target | None, is_watched: bool, is_wanted: bool
 ) -> None:
-    job.report, job.folder = finished.report, str(finished.folder)
+    job.report, job.folder, job.reused = finished.report, str(finished.folder), finished.reused
     job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
     job.waits_for_a_place = where is None
     if where is not None:

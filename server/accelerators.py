@@ -129,6 +129,16 @@ def memory_of(device: str | torch.device) -> tuple[int, int] | None:
     return free + kept, total
 
 
+def held_on(device: str) -> int:
+    """Bytes that this process holds there, and would give back before it takes others; 0 where it
+    cannot be told."""
+    if kind_of(device) in ("cuda", "xpu"):
+        import torch
+
+        return int(torch.accelerator.memory_allocated(device))
+    return used_on(device) or 0
+
+
 def used_on(device: str) -> int | None:
     """Bytes of memory that this process uses there; None where it cannot be told."""
     if kind_of(device) in ("cuda", "xpu"):

@@ -16,6 +16,7 @@ from .arrays import MAX_DOWNLOAD
 from .errors import Problem, read_problem
 from .interrupt import Interrupt
 from .job_requests import JobRequests
+from .sent import Sent
 from .stranger import what_answers
 
 API = 1
@@ -130,13 +131,13 @@ class Client(JobRequests):
         """Let go of it; whether other programs use it."""
         return bool(self._ask("DELETE", f"/v1/leases/{pid}").get("leases"))
 
-    def keep_mesh(self, digest: str, data: bytes, stop: Interrupt) -> None:
-        """Give the server a mesh that a recipe will name by the SHA-256 of its bytes.
+    def keep(self, file: Sent, stop: Interrupt) -> None:
+        """Give the server a file that a recipe will name.
 
         Raises:
-            Problem: the server's own ("uvs-outside", "mesh-not-finite", ...), or "server-lost".
+            Problem: the server's own ("uvs-outside", "image-too-large", ...), or "server-lost".
         """
-        self._ask("PUT", f"/v1/meshes/{digest}", data, timeout=SUBMISSION, stop=stop)
+        self._ask("PUT", f"/v1/{file.kind}/{file.name}", file.data, timeout=SUBMISSION, stop=stop)
 
     def artifact(self, job_id: str, name: str) -> bytes:
         """One file of a job.

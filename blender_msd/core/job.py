@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from .messages import (
 from .offer import read_offer
 from .patience import Patience
 from .results import ResultFolder
+from .sent import Sent
 
 # The texture of a mesh, in the order of `Maps`.
 MAPS = ("albedo.png", "normal.png")
@@ -53,7 +54,7 @@ def run_job(
     stop: Interrupt,
     put: Callable[[Message], None],
     known_id: str = "",
-    mesh: bytes = b"",
+    files: Sequence[Sent] = (),
     follows: bool = True,
 ) -> None:
     """Do one job; the last message is `Finished`, `Failed` or `CancelledElsewhere`, or none when `stop` was set.
@@ -62,7 +63,7 @@ def run_job(
 
     Args:
         results: the folder that gets a folder for the result.
-        mesh: the file of the mesh that the recipe names, if it does.
+        files: that the recipe names.
         known_id: of a job that the server has already, which is followed from its beginning; else one is submitted.
         follows: whether it is followed to its end; else `Submitted` is the last message.
     """
@@ -80,8 +81,8 @@ def run_job(
         with contextlib.suppress(Slow):  # the job needs no list of models
             put(Offered(read_offer(client.capabilities())))
         patience = Patience(stop, connection.check_alive, tell=tell, retrying=retrying)
-        if mesh and not known_id:
-            patience.ask(partial(client.keep_mesh, recipe["retexture"]["mesh"], mesh, stop))
+        for file in () if known_id else files:
+            patience.ask(partial(client.keep, file, stop))
         job_id = known_id or patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
         put(Submitted(job_id))
         if not follows:
@@ -179,7 +180,8 @@ def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: 
     def fetch(name: str) -> bytes:
         return patience.ask(partial(client.artifact, job_id, name))
 
-    recipe: dict[str, Any] = patience.ask(partial(client.job, job_id))["recipe"]
+    job = patience.ask(partial(client.job, job_id))
+    recipe: dict[str, Any] = job["recipe"]
     is_mesh = recipe["kind"] == "mesh"
     shown = ("faces",) if is_mesh else ("width", "height")
     report = report | {name: int(report[name]) for name in shown}
@@ -202,4 +204,4 @@ def _fetch_result(client: Client, job_id: str, report: dict[str, Any], results: 
     folder.save_json("recipe.json", recipe)
     folder.save_json("report.json", report)
     maps = {} if is_mesh else pictures
-    return Finished(result, report, recipe, folder.path, maps)
+    return Finished(result, report, recipe, folder.path, maps, reused=bool(job.get("reused")))

@@ -39,6 +39,7 @@ class JobView:
         number: of it in this Blender.
         others_before: jobs of others that are worked on before it, while it waits.
         place: jobs that wait before it.
+        reused: whether the server had made it before.
         problem: why it failed.
     """
 
@@ -70,6 +71,7 @@ class JobView:
     number: int = 0
     others_before: int = 0
     place: int = 0
+    reused: bool = False
     problem: Problem | None = None
     _usable: bool = False
     # Seconds that workers had it: before its newest attempt, and in that.

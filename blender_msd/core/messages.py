@@ -86,6 +86,7 @@ class Finished:
         recipe: the full recipe, filled in by the server.
         folder: where all files of the result lie.
         maps: of a picture, by their names in the recipe.
+        reused: whether the server had made it before.
     """
 
     result: Mesh | Png
@@ -93,6 +94,7 @@ class Finished:
     recipe: dict[str, Any]
     folder: Path
     maps: Mapping[str, Png] = field(default_factory=dict)
+    reused: bool = False
 
 
 @dataclass(frozen=True)

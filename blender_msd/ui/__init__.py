@@ -26,6 +26,7 @@ from . import (
     server_operators,
     settings,
     setup_operators,
+    source_operators,
     undo,
 )
 
@@ -36,6 +37,7 @@ CLASSES = (
     *job_operators.CLASSES,
     *result_operators.CLASSES,
     *retexture_operators.CLASSES,
+    *source_operators.CLASSES,
     *server_operators.CLASSES,
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -195,53 +195,58 @@ class MSD_OT_turn_page(bpy.types.Operator, PageChoice):
         return {"FINISHED"}
 
 
-class MSD_OT_go_on(JobOperator):
+class _Again(JobOperator):
+    """An operator that submits a job once more."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not any(each.recipe for each in bridge.current().jobs):
+            cls.poll_message_set(cls.without)
+            return False
+        return True
+
+
+class MSD_OT_go_on(_Again):
     bl_idname = "msd.go_on"
     bl_label = "Go On"
     bl_description = "Submit the job again, with the same seed: it goes on from where it was"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _has_recipe(cls)
-
     def do(self, context: bpy.types.Context, job: JobView) -> set[OperatorReturnItems]:
-        return _again(self, context, job, None)
+        return _again(self, context, job)
 
 
-class MSD_OT_another_seed(JobOperator):
+class MSD_OT_another_seed(_Again):
     bl_idname = "msd.another_seed"
     bl_label = "Another Seed"
     bl_description = "Make what the job was to make once more, from another seed"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _has_recipe(cls)
-
     def do(self, context: bpy.types.Context, job: JobView) -> set[OperatorReturnItems]:
-        return _again(self, context, job, random.randint(int(SEED.least), int(SEED.most)))
-
-
-def _has_recipe(cls: type[bpy.types.Operator]) -> bool:
-    if not any(each.recipe for each in bridge.current().jobs):
-        cls.poll_message_set("No job was begun yet")
-        return False
-    return True
+        return _again(self, context, job, seed=random.randint(int(SEED.least), int(SEED.most)))
 
 
 def _again(
-    operator: bpy.types.Operator, context: bpy.types.Context, job: JobView, seed: int | None
+    operator: bpy.types.Operator, context: bpy.types.Context, job: JobView, **changes: Any
 ) -> set[OperatorReturnItems]:
     link = bridge.current()
     if not link.has_recipe(job.handle):
         raise Problem("job-unknown", "What this job was asked for is not known here yet.", "Place its result first.")
     # Where it was to go, or where the panel says when that scene is gone, or another object is made beside the first.
     where = link.where(job.handle)
-    if where is None or (seed is not None and job.kind == "mesh"):
+    if where is None or (changes and job.kind == "mesh"):
         where = aims.aim(context, Values(settings_for(context.scene, job.kind)), job.kind)
-    made = link.go_on(setup(), where, seed, job.handle)
-    if seed is not None:
-        settings_for(context.scene, job.kind).seed = seed
+    made = link.go_on(setup(), where, job.handle, **changes)
+    if "seed" in changes:
+        settings_for(context.scene, job.kind).seed = changes["seed"]
     return outcome(operator, made)
+
+
+class MSD_OT_make_anew(_Again):
+    bl_idname = "msd.make_anew"
+    bl_label = "Make Anew"
+    bl_description = "The server had made this result before, and gave it again. Make it once more, from the start"
+
+    def do(self, context: bpy.types.Context, job: JobView) -> set[OperatorReturnItems]:
+        return _again(self, context, job, anew=True)
 
 
 class MSD_OT_reconnect(bpy.types.Operator, JobChoice):
@@ -284,6 +289,7 @@ CLASSES = (
     MSD_OT_turn_page,
     MSD_OT_go_on,
     MSD_OT_another_seed,
+    MSD_OT_make_anew,
     MSD_OT_reconnect,
     MSD_OT_place_here,
 )

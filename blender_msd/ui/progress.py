@@ -27,6 +27,8 @@ CANCEL = Button("msd.cancel", "Cancel", "CANCEL")
 WATCH = Button("msd.watch", "Watch It Form", "HIDE_OFF")
 GO_ON = Button("msd.go_on", "Go On", "PLAY")
 OTHER_SEED = Button("msd.another_seed", "Another Seed", "FILE_REFRESH")
+ANEW = Button("msd.make_anew", "Make Anew", "FILE_REFRESH")
+VARY = Button("msd.vary", "Vary", "MOD_NOISE")
 FOLDER = Button("msd.open_folder", "Open Folder", "FILE_FOLDER")
 
 
@@ -101,13 +103,19 @@ def _draw_end(layout: bpy.types.UILayout, job: JobView) -> None:
         _draw_pair(layout, job, PLACE_HERE, OTHER_SEED)
     elif job.state == "done":
         draw_text(layout, what_came_out(job), "ERROR" if job.report.get("warning") else "CHECKMARK")
-        _draw_pair(layout, job, FOLDER, OTHER_SEED if is_in_scene(job) else PLACE_HERE)
+        _draw_pair(layout, job, ANEW if job.reused else FOLDER, OTHER_SEED if is_in_scene(job) else PLACE_HERE)
+        if job.kind == "texture":
+            row = layout.row()
+            row.enabled = job.settled
+            draw_button(row, VARY)
 
 
 def what_came_out(job: JobView) -> str:
     """How long it took, and how large it is."""
     report = job.report
     what = f"{report['faces']:,} faces" if job.kind == "mesh" else f"{report['width']} x {report['height']}"
+    if job.reused:
+        return f"Made before, {what}"
     # The notes say which.
     done = "Ended with a warning," if report.get("warning") else "Done in"
     return f"{done} {clock(job.seconds)}, {what}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
 # Pixels, at a scale of 1, that a picture has at least; the unit that a layout scales it by; and what its frame takes.
-CELL, UNIT, FRAME = 72, 20, 12
+CELL, UNIT, FRAME = 76, 20, 12
 # By the kind, where there is no picture.
 ICONS: dict[str, IconItems] = {"mesh": "MESH_MONKEY", "texture": "TEXTURE", "retexture": "MATERIAL"}
 DAY = 24 * 3600.0

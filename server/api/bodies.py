@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from server.api.limits import BODY_SECONDS, MOST_BODY_BYTES, MOST_SEEDS
 from server.api.problems import Refused
 from server.errors import BadRequest
+from server.ranges import shown
 from server.recipe import MOST_STEPS, Recipe, read_recipe
 
 # Numbers of more digits are cut to these, which is beyond every range, too, so that the refusal names the field.
@@ -68,6 +69,18 @@ def object_from(body: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise BadRequest("body-invalid", "The request is not a JSON object.", _HINT)
     return data
+
+
+def take_anew(asked: dict[str, Any]) -> bool:
+    """Take `anew` out of a request: whether what it asks for is to be made even if it was made before.
+
+    Raises:
+        BadRequest: "request-invalid".
+    """
+    anew = asked.pop("anew", False)
+    if not isinstance(anew, bool):
+        raise BadRequest("request-invalid", f"anew must be true or false, not {shown(anew)}.", "Or leave it out.")
+    return anew
 
 
 def as_body(schema: dict[str, Any]) -> dict[str, Any]:

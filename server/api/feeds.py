@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from server.api.limits import MOST_EVENTS_WAITING, MOST_STREAMS, PAUSE_A_STREAM
 from server.api.problems import Refused
-from server.jobs.events import OVER, Bell, StoredEvent
+from server.jobs.events import EVENTS_KEPT, OVER, Bell, StoredEvent
 from server.jobs.faults import StoreFault
 from server.jobs.refusals import NoSuchJob
 from server.jobs.store import Store
@@ -73,7 +73,8 @@ class Feeds:
 
 
 class _Subscription:
-    """What one stream has still to tell. A newer progress takes the place of one that was not told yet.
+    """What one stream has still to tell. Newer progress takes the place of what was not told yet, a newer preview that
+    of an older one: nobody is sent live meshes faster than they are taken.
 
     Attributes:
         news: set when there is something to take, or nothing will come any more.
@@ -88,8 +89,8 @@ class _Subscription:
     def put(self, event: StoredEvent) -> None:
         if self.ended:
             return
-        if event.name == "progress" and self._waiting and self._waiting[-1].name == "progress":
-            self._waiting.pop()
+        if event.name in EVENTS_KEPT:
+            self._waiting = deque(waiting for waiting in self._waiting if waiting.name != event.name)
         self._waiting.append(event)
         self.news.set()
         if len(self._waiting) >= MOST_EVENTS_WAITING:

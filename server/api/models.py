@@ -50,6 +50,8 @@ class Device(_Said):
     torch: str = ""
     threads: Count = 0
     pid: Count = 0
+    memory_free: Count | None = Field(default=None, description="bytes that a job may have there now")
+    memory_total: Count | None = None
 
 
 class Language(_Said):
@@ -183,6 +185,20 @@ class JobAnswer(_Said):
         "all of it from that look (looked); more steps from where its parent ended; another mesh of its parent's field"
     )
     parent: str | None = Field(description="the job that it begins with, which may have been deleted")
+    digest: str = Field(description="jobs with the same one make the same; empty: it is like no other")
+    anew: bool = Field(description="it was asked to be made even if the same was made before")
+    made_on: str = Field(description="the kind of device that has or had it; empty before a worker began")
+    reused: str | None = Field(description="the job that made the same before, whose result this one has; or null")
+    needs: dict[str, Count] = Field(
+        description="bytes of memory that it takes: `cpu` on a processor, `card` on a graphics card; empty for little"
+    )
+    waits: str = Field(description="why no device takes it, beside that others are before it; empty otherwise")
+
+
+class Ordered(Recipe):
+    """A recipe, and what is not part of it: how it is to be made."""
+
+    anew: bool = Field(default=False, description="make it even if the same was made here before")
 
 
 class Batch(_Said):
@@ -237,6 +253,12 @@ class LeasesAnswer(_Said):
 class MeshAnswer(_Said):
     mesh: str = Field(description="its digest, for recipes")
     faces: int = Field(ge=1)
+
+
+class ImageAnswer(_Said):
+    image: str = Field(description="its digest, for recipes")
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
 
 
 # status -> what it is said for; every route may give the common ones.

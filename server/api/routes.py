@@ -11,22 +11,26 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
 
 from server.api.answers import Answer
-from server.api.bodies import as_body, check_is_json, object_from, read_body, recipes_from
+from server.api.bodies import as_body, check_is_json, object_from, read_body, recipes_from, take_anew
 from server.api.descent_routes import add_descent_routes
+from server.api.given import add_given_routes
 from server.api.house_routes import add_house_routes
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED, MOST_SEEDS
-from server.api.meshes import add_mesh_routes
-from server.api.models import Batch, JobAnswer, JobPage, refusals
+from server.api.models import Batch, JobAnswer, JobPage, Ordered, refusals
 from server.api.numbers import Digits, Flag
 from server.api.office import Office
 from server.api.problems import Refused
 from server.api.result_routes import add_result_routes
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
+from server.jobs.given import check_given
+from server.jobs.intake import Terms
 from server.jobs.job import Job, Task
-from server.jobs.meshes import check_mesh_is_here
+from server.jobs.memory import needs_of
 from server.jobs.record import MAX_NUMBER
+from server.jobs.sameness import digest_of
 from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
+from server.priors.identity import identity_of
 from server.recipe import MAX_SEED, Recipe, read_recipe
 
 Order = Literal["cancel", "finish", "pause", "resume", "retry", "first"]
@@ -38,6 +42,9 @@ _MEDIA_TYPES = {
     ".json": "application/json",
 }
 _RECIPE = {"$ref": f"#/components/schemas/{Recipe.__name__}"}
+# Its parts are among the components, because jobs are answered with their recipes.
+_ORDERED = Ordered.model_json_schema(ref_template="#/components/schemas/{model}")
+del _ORDERED["$defs"]
 _SEED = {"type": "integer", "minimum": 0, "maximum": MAX_SEED}
 _BATCH = {
     "type": "object",
@@ -45,6 +52,7 @@ _BATCH = {
     "additionalProperties": False,
     "properties": {
         "recipe": _RECIPE,
+        "anew": {"type": "boolean", "default": False},
         "seeds": {"type": "array", "items": _SEED, "minItems": 1, "maxItems": MOST_SEEDS, "uniqueItems": True},
         "look": {"type": "boolean", "default": False, "description": "each is left after a quick look; see resume"},
     },
@@ -99,15 +107,18 @@ def build_routes(office: Office) -> APIRouter:
         status_code=201,
         response_model=JobAnswer,
         responses={200: {"model": JobAnswer, "description": "The job of the same key"}, **refusals(409, 413, 415, 429)},
-        openapi_extra=as_body(_RECIPE),
+        openapi_extra=as_body(_ORDERED),
     )
     async def submit(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Answer:
-        """Queue a recipe. The same Idempotency-Key gives the same job again."""
+        """Queue a recipe. The same Idempotency-Key gives the same job again. What was made here before is done at once,
+        with the result that is there, unless it is asked for anew."""
         check_is_json(request.headers.get("content-type"))
         return await run_in_threadpool(queue_recipe, await read_body(request), idempotency_key)
 
     def queue_recipe(body: bytes, idempotency_key: str | None) -> Answer:
-        (job,), is_new = queue_all([read_recipe(object_from(body))], idempotency_key)
+        asked = object_from(body)
+        anew = take_anew(asked)
+        (job,), is_new = queue_all([read_recipe(asked)], anew, idempotency_key)
         return Answer(job.as_json(), 201 if is_new else 200)
 
     @routes.post(
@@ -126,22 +137,26 @@ def build_routes(office: Office) -> APIRouter:
         return await run_in_threadpool(queue_batch, await read_body(request), idempotency_key)
 
     def queue_batch(body: bytes, idempotency_key: str | None) -> Answer:
-        recipes, look = recipes_from(object_from(body))
-        jobs, are_new = queue_all(recipes, idempotency_key, "look" if look else "make")
+        asked = object_from(body)
+        anew = take_anew(asked)
+        recipes, look = recipes_from(asked)
+        jobs, are_new = queue_all(recipes, anew, idempotency_key, "look" if look else "make")
         return Answer({"jobs": [job.as_json() for job in jobs]}, 201 if are_new else 200)
 
-    def queue_all(recipes: list[Recipe], idempotency_key: str | None, task: Task = "make") -> tuple[list[Job], bool]:
+    def queue_all(
+        recipes: list[Recipe], anew: bool, idempotency_key: str | None, task: Task = "make"
+    ) -> tuple[list[Job], bool]:
         """`recipes` differ in their seeds only."""
         recipe = recipes[0]
         check_prior(recipe.prior, office.priors, office.allowed)
         warnings = check_words(recipe.prior, recipe.prompt, recipe.shown, recipe.negative_prompt)
         check_lora_files(recipe.loras, office.allowed)
         check_loras(recipe.prior, recipe.loras)
-        if recipe.kind == "retexture":
-            check_mesh_is_here(office.data_dir, recipe.retexture.mesh)
-        found = store.submit_all(recipes, idempotency_key, warnings, MOST_QUEUED, task)
-        queue.wake()
-        return found
+        check_given(office.data_dir, recipe)
+        identity = identity_of(recipe.prior, recipe.loras, office.priors) if task == "make" else ""
+        digests = [digest_of(each, identity, queue.low_vram) for each in recipes]
+        terms = Terms(digests, anew, needs_of(recipe.prior, queue.low_vram), MOST_QUEUED, task)
+        return queue.submit(recipes, idempotency_key, warnings, terms)
 
     @routes.get("/jobs", response_model=JobPage, responses=refusals())
     def list_jobs(
@@ -216,7 +231,7 @@ def build_routes(office: Office) -> APIRouter:
         media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
         return FileResponse(path, headers=headers, media_type=media_type, stat_result=found)
 
-    add_mesh_routes(routes, office)
+    add_given_routes(routes, office)
     add_result_routes(routes, office)
     everybody.include_router(routes)
     return everybody

@@ -79,6 +79,8 @@ def _row(job: dict[str, Any]) -> dict[str, str]:
     progress = job["progress"] or {}
     share = f"{progress['fraction']:4.0%} {progress['phase']}" if progress and job["state"] != "done" else ""
     marks = [mark for mark, is_so in (("*", job["starred"]), ("pausing", job["pausing"])) if is_so]
+    marks += [f"made before, as {job['reused']}"] if job["reused"] else []
+    marks += [job["waits"]] if job["waits"] else []
     marks += [f"{len(job['removed'])} files removed for the quota"] if job["removed"] else []
     return {
         "id": job["id"],

@@ -34,13 +34,16 @@ class Answers:
             self._lines.write(line)
             self._lines.flush()
 
-    def start_heartbeat(self) -> None:
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+    def start_heartbeat(self, memory: Callable[[], dict[str, int]]) -> None:
+        """Args:
+        memory: of the device, see server/jobs/worker.py.
+        """
+        threading.Thread(target=self._beat, args=[memory], name="heartbeat", daemon=True).start()
 
-    def _beat(self) -> None:
+    def _beat(self, memory: Callable[[], dict[str, int]]) -> None:
         while True:
             time.sleep(HEARTBEAT_S)
-            self.send("alive")
+            self.send("alive", memory=memory())
 
 
 class Reporter:

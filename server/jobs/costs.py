@@ -26,8 +26,8 @@ def seconds_per_call(jobs: Iterable[Job]) -> dict[str, dict[str, float]]:
     """
     found: dict[str, dict[str, float]] = {}
     for job in jobs:
-        # The seconds of a run that went on are those of its rest.
-        at_once = job.state == "done" and job.task == "make" and job.attempts <= 1
+        # The seconds of a run that went on are those of its rest; of one that was not run, those of another.
+        at_once = job.state == "done" and job.task == "make" and job.attempts <= 1 and not job.reused
         if not at_once or not job.report or job.recipe.get("guidance") != _USUAL:
             continue
         seconds, calls = job.report.get("seconds"), job.report.get("denoiser_calls")

@@ -12,6 +12,7 @@ from server.errors import disk_problem
 from server.files import replaced
 from server.jobs.artifacts import find_artifact, job_folder, remove_files
 from server.jobs.faults import StoreFault
+from server.jobs.intake import Terms
 from server.jobs.job import Job, Task
 from server.jobs.quota import FIELD
 from server.jobs.refusals import Conflict
@@ -36,7 +37,7 @@ class Descent:
     """Queues such jobs. Each gets a copy of what it begins with, so that its parent may go meanwhile.
 
     Args:
-        most_queued: as `Intake.submit_all`.
+        most_queued: as `Terms`.
     """
 
     def __init__(self, store: Store, data_dir: Path, most_queued: int | None = None) -> None:
@@ -97,9 +98,10 @@ class Descent:
         is_new = False
         try:
             _copy(kept, folder)
-            (job,), is_new = self._store.submit_all(
-                [recipe], key, parent.warnings, self._most_queued, task, parent.id, job_id
-            )
+            # Another mesh takes no model.
+            needs = parent.needs if task == "continue" else {}
+            terms = Terms((), False, needs, self._most_queued, task, parent.id, job_id)
+            (job,), is_new = self._store.submit_all([recipe], key, parent.warnings, terms)
         finally:
             if not is_new:
                 remove_files(folder)

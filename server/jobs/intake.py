@@ -5,13 +5,36 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from server.jobs.events import OVER
 from server.jobs.job import Job, Task
 from server.jobs.record import Record
 from server.jobs.refusals import Conflict, QueueFull
 from server.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms recipes are queued.
+
+    Attributes:
+        digests: of each of them, see sameness.py; none: all are like no other.
+        anew: whether they are to be made even if they were made before.
+        needs: of each of them, as memory.py tells it.
+        most_queued: jobs that may wait; None: any number.
+        task, parent: as `Job`.
+        job_id: of a job whose folder is there already; None: a new one for each.
+    """
+
+    digests: Sequence[str] = ()
+    anew: bool = False
+    needs: Mapping[str, int] = field(default_factory=dict)
+    most_queued: int | None = None
+    task: Task = "make"
+    parent: str | None = None
+    job_id: str | None = None
 
 
 class Intake(Record):
@@ -22,10 +45,10 @@ class Intake(Record):
         recipe: Recipe,
         idempotency_key: str | None = None,
         warnings: Sequence[str] = (),
-        most_queued: int | None = None,
+        terms: Terms = Terms(),
     ) -> tuple[Job, bool]:
         """`submit_all` for one recipe."""
-        jobs, are_new = self.submit_all([recipe], idempotency_key, warnings, most_queued)
+        jobs, are_new = self.submit_all([recipe], idempotency_key, warnings, terms)
         return jobs[0], are_new
 
     def submit_all(
@@ -33,18 +56,12 @@ class Intake(Record):
         recipes: Sequence[Recipe],
         idempotency_key: str | None = None,
         warnings: Sequence[str] = (),
-        most_queued: int | None = None,
-        task: Task = "make",
-        parent: str | None = None,
-        job_id: str | None = None,
+        terms: Terms = Terms(),
     ) -> tuple[list[Job], bool]:
         """Queue recipes, all or none. Returns their jobs and whether they are new: the same key gives the same again.
 
         Args:
             warnings: kept with each job, and each is an event of its own, so that whoever watches the job sees it.
-            most_queued: jobs that may wait; None: any number.
-            task, parent: as `Job`.
-            job_id: of a job whose folder is there already; None: a new one for each.
 
         Raises:
             Conflict: "idempotency-key-reused" when the key came with other recipes before.
@@ -53,17 +70,16 @@ class Intake(Record):
         written = [recipe.model_dump_json() for recipe in recipes]
         keys = [_key_of(idempotency_key, place) for place in range(len(recipes))]
         with self._writing():
-            if idempotency_key is not None and (before := self._jobs_of_key(idempotency_key, written, parent)):
+            if idempotency_key is not None and (before := self._jobs_of_key(idempotency_key, written, terms.parent)):
                 return before, False
             queued = self._db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
-            if most_queued is not None and queued + len(recipes) > most_queued:
+            most = terms.most_queued
+            if most is not None and queued + len(recipes) > most:
                 hint = "Wait until some are done, or cancel some."
-                wanted = "" if len(recipes) == 1 else f" {len(recipes)} more would be over the limit of {most_queued}."
+                wanted = "" if len(recipes) == 1 else f" {len(recipes)} more would be over the limit of {most}."
                 raise QueueFull("queue-full", f"{queued} jobs wait already.{wanted}", hint)
-            jobs = [
-                self._add(job_id or secrets.token_hex(6), recipe, key, warnings, task, parent)
-                for recipe, key in zip(written, keys, strict=True)
-            ]
+            digests = terms.digests or [""] * len(recipes)
+            jobs = [self._add(*each, warnings, terms) for each in zip(written, keys, digests, strict=True)]
         for job in jobs:
             self._on_news(job.id)
         return jobs, True
@@ -80,13 +96,16 @@ class Intake(Record):
             raise Conflict("idempotency-key-reused", message, "Use a new key for a new job.")
         return [self.get(row[0]) for row in rows]
 
-    def _add(
-        self, job_id: str, written: str, key: str | None, warnings: Sequence[str], task: Task, parent: str | None
-    ) -> Job:
+    def _add(self, written: str, key: str | None, digest: str, warnings: Sequence[str], terms: Terms) -> Job:
+        job_id = terms.job_id or secrets.token_hex(6)
         self._db.execute(
-            "INSERT INTO jobs (id, state, recipe, idempotency_key, warnings, created, task, parent)"
-            " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?)",
-            (job_id, written, key, json.dumps(list(warnings)), time.time(), task, parent),
+            "INSERT INTO jobs"
+            " (id, state, recipe, idempotency_key, warnings, created, task, parent, digest, anew, needs)"
+            " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(job_id, written, key, json.dumps(list(warnings)), time.time()),
+                *(terms.task, terms.parent, digest, terms.anew, json.dumps(dict(terms.needs))),
+            ],
         )
         self._write_event(job_id, "state", {"state": "queued"})
         for warning in warnings:

@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import server
+from server.jobs.silence import Silence, processor_seconds
 
 LOG_LIMIT = 5_000_000
 _STOP_SECONDS = 3.0
@@ -55,7 +56,7 @@ class WorkerProcess:
                 stderr=file,
                 env=_environment(),
             )
-        self.last_heard = time.monotonic()
+        self._silence = Silence(partial(processor_seconds, self._process.pid))
         self._orders: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._on_answer = on_answer
         # A process that does not read blocks its writer; a process that does not write, its reader. Nobody else waits.
@@ -80,6 +81,10 @@ class WorkerProcess:
         except ChildProcessError:
             return False
         return found is not None
+
+    def is_hanging(self, limit_s: float) -> bool:
+        """Whether it has said nothing for so long, and not for want of the processor."""
+        return self._silence.is_hanging(limit_s)
 
     def go_on(self) -> None:
         """Undo a SIGSTOP."""
@@ -139,7 +144,7 @@ class WorkerProcess:
         assert self._process.stdout is not None
         with self._process.stdout as pipe, contextlib.suppress(OSError):
             while (line := pipe.readline()).endswith(b"\n"):
-                self.last_heard = time.monotonic()
+                self._silence.heard()
                 try:
                     answer = json.loads(line)
                 except ValueError:

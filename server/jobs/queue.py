@@ -5,18 +5,24 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from server.errors import Problem
 from server.jobs.artifacts import finished_report, job_folder, remove_files
+from server.jobs.dispatch import Dispatch
 from server.jobs.events import ACTIVE, OVER, State
 from server.jobs.faults import StoreFault, store_problem
+from server.jobs.intake import Terms
+from server.jobs.job import Job
+from server.jobs.memory import Room
 from server.jobs.outbox import Ending
 from server.jobs.quota import Quota
 from server.jobs.refusals import Conflict
 from server.jobs.store import Store
 from server.jobs.supervisor import GO_ON, Supervisor
+from server.recipe import Recipe
 
 # A cancelled job is over at once, and its worker normally has left it soon after. What cannot be interrupted, such as
 # the loading of a model, ends with its worker.
@@ -58,8 +64,9 @@ class Queue:
         except OSError as error:
             raise store_problem(error, data_dir) from None
         self._lock = threading.RLock()
-        self._low_vram, self._idle_unload_s = low_vram, idle_unload_s
+        self.low_vram, self._idle_unload_s = low_vram, idle_unload_s
         self._supervisors: list[Supervisor] = []
+        self._dispatch = Dispatch(store, data_dir, self._rooms)
         for name in devices:
             self._add(name)
         self._closing = threading.Event()
@@ -70,10 +77,11 @@ class Queue:
     def _add(self, device: str) -> Supervisor:
         added = Supervisor(
             self._store,
+            self._dispatch,
             self._data_dir,
             device,
             self._data_dir / "logs" / f"worker-{len(self._supervisors)}.log",
-            self._low_vram,
+            self.low_vram,
             self._lock,
             self._idle_unload_s,
             self.use_too,
@@ -117,6 +125,26 @@ class Queue:
             supervisor.join()
         if self._caretaker.is_alive():
             self._caretaker.join()
+
+    def submit(
+        self, recipes: Sequence[Recipe], key: str | None, warnings: Sequence[str], terms: Terms
+    ) -> tuple[list[Job], bool]:
+        """As `Store.submit_all`. What was made before is done when this returns.
+
+        Raises:
+            BadRequest: "memory-short" when no device will ever have room for it; and as `Store.submit_all`.
+        """
+        with self._lock:
+            self._dispatch.check(terms.needs)
+            jobs, are_new = self._store.submit_all(recipes, key, warnings, terms)
+            # Each of them, not only the first.
+            reused = are_new and sum(map(self._dispatch.reuse, jobs)) > 0
+        self.wake()
+        return [self._store.get(job.id) for job in jobs] if reused else jobs, are_new
+
+    def _rooms(self) -> list[Room]:
+        found = [supervisor.room for supervisor in self._supervisors if supervisor.state != "down"]
+        return found or [supervisor.room for supervisor in self._supervisors]
 
     def wake(self) -> None:
         """Tell the queue that a job was submitted."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from server.jobs.artifacts import job_folder
@@ -25,7 +26,8 @@ _LOG = logging.getLogger(__name__)
 class Quota:
     """The files of jobs that are over make room: states of runs that nobody goes on with first, then the states that
     could be given more steps, then fields that can be meshed again, then results; of each the oldest first. Starred
-    jobs lose nothing, nor do jobs that are not over.
+    jobs lose nothing, nor do jobs that are not over. What jobs share counts once, is as old as the youngest of them,
+    and goes from all of them together or not at all.
 
     Args:
         most_bytes: of all files of jobs together; None: any number.
@@ -48,9 +50,11 @@ class Quota:
         if excess > 0:
             excess -= self._drop_runs(unfinished, excess)
         for spare in (*SPARE, None):
-            for job_id in self._store.removable() if excess > 0 else ():
+            removable = self._store.removable() if excess > 0 else []
+            names = self._names_of_files(removable)
+            for job_id in removable:
                 if excess > 0:
-                    excess -= self._drop_files(job_id, spare)
+                    excess -= self._drop_files(job_id, spare, names)
         if excess > 0 and not self._complained:
             _LOG.warning(
                 "what is left is over the quota by %d bytes: it is starred, or of jobs that are not over", excess
@@ -64,24 +68,37 @@ class Quota:
         for path, found in sorted(_files(folder), key=lambda file: file[1].st_mtime):
             is_in_use = since is not None and found.st_mtime >= since
             if freed < excess and path.suffix == SUFFIX and not is_in_use:
-                freed += _unlink(path, found)
+                freed += _unlink(path)
                 _LOG.info("removed the state of a run that was given up, for the quota: %s", path.name)
         return freed
 
-    def _drop_files(self, job_id: str, spare: set[str] | None) -> int:
+    def _names_of_files(self, jobs: Sequence[str]) -> dict[tuple[int, int], list[tuple[str, Path]]]:
+        """For every file in the folders of these jobs, which of them have it, in their order, and where."""
+        names: dict[tuple[int, int], list[tuple[str, Path]]] = defaultdict(list)
+        for job_id in jobs:
+            for path, found in _files(job_folder(self._data_dir, job_id)):
+                names[_identity(found)].append((job_id, path))
+        return names
+
+    def _drop_files(
+        self, job_id: str, spare: set[str] | None, names: Mapping[tuple[int, int], list[tuple[str, Path]]]
+    ) -> int:
         """Only those of these names; None: all of them. Returns the bytes that are free then."""
-        folder = job_folder(self._data_dir, job_id)
-        going = [
-            (path, found)
-            for path, found in _files(folder)
-            if path.name not in NEVER and (spare is None or path.name in spare)
-        ]
-        # Noted first: a file that is said to be gone and is there harms nobody.
-        if not going or not self._store.note_removed(job_id, [path.name for path, _ in going]):
-            return 0
-        freed = sum(_unlink(path, found) for path, found in going)
-        _LOG.info("removed %d files, %d bytes, for the quota", len(going), freed, extra={"job": job_id})
-        return freed
+        going: dict[str, list[Path]] = defaultdict(list)
+        for path, found in _files(job_folder(self._data_dir, job_id)):
+            have = names[_identity(found)]
+            # A name alone frees nothing: a file goes in the turn of the last job that has it, if no other may keep it.
+            is_its_turn = have[-1][0] == job_id and len(have) == found.st_nlink
+            if is_its_turn and path.name not in NEVER and (spare is None or path.name in spare):
+                for holder, place in have:
+                    going[holder].append(place)
+        total = 0
+        for holder, paths in going.items():
+            # Noted first: a file that is said to be gone and is there harms nobody.
+            if self._store.note_removed(holder, [path.name for path in paths]):
+                total += (freed := sum(_unlink(path) for path in paths))
+                _LOG.info("removed %d files, %d bytes, for the quota", len(paths), freed, extra={"job": holder})
+        return total
 
 
 def _take_back(folder: Path) -> None:
@@ -99,21 +116,29 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_file(follow_symlinks=False):
-                yield Path(entry.path), entry.stat(follow_symlinks=False)
+                # Not the entry's own, in which Windows tells neither number nor names of a file.
+                yield Path(entry.path), os.stat(entry.path, follow_symlinks=False)
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    """Of a file, whatever it is called."""
+    return found.st_dev, found.st_ino
 
 
 def _bytes_below(folder: Path) -> int:
-    """Of the files in a folder and in the folders in it."""
-    total = sum(found.st_size for _, found in _files(folder))
+    """Of the files in a folder and in the folders in it; one with several names counts once."""
+    sizes = {_identity(found): found.st_size for _, found in _files(folder)}
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         inner = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-        total += sum(found.st_size for path in inner for _, found in _files(path))
-    return total
+        sizes |= {_identity(found): found.st_size for path in inner for _, found in _files(path)}
+    return sum(sizes.values())
 
 
-def _unlink(path: Path, found: os.stat_result) -> int:
+def _unlink(path: Path) -> int:
+    """Returns the bytes that are free then: none while the file has another name."""
     try:
+        found = os.stat(path, follow_symlinks=False)
         path.unlink()
     except OSError:
         return 0
-    return found.st_size
+    return found.st_size if found.st_nlink == 1 else 0

@@ -91,6 +91,20 @@ class Record:
             rows = self._db.execute(f"SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY number", states).fetchall()
         return [job_id for (job_id,) in rows if self._outbox.of(job_id) is None]
 
+    def in_turn(self) -> list[str]:
+        """Ids of queued jobs; that which is next is first."""
+        with self._reading():
+            rows = self._db.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority DESC, number")
+            return [job_id for (job_id,) in rows.fetchall() if self._outbox.of(job_id) is None]
+
+    def of_digest(self, digest: str) -> list[Job]:
+        """Jobs that make the same, the newest first; none for ""."""
+        with self._reading():
+            rows = self._db.execute(
+                f"SELECT {COLUMNS} FROM jobs WHERE digest = ? AND digest != '' ORDER BY number DESC", [digest]
+            ).fetchall()
+            return [self._outbox.laid_over(job_from_row(row)) for row in rows]
+
     def removable(self) -> list[str]:
         """Ids of jobs that are over and not starred; what ended first is first."""
         with self._reading():

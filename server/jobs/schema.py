@@ -33,9 +33,16 @@ CREATE TABLE jobs (
     starred INTEGER NOT NULL DEFAULT 0,
     removed TEXT NOT NULL DEFAULT '[]',
     task TEXT NOT NULL DEFAULT 'make',
-    parent TEXT
+    parent TEXT,
+    digest TEXT NOT NULL DEFAULT '',
+    anew INTEGER NOT NULL DEFAULT 0,
+    made_on TEXT NOT NULL DEFAULT '',
+    reused TEXT,
+    needs TEXT NOT NULL DEFAULT '{}',
+    waits TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX jobs_by_state ON jobs (state, number);
+CREATE INDEX jobs_by_digest ON jobs (digest);
 CREATE TABLE events (
     job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     id INTEGER NOT NULL,
@@ -56,6 +63,13 @@ ALTER TABLE jobs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN removed TEXT NOT NULL DEFAULT '[]';""",
     4: """ALTER TABLE jobs ADD COLUMN task TEXT NOT NULL DEFAULT 'make';
 ALTER TABLE jobs ADD COLUMN parent TEXT;""",
+    5: """ALTER TABLE jobs ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN anew INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN made_on TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN reused TEXT;
+ALTER TABLE jobs ADD COLUMN needs TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE jobs ADD COLUMN waits TEXT NOT NULL DEFAULT '';
+CREATE INDEX jobs_by_digest ON jobs (digest);""",
 }
 
 

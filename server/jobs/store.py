@@ -25,24 +25,60 @@ UNDER_WAY: tuple[State, ...] = ("queued", "paused", *ACTIVE)
 class Store(Intake):
     """The record of all jobs, and every change of it; here those that come from the work."""
 
-    def claim(self) -> Job | None:
-        """Take the queued job that is next: a worker has it from now on. None when no job is queued."""
+    def claim(self, job_id: str | None = None, made_on: str = "") -> Job | None:
+        """Take a queued job, or the one that is next: a worker has it from now on. None when it, or none, is queued.
+
+        Args:
+            made_on: the kind of the worker's device.
+        """
         self.write_waiting()
         with self._writing():
-            row = self._db.execute(
-                "SELECT id, finish FROM jobs WHERE state = 'queued' ORDER BY priority DESC, number LIMIT 1"
-            ).fetchone()
-            if row is None:
+            queued = self.in_turn()
+            if not queued or (job_id is not None and job_id not in queued):
                 return None
-            state = "finishing" if row[1] else "running"
+            taken = self.get(job_id or queued[0])
+            state = "finishing" if taken.finish else "running"
             self._db.execute(
-                "UPDATE jobs SET state = ?, started = ?, attempts = attempts + 1 WHERE id = ?",
-                [state, time.time(), row[0]],
+                "UPDATE jobs SET state = ?, started = ?, attempts = attempts + 1, made_on = ?, waits = '' WHERE id = ?",
+                [state, time.time(), made_on, taken.id],
             )
-            self._write_event(row[0], "state", {"state": state})
-            job = self.get(row[0])
+            self._write_event(taken.id, "state", {"state": state})
+            job = self.get(taken.id)
         self._on_news(job.id)
         return job
+
+    def reuse(self, job_id: str, source: Job) -> None:
+        """A queued job is done: it has the result of `source`, which made the same. Does nothing for any other job."""
+        said = f"Made before, by job {source.id}: its result is taken. Ask for it anew to have it made again."
+        with self._writing():
+            if self.get(job_id).state != "queued":
+                return
+            self._write_event(job_id, "log", {"level": "info", "message": said})
+            if source.progress is not None:
+                self._write_event(job_id, "progress", source.progress)
+            self._write_event(job_id, "state", {"state": "done"})
+            self._write_event(job_id, "done", {"report": source.report, "reused": source.id})
+            progress, report = _or_null(source.progress), _or_null(source.report)
+            self._db.execute(
+                "UPDATE jobs SET state = 'done', finished = ?, report = ?, progress = ?, made_on = ?, reused = ?,"
+                " waits = '' WHERE id = ?",
+                [time.time(), report, progress, source.made_on, source.id, job_id],
+            )
+        self._on_news(job_id)
+
+    def note_wait(self, job_id: str, why: str, tells: bool) -> None:
+        """Why a queued job waits, in a sentence; "" for no reason but its turn.
+
+        Args:
+            tells: whether whoever watches the job is told, too.
+        """
+        with self._writing():
+            if self.get(job_id).state != "queued":
+                return
+            self._db.execute("UPDATE jobs SET waits = ? WHERE id = ?", [why, job_id])
+            if tells:
+                self._write_event(job_id, "log", {"level": "warning", "message": why})
+        self._on_news(job_id)
 
     def change_state(self, job_id: str, before: tuple[State, ...], after: State, finish: bool = False) -> bool:
         """Move a job to a state that is not its last, if its state is one of `before`; whether it was.

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from server.accelerators import kind_of
 from server.errors import Problem
+from server.jobs.dispatch import Dispatch
 from server.jobs.faults import StoreFault
-from server.jobs.meshes import places_of
+from server.jobs.given import places_of
+from server.jobs.guarded import Guarded
+from server.jobs.memory import Room
 from server.jobs.outbox import Ending
 from server.jobs.process import Answer, WorkerProcess
 from server.jobs.run import Run, ending_of
@@ -24,7 +26,6 @@ from server.jobs.store import Store
 LOOK_EVERY_S = 0.5
 # torch alone takes a minute from a slow disk.
 START_LIMIT_S = 180.0
-# Native code that keeps the interpreter for itself, and with it the heartbeat, does so for seconds.
 SILENCE_LIMIT_S = 60.0
 # How long a worker may take to keep its job when the server ends.
 STOP_GRACE_S = 3.0
@@ -38,6 +39,7 @@ class Supervisor:
     """The worker of one device, and the job that it has.
 
     Args:
+        dispatch: tells which job is for it.
         lock: held on the way from "queued" to a worker that has the job, and while orders are given, so that no order
             to a job is lost in between.
         device, idle_unload_s: as `Queue`.
@@ -50,6 +52,7 @@ class Supervisor:
     def __init__(
         self,
         store: Store,
+        dispatch: Dispatch,
         data_dir: Path,
         device: str,
         log: Path,
@@ -62,9 +65,9 @@ class Supervisor:
         self.state, self.problem = "off", ""
         self.facts: dict[str, Any] = {}
         self.run: Run | None = None
-        self._store = store
-        self._data_dir = data_dir
-        self._log = log
+        self._store, self._dispatch = store, dispatch
+        self._kind = "" if device == "auto" else kind_of(device)
+        self._data_dir, self._log = data_dir, log
         self._low_vram = low_vram
         self._lock = lock
         self._idle_unload_s, self._on_others = idle_unload_s, on_others
@@ -75,11 +78,17 @@ class Supervisor:
         self._failed_starts = 0
         self._closing = False
         self._news: queue.SimpleQueue[tuple[WorkerProcess, Answer | None] | None] = queue.SimpleQueue()
-        self._complaint = ""
         self._thread = threading.Thread(target=self._serve, name=f"supervisor {device}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def room(self) -> Room:
+        """Its memory, as its worker told it last; the kind of the device outlives the worker."""
+        told = self.facts
+        name, free, total = (told.get(fact) for fact in ("device", "memory_free", "memory_total"))
+        return Room(name or self.device, self._kind, free, total, self.run is not None)
 
     def wake(self) -> None:
         """There may be a job to take."""
@@ -116,26 +125,11 @@ class Supervisor:
             self._worker.let_go()
 
     def _serve(self) -> None:
-        self._guarded(self._start_worker)
+        guarded = Guarded(self.device)
+        guarded(self._start_worker)
         while not self._closing:
-            self._guarded(self._turn)
-        self._guarded(self._leave)
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """The thread of a device must outlive any fault, a full disk for instance: nobody else would take the jobs."""
-        try:
-            work()
-            self._complaint = ""
-        except Exception as error:
-            # The fault may last, and saying it again and again would only fill the log.
-            if str(error) != self._complaint:
-                self._complaint = str(error)
-                _LOG.error("%s: %s", self.device, getattr(error, "code", type(error).__name__))
-                if isinstance(error, StoreFault):
-                    print(f"{self.device}: {error}", file=sys.stderr, flush=True)
-                else:
-                    traceback.print_exc()
-            time.sleep(0.2)
+            guarded(self._turn)
+        guarded(self._leave)
 
     def _turn(self) -> None:
         self._hear(self._next_news(LOOK_EVERY_S))
@@ -155,13 +149,16 @@ class Supervisor:
         if answer is None:
             self._bury(worker)
         elif answer["answer"] == "ready":
-            self.state, self.problem, self.facts = "idle", "", answer["facts"]
+            self.state, self.problem, self.facts = "idle", "", answer["facts"] | answer["memory"]
+            self._kind = kind_of(self.facts["device"])
             self._idle_since = time.monotonic()
             self._failed_starts = 0
             self._on_others(answer["others"])
         elif answer["answer"] == "event":
             self._pass_on(answer)
-        elif answer["answer"] != "alive":
+        elif answer["answer"] == "alive":
+            self.facts = self.facts | answer["memory"]
+        else:
             self._end_run(ending_of(answer))
             if answer.get("fatal"):
                 self._kill(worker)
@@ -226,7 +223,8 @@ class Supervisor:
 
     def _fail_next(self) -> None:
         """The job for which a worker was to be started; the one after it is another try."""
-        job = self._store.claim()
+        with self._lock:
+            job = self._dispatch.take(self.room)
         if job is not None:
             hint = f"Repair what it names, then retry the job. Log: {self._log}"
             problem = Problem("worker-did-not-start", self.problem, hint)
@@ -238,7 +236,7 @@ class Supervisor:
             return
         self._undo_stop(worker, now)
         limit = START_LIMIT_S if self.state == "starting" else SILENCE_LIMIT_S
-        if now - worker.last_heard > limit and not self._silent:
+        if not self._silent and worker.is_hanging(limit):
             self._silent = f"said nothing for {limit:g} seconds"
             self._kill(worker)
         if self.run is not None and self.run.leave_by is not None and now > self.run.leave_by:
@@ -267,12 +265,15 @@ class Supervisor:
             return
         worker = self._worker
         if worker is None:
-            self._start_worker()
+            with self._lock:
+                is_wanted = self._dispatch.has_work(self.room)
+            if is_wanted:
+                self._start_worker()
             return
         if self.state != "idle" or self._killed or not worker.alive:
             return
         with self._lock:
-            job = self._store.claim()
+            job = self._dispatch.take(self.room)
             if job is None:
                 return
             self.run, self.state = Run(job.id), "busy"

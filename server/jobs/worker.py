@@ -3,11 +3,11 @@
 It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
 
     {"order": "make", "job": id, "recipe": {...}, "task": as server.jobs.job.Task, "folder": path,
-     "unfinished": path, "meshes": path, "finish": bool}
+     "unfinished": path, "given": path, "finish": bool}
     {"order": "cancel" | "finish" | "pause" | "resume" | "stop", "job": id}
 
-    {"answer": "ready", "facts": {...}, "others": ["cuda:1"]}                   once; with DEVICE auto, the other cards
-    {"answer": "alive"}                                                         every second
+    {"answer": "ready", "facts": {...}, "memory": {...}, "others": ["cuda:1"]}  once; with DEVICE auto, the other cards
+    {"answer": "alive", "memory": {"memory_free", "memory_total"}}              every second
     {"answer": "event", "job": id, "name": ..., "data": {...}}                  while a job runs
     {"answer": "done", "job": id, "report": {...}}
     {"answer": "cancelled", "job": id}
@@ -120,7 +120,7 @@ def _make(
             control.should_stop,
             priors.device,
             unfinished,
-            meshes=Path(order["meshes"]),
+            given=Path(order["given"]),
             begin=folder / STATE if goes_on else None,
             keeps_end=True,
             # What was given more steps is wanted as it is.
@@ -193,9 +193,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: orders.end())
     try:
         device = choose_device(wanted)
-        answers.send("ready", facts=_facts(device), others=others_like(device) if wanted == "auto" else [])
+        others = others_like(device) if wanted == "auto" else []
+        memory = partial(_memory, device)
+        answers.send("ready", facts=_facts(device), memory=memory(), others=others)
         priors = PriorShelf(device, low_vram)
-        answers.start_heartbeat()
+        answers.start_heartbeat(memory)
         while (asked := orders.next_job()) is not None:
             print(f"{JOB_LINE}{asked[0]['job']}", file=sys.stderr, flush=True)
             make(*asked, priors, answers)
@@ -207,6 +209,16 @@ def main() -> None:
     # Not sys.exit: the interpreter cannot shut down in order while a thread waits for stdin.
     sys.stderr.flush()
     os._exit(1)
+
+
+def _memory(device: str) -> dict[str, int]:
+    """Bytes that a job may have here, what this process holds for the last one included; nothing where it cannot be
+    told."""
+    try:
+        memory, own = accelerators.memory_of(device), accelerators.held_on(device)
+    except RuntimeError:  # the device is lost, which its job will say
+        return {}
+    return {} if memory is None else {"memory_free": min(memory[0] + own, memory[1]), "memory_total": memory[1]}
 
 
 def _facts(device: str) -> dict[str, Any]:

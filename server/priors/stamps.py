@@ -53,10 +53,21 @@ class Memory:
 
     def _stamp(self, path: Path) -> bytes:
         if os.path.isdir(path):
-            return _stamp_of_files(_files_of_folder(path))
+            return stamp_of_files(_files_of_folder(path))
         if path.parent not in self._vocabularies:
-            self._vocabularies[path.parent] = _stamp_of_files(vocabulary_files(path))
-        return _stamp_of_files([path, path.with_suffix(".yaml")]) + self._vocabularies[path.parent]
+            self._vocabularies[path.parent] = stamp_of_files(vocabulary_files(path))
+        return stamp_of_files(_files_of_single(path)) + self._vocabularies[path.parent]
+
+
+def stamp_of_model(path: Path) -> bytes:
+    """Tells whether one of a model's files was changed; of a single file also those that it is read with."""
+    if os.path.isdir(path):
+        return stamp_of_files(_files_of_folder(path))
+    return stamp_of_files(_files_of_single(path)) + stamp_of_files(vocabulary_files(path))
+
+
+def _files_of_single(path: Path) -> list[Path]:
+    return [path, path.with_suffix(".yaml")]
 
 
 def _files_of_folder(path: Path) -> Iterator[Path]:
@@ -76,7 +87,7 @@ def _inside(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
         return []
 
 
-def _stamp_of_files(files: Iterator[Path] | list[Path]) -> bytes:
+def stamp_of_files(files: Iterator[Path] | list[Path]) -> bytes:
     """16 bytes that tell whether a file came, went, or got another size, time of change or permissions."""
     digest = hashlib.blake2b(digest_size=16)
     for file in files:

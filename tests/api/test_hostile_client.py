@@ -328,6 +328,20 @@ def test_a_reader_that_takes_nothing_costs_no_more_than_its_limit(monkeypatch: p
     assert [event.id for event in found.take()] == [99, *range(100, 109)]
 
 
+def test_live_meshes_are_told_no_faster_than_they_are_taken() -> None:
+    from server.api.feeds import _Subscription
+
+    async def take_now_and_then() -> list[list[int]]:
+        found, taken = _Subscription(), []
+        for number in range(100):
+            found.put(StoredEvent(number, ("preview_mesh", "preview_image", "progress", "log")[number % 4], {}))
+            if number in (3, 11, 99):
+                taken.append([event.id for event in found.take() if event.name != "log"])
+        return taken
+
+    assert asyncio.run(take_now_and_then()) == [[0, 1, 2], [8, 9, 10], [96, 97, 98]]
+
+
 def test_a_reader_that_stops_reading_is_given_up(
     monkeypatch: pytest.MonkeyPatch, live: tuple[httpx.Client, Server], office: Office, bricks: Recipe
 ) -> None:

@@ -50,6 +50,56 @@ def test_the_same_idempotency_key_makes_one_job(client: TestClient, bricks: Reci
     assert len(client.get("/v1/jobs").json()["jobs"]) == 1
 
 
+def made(office: Office, job_id: str) -> dict[str, Any]:
+    """What a worker does to a queued job, in short."""
+    office.store.claim(job_id, "cpu")
+    folder = job_folder(office.data_dir, job_id)
+    folder.mkdir()
+    report = {"artifacts": ["report.json", "texture.png"], "steps": 3, "stopped_by": "steps"}
+    (folder / "texture.png").write_bytes(b"a picture")
+    (folder / "report.json").write_text(json.dumps(report))
+    office.store.end(job_id, "done", report=report)
+    return report
+
+
+def test_what_was_made_before_is_done_at_once_and_names_its_source(
+    client: TestClient, office: Office, bricks: Recipe
+) -> None:
+    first = client.post("/v1/jobs", json=bricks).json()
+    report = made(office, first["id"])
+    answer = client.post("/v1/jobs", json=bricks)
+    again = answer.json()
+    assert answer.status_code == 201
+    assert (again["state"], again["reused"], again["digest"]) == ("done", first["id"], first["digest"])
+    assert again["report"] == report
+    assert again["id"] != first["id"]
+    assert client.get(f"/v1/jobs/{again['id']}/artifacts/texture.png").content == b"a picture"
+    assert client.delete(f"/v1/jobs/{first['id']}").status_code == 204
+    assert client.get(f"/v1/jobs/{again['id']}/artifacts/texture.png").content == b"a picture"
+
+
+def test_it_is_made_anew_on_request_or_with_another_seed(client: TestClient, office: Office, bricks: Recipe) -> None:
+    made(office, client.post("/v1/jobs", json=bricks).json()["id"])
+    for other in (bricks | {"anew": True}, bricks | {"seed": 1}):
+        job = client.post("/v1/jobs", json=other).json()
+        assert (job["state"], job["reused"], job["anew"]) == ("queued", None, other.get("anew", False))
+        assert "anew" not in job["recipe"]
+    assert client.post("/v1/jobs", json=bricks | {"anew": False}).json()["reused"]
+    refused = client.post("/v1/jobs", json=bricks | {"anew": "yes"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "request-invalid")
+
+
+def test_of_several_seeds_those_that_were_made_before_are_done_at_once(
+    client: TestClient, office: Office, bricks: Recipe
+) -> None:
+    first = client.post("/v1/jobs", json=bricks | {"seed": 2}).json()["id"]
+    made(office, first)
+    jobs = client.post("/v1/batches", json={"recipe": bricks, "seeds": [1, 2]}).json()["jobs"]
+    assert [(job["state"], job["reused"]) for job in jobs] == [("queued", None), ("done", first)]
+    jobs = client.post("/v1/batches", json={"recipe": bricks, "seeds": [2, 3], "anew": True}).json()["jobs"]
+    assert [job["state"] for job in jobs] == ["queued", "queued"]
+
+
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [

@@ -43,10 +43,13 @@ def test_no_schema_is_empty(page: dict[str, Any]) -> None:
 def test_the_recipe_is_the_body_of_a_new_job(page: dict[str, Any]) -> None:
     body = page["paths"]["/v1/jobs"]["post"]["requestBody"]
     assert body["required"]
-    assert body["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Recipe"}
-    recipe = page["components"]["schemas"]["Recipe"]
-    assert recipe["required"] == ["kind", "prompt"]
-    assert recipe["additionalProperties"] is False
+    asked, recipe = body["content"]["application/json"]["schema"], page["components"]["schemas"]["Recipe"]
+    beside = {name: said["type"] for name, said in asked["properties"].items() if name not in recipe["properties"]}
+    assert beside == {"anew": "boolean"}
+    assert {name: asked["properties"][name] for name in recipe["properties"]} == recipe["properties"]
+    for schema in (asked, recipe):
+        assert schema["required"] == ["kind", "prompt"]
+        assert schema["additionalProperties"] is False
 
 
 def test_every_route_but_one_wants_the_token_and_every_error_has_one_form(page: dict[str, Any]) -> None:

@@ -68,6 +68,7 @@ class FakeJob:
         self.priority = 0
         self.starred = False
         self.turn = threading.Event()
+        self.reused: str | None = None
 
     @property
     def state(self) -> str:
@@ -91,6 +92,7 @@ class FakeJob:
             "priority": self.priority,
             "starred": self.starred,
             "finished": 1.0,
+            "reused": self.reused,
         }
 
     def as_result(self) -> dict[str, Any]:
@@ -222,6 +224,7 @@ class FakeServer:
         self.cut_after: set[int] = set()
         self.jobs: dict[str, FakeJob] = {}
         self.meshes: dict[str, bytes] = {}
+        self.images: dict[str, bytes] = {}
         self.png = png(64, 32)
         self.leases: list[dict[str, int]] = []
         self.seen: list[str] = []
@@ -311,6 +314,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif method == "PUT" and self.path.startswith("/v1/meshes/"):
             double.meshes[self.path.rpartition("/")[2]] = body
             self._json(200, {"mesh": self.path.rpartition("/")[2], "faces": 12})
+        elif method == "PUT" and self.path.startswith("/v1/images/"):
+            double.images[self.path.rpartition("/")[2]] = body
+            self._json(200, {"image": self.path.rpartition("/")[2], "width": 64, "height": 32})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
         elif (method, self.path.split("?")[0]) == ("GET", "/v1/jobs"):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from conftest import ROOT, inside
+from fake_server import make_cube
 from offers import capabilities
 from test_panels import details, draw
 
@@ -28,7 +29,7 @@ ELSEWHERE = set(
 NO_BUTTON = set(
     """prompt-empty scene-linked mesh-needed objects-several object-linked uvs-outside uvs-empty image-tiled
     nothing-to-replace reshape-too-long object-not-ours object-in-use exporter-missing export-failed surface-open
-    mesh-not-finite mesh-too-large job-over job-not-over wrong-state""".split()  # noqa: SIM905
+    mesh-not-finite mesh-too-large job-over job-not-over wrong-state image-needed image-too-large""".split()  # noqa: SIM905
 )
 PATH = "/home/somebody/with/a/rather/long/path/to/where/the/extension/keeps/its/things/server/logs/worker-0.log"
 TEXTS = {
@@ -163,6 +164,28 @@ def test_another_seed_makes_the_same_with_another_seed_that_the_panel_shows(serv
     assert first["seed"] == 4 != second["seed"]
     assert first | {"seed": 0} == second | {"seed": 0}
     assert bpy.context.scene.msd.mesh.seed == second["seed"]
+
+
+def test_what_was_made_before_says_so_and_can_be_made_anew_beside_it(server, bridge):
+    def before(job):
+        job.reused = None if job.recipe.get("anew") else "abc"
+        make_cube(job)
+
+    server.script = before
+    bpy.ops.msd.generate_mesh(prompt="a red cube", seed=4)
+    first = bpy.context.object
+    drawn = draw("MSD_PT_view3d_object")
+    assert "Made before, 12 faces" in drawn
+    assert "{msd.make_anew}" in drawn
+    assert "{msd.another_seed}" in drawn
+    assert bpy.ops.msd.make_anew() == {"FINISHED"}
+    asked, again = (job.recipe for job in server.jobs.values())
+    assert again == asked | {"anew": True}
+    assert bpy.context.object != first
+    assert bpy.context.object.location != first.location
+    drawn = draw("MSD_PT_view3d_object")
+    assert "{msd.make_anew}" not in drawn
+    assert "{msd.open_folder}" in drawn
 
 
 def test_what_a_model_cannot_do_is_said_in_one_name_that_is_the_menus(addon):

@@ -19,6 +19,7 @@ from server.api.office import Office
 from server.commands.jobs import ORDERS
 from server.commands.main import main
 from server.commands.running_server import parse
+from server.jobs.intake import Terms
 from server.recipe import read_recipe
 from tests.api.conftest import BRICKS, TOKEN, served
 
@@ -78,6 +79,22 @@ def test_a_job_is_followed_to_its_end(office: Office, capsys: pytest.CaptureFixt
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})
     assert (events[0]["data"], events[-1]["event"]) == ({"state": "queued"}, "done")
     assert lines.err == ""
+
+
+def test_what_was_made_before_is_listed_with_its_source_and_followed_like_any_other(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, terms = read_recipe(BRICKS | {"seed": 77}), Terms(["the same"])
+    (first,), _ = office.queue.submit([recipe], None, [], terms)
+    assert Asked(capsys, office.data_dir, "follow", first.id).code == 0
+    (again,), _ = office.queue.submit([recipe], None, [], terms)
+    listed = Asked(capsys, office.data_dir, "list").out.splitlines()
+    assert listed[1].split()[:2] == [again.id, "done"]
+    assert listed[1].endswith(f"made before, as {first.id}")
+    assert "made before" not in listed[2]
+    followed = Asked(capsys, office.data_dir, "follow", again.id)
+    assert (followed.code, followed.out.splitlines()[:2]) == (0, [f"id: {again.id}", "state: done"])
+    assert "Made before" in followed.err
 
 
 def test_a_job_that_fails_is_followed_to_its_reason(office: Office, capsys: pytest.CaptureFixture[str]) -> None:

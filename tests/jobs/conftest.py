@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from server.jobs.events import Bell
+from server.jobs.intake import Terms
+from server.jobs.job import Job
 from server.jobs.queue import Queue
 from server.jobs.store import Store
 from server.recipe import Recipe, read_recipe
@@ -31,6 +34,10 @@ CUBE = {
     "mesh": {"resolution": 16, "faces": 200, "texture_size": 64},
 }
 ENDLESS = {**BRICKS, "steps": 100_000}
+# A busy machine takes minutes to import torch.
+PATIENCE_S = 600.0
+# Of memory: next to nothing.
+EASY: Mapping[str, int] = MappingProxyType({})
 
 
 def build(name: str = "bricks", **changes: Any) -> Recipe:
@@ -70,12 +77,15 @@ class Office:
         self.queue.start()
 
     def submit(self, recipe: Recipe) -> str:
-        job, _ = self.store.submit(recipe)
-        self.queue.wake()
-        return job.id
+        """Queue it as one that is like no other."""
+        return self.ask(recipe).id
+
+    def ask(self, recipe: Recipe, digest: str = "", anew: bool = False, needs: Mapping[str, int] = EASY) -> Job:
+        (job,), _ = self.queue.submit([recipe], None, [], Terms([digest], anew, needs))
+        return job
 
     def wait_for(self, condition: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while not (value := condition()):
             assert time.monotonic() < deadline, f"waited in vain for {what}; devices: {self.queue.devices()}"
             time.sleep(0.02)

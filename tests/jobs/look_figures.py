@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from server.jobs.artifacts import job_folder
+from server.jobs.intake import Terms
 from server.recipe import read_recipe
 from tests.jobs.conftest import Office
 
@@ -67,7 +68,7 @@ def figures(data_dir: Path) -> dict[str, object]:
         looks: list[str] = []
 
         def look() -> list[str]:
-            looks.extend(job.id for job in office.store.submit_all(asked, task="look")[0])
+            looks.extend(job.id for job in office.store.submit_all(asked, terms=Terms(task="look"))[0])
             office.queue.wake()
             return looks
 

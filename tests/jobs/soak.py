@@ -75,17 +75,19 @@ def main() -> int:
         data_dir = Path(folder) / "data"
         data_dir.mkdir(mode=0o700)
         server = Server(data_dir)
-        for number in itertools.count():
-            one_round(server, number)
-            samples.append(now := sample(server, since))
-            is_over = now.at >= minutes * 60
-            if is_over or number == 0 or time.monotonic() - shown >= 60:
-                shown = time.monotonic()
-                sizes = f"{now.server_bytes / 1e6:11.1f}{now.worker_bytes / 1e6:11.1f}{now.descriptors:13}"
-                print(f"{now.at / 60:7.1f}{number + 1:8}{sizes}{os.getloadavg()[0]:6.1f}", flush=True)
-            if is_over:
-                break
-        server.stop()
+        try:
+            for number in itertools.count():
+                one_round(server, number)
+                samples.append(now := sample(server, since))
+                is_over = now.at >= minutes * 60
+                if is_over or number == 0 or time.monotonic() - shown >= 60:
+                    shown = time.monotonic()
+                    sizes = f"{now.server_bytes / 1e6:11.1f}{now.worker_bytes / 1e6:11.1f}{now.descriptors:13}"
+                    print(f"{now.at / 60:7.1f}{number + 1:8}{sizes}{os.getloadavg()[0]:6.1f}", flush=True)
+                if is_over:
+                    break
+        finally:
+            server.stop()
     drifts = {name: drift(samples, name) for name in ("server_bytes", "worker_bytes", "descriptors")}
     print(", ".join(f"{name.replace('_', ' ')} {by:+.1%}" for name, by in drifts.items()), f"(flat: {FLAT:.0%})")
     return 1 if max(drifts.values()) > FLAT else 0

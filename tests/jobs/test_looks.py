@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from server.jobs.artifacts import job_folder
+from server.jobs.intake import Terms
 from server.recipe import Recipe
 from tests.jobs.conftest import Office
 
@@ -17,7 +18,7 @@ STEPS = 10
 
 def looks(office: Office, recipe_of: MakeRecipe, *seeds: int) -> list[str]:
     asked = [recipe_of("bricks", steps=STEPS, seed=seed) for seed in seeds]
-    jobs, _ = office.store.submit_all(asked, task="look")
+    jobs, _ = office.store.submit_all(asked, terms=Terms(task="look"))
     office.queue.wake()
     return [office.wait_for_state(job.id, "paused", "done").id for job in jobs]
 

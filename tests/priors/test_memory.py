@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import BadRequest
 from server.priors.catalogue import load_prior
-from server.priors.pretrained import memory, precision
+from server.priors.pretrained import memory
 from server.priors.pretrained.finding import find_model
 from tests.priors.tiny_families import LAYOUTS, random_networks, write_model
 from tests.priors.tiny_single_file import write_single_file
@@ -34,7 +34,7 @@ def test_the_estimate_counts_every_number_of_every_network(
 def test_a_card_holds_half_of_it_and_less_when_memory_is_spared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(memory, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(memory, "FIELD_BYTES", 0.0)
     model = find_model(str(write_model(tmp_path / "model", "sd3 with T5")))
     full, half, spare = (memory.estimate(model, *how) for how in (("cpu",), ("cuda",), ("cuda", True)))
@@ -51,7 +51,7 @@ def test_what_does_not_fit_is_refused_with_numbers_and_a_way_out(
     tmp_path: Path, device: str, free: float, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = find_model(str(write_model(tmp_path / "model", "sd1")))
-    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(memory, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(memory, "memory_of", lambda device: (int(free), 8 * 10**9))
     monkeypatch.setattr(memory, "DENOISER_TENSORS", 10**5 if hint.startswith("With") else 16)
     with pytest.raises(BadRequest) as caught:

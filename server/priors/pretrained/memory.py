@@ -1,19 +1,17 @@
-"""How much memory a model will need, from its files' headers, before any of it is asked for."""
+"""How much memory a model will need, from its files' headers, before any of it is asked for. Free of torch."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import torch
-
-from server.accelerators import kind_of, memory_of
+from server.accelerators import has_bfloat16, kind_of, memory_of
 from server.errors import BadRequest
 from server.priors.pretrained.families import FAMILIES, PretrainedModel
 from server.priors.pretrained.folder import find_weights
 from server.priors.pretrained.header import read_header
-from server.priors.pretrained.precision import precision_for
 from server.priors.pretrained.single_file import read_usual_header
+from server.priors.pretrained.widths import WIDTHS, precision_names
 
 # Pictures of the autoencoder's first level that are in memory together when all that can be is computed again: 15.3 by
 # counting live tensors, at the sizes of Stable Diffusion 1.5 and XL alike.
@@ -34,22 +32,26 @@ class Need:
     main: float
 
 
-def estimate(model: PretrainedModel, device: str, low_vram: bool = False) -> Need:
-    """What loading the model and one job with it will take."""
-    precision = precision_for(model, torch.device(device), low_vram)
+def estimate(model: PretrainedModel, device: str, low_vram: bool = False, wide: bool | None = None) -> Need:
+    """What loading the model and one job with it will take.
+
+    Args:
+        wide: whether the device computes in bfloat16; None asks it, which takes torch.
+    """
+    on_processor = kind_of(device) == "cpu"
+    if wide is None:
+        wide = not on_processor and has_bfloat16(device)
+    of_networks, of_vae = (WIDTHS[name] for name in precision_names(model, on_processor, wide, low_vram))
     family = FAMILIES[model.family]
-    sizes = {
-        part: _count_numbers(model, part) * (precision.vae if part == "vae" else precision.networks).itemsize
-        for part in model.configs
-    }
+    sizes = {part: _count_numbers(model, part) * (of_vae if part == "vae" else of_networks) for part in model.configs}
     resident = sizes.pop(family.denoiser) + sizes.pop("vae")
     texts, largest = sum(sizes.values()), max(sizes.values())
     side = model.card.image_size
-    encoder = ENCODER_TENSORS * side**2 * model.configs["vae"]["block_out_channels"][0] * precision.vae.itemsize
+    encoder = ENCODER_TENSORS * side**2 * model.configs["vae"]["block_out_channels"][0] * of_vae
     together = 1 if low_vram else BRANCHES
-    denoiser = together * DENOISER_TENSORS * _denoiser_level(model) * precision.networks.itemsize
+    denoiser = together * DENOISER_TENSORS * _denoiser_level(model) * of_networks
     work = max(encoder, denoiser) + FIELD_BYTES
-    if kind_of(device) == "cpu":
+    if on_processor:
         return Need(resident + texts + work, 0.0)
     # Text encoders visit the device one at a time, while nothing else is computed.
     return Need(resident + max(work, 0 if low_vram else largest), texts)

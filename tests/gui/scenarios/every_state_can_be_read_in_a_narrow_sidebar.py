@@ -20,6 +20,11 @@ def fail(job: FakeJob) -> None:
     )
 
 
+def make_before(job: FakeJob) -> None:
+    job.reused = "0123456789ab"
+    fake_server.make_cube(job)
+
+
 def play(artist: Artist) -> Steps:
     server = FakeServer()
     yield from artist.open_sidebar()
@@ -66,6 +71,15 @@ def play(artist: Artist) -> Steps:
     yield from artist.click("msd.generate_mesh")
     yield from until(lambda: not artist.job.busy, "the cube")
     yield from see("done")
+    server.script = make_before
+    yield from artist.click("msd.generate_mesh")
+    yield from until(lambda: not artist.job.busy and artist.job.settled, "the cube that was made before")
+    assert artist.job.reused
+    yield from see("made-before")
+    server.script = fake_server.make_cube
+    yield from artist.click("msd.make_anew", across=0.2)
+    yield from until(lambda: not artist.job.busy, "the cube that is made anew")
+    assert not artist.job.reused
     yield from choose_theme("light")
     yield from see("done-light")
     server.script = fail
