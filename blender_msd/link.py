@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .core.errors import Problem
 from .core.interrupt import Interrupt
 from .core.job_view import JobView
 from .core.left_job import leave_job, take_left_job
+from .core.sent import Sent
 from .scene.editors import redraw_sidebars
 from .scene.images import Target
 from .scene.placement import Place
@@ -41,6 +42,7 @@ class Link(ServerLink):
 
     Attributes:
         job: the newest job, with where its result goes and what came of it.
+        finished: its result, as long as it is in memory.
     """
 
     def __init__(self, home: Path, user_dir: Path, wake: Callable[[], None]) -> None:
@@ -53,8 +55,8 @@ class Link(ServerLink):
         self._worker: threading.Thread | None = None
         self._recipe: dict[str, Any] = {}
         self._where: Aim = None
-        self._finished: jobs.Finished | None = None
-        self._mesh = b""
+        self.finished: jobs.Finished | None = None
+        self._files: Sequence[Sent] = ()
 
     # Main thread: what the operators ask for.
 
@@ -64,16 +66,16 @@ class Link(ServerLink):
         Raises:
             Problem: "job-running", "server-not-set-up", "online-access-off", "address-unreadable".
         """
-        return self._begin(_view_of(recipe, place), recipe, place, setup)
+        return self._begin(stage.view_of(recipe, place), recipe, place, setup)
 
-    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, mesh: bytes = b"") -> JobView:
-        """Start a texture job; never blocks. A `mesh` that the recipe names is sent first. Raises as `make_mesh`."""
-        return self._begin(_view_of(recipe, target), recipe, target, setup, mesh)
+    def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, files: Sequence[Sent] = ()) -> JobView:
+        """Start a texture job; never blocks. `files` that the recipe names are sent first. Raises as `make_mesh`."""
+        return self._begin(stage.view_of(recipe, target), recipe, target, setup, files)
 
     def go_on(self, setup: Setup, where: Place | Target, **changes: Any) -> None:
         """Submit the last recipe again, which goes on from where it was; or with changes. Raises as the above."""
         recipe = self._recipe | changes
-        self._begin(_view_of(recipe, where), recipe, where, setup, self._mesh)
+        self._begin(stage.view_of(recipe, where), recipe, where, setup, self._files)
 
     def reconnect(self, setup: Setup) -> None:
         """Follow the last job anew, from its beginning; start the server when there was none. Raises as `make_mesh`."""
@@ -82,22 +84,22 @@ class Link(ServerLink):
             return
         self._let_go()
         job = JobView(self.job.kind, self.job.prompt, self.job.seed, job_id=self.job.job_id)
-        self._begin(job, self._recipe, self._where, setup, self._mesh)
+        self._begin(job, self._recipe, self._where, setup, self._files)
 
     def place_here(self, where: Place | Target, setup: Setup) -> None:
         """Put the last result, or a copy of it, into the scene that is open; fetch it first when need be."""
         if self.job is None:
             return
         self._where = where
-        if self._finished is not None:
-            self._in_scene(self.job, self._finished)
+        if self.finished is not None:
+            self._in_scene(self.job, self.finished)
         else:
             self.reconnect(setup)
 
     @property
     def has_result(self) -> bool:
         """Whether there is something to place."""
-        return self._finished is not None or (self.job is not None and self.job.waits_for_a_place)
+        return self.finished is not None or (self.job is not None and self.job.waits_for_a_place)
 
     @property
     def has_recipe(self) -> bool:
@@ -208,14 +210,16 @@ class Link(ServerLink):
 
     # How it is done.
 
-    def _begin(self, job: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, mesh: bytes = b"") -> JobView:
+    def _begin(
+        self, job: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, files: Sequence[Sent] = ()
+    ) -> JobView:
         if self.job is not None and self.job.busy:
             raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
         connection = choose_connection(setup, self.local)
         self._generation += 1
         generation, known_id, stop = self._generation, job.job_id, Interrupt()
         self._stop, self._client, self.problem, self.problem_of = stop, None, None, job.kind
-        self.job, self._recipe, self._where, self._mesh, self._finished = job, recipe, where, mesh, None
+        self.job, self._recipe, self._where, self._files, self.finished = job, recipe, where, files, None
         self.server.start()
         stage.begin(job)
 
@@ -223,7 +227,7 @@ class Link(ServerLink):
             self._queue.put((generation, message))
 
         def work() -> None:
-            jobs.run_job(recipe, self._results, connection, stop, put, known_id, mesh)
+            jobs.run_job(recipe, self._results, connection, stop, put, known_id, files)
 
         self._worker = self._crew.start(work, "msd-job")
         self._wake()
@@ -276,7 +280,7 @@ class Link(ServerLink):
             self.refresh_offer(refresh=False)
         if isinstance(message, jobs.Finished):
             self.refresh_offer(refresh=False)  # which knows now how long such a job takes
-            self._finished = message
+            self.finished = message
             self._recipe = self._recipe or message.recipe
         self._in_scene(job, message)
 
@@ -293,8 +297,3 @@ class Link(ServerLink):
         job.fail(problem)
         self.problem, self.problem_of = problem, job.kind
         self.server.judge(problem, of_job=True)
-
-
-def _view_of(recipe: dict[str, Any], where: Place | Target) -> JobView:
-    aim = where.name if isinstance(where, Target) else ""
-    return JobView(recipe["kind"], recipe["prompt"], recipe["seed"], aim=aim)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from . import VERSION
@@ -13,6 +15,12 @@ from .scene import forming, images, placement
 from .scene.images import Target
 from .scene.placement import Place
 from .scene.present import present
+
+
+def view_of(recipe: dict[str, Any], where: Place | Target) -> JobView:
+    """A job that begins."""
+    aim = where.name if isinstance(where, Target) else ""
+    return JobView(recipe["kind"], recipe["prompt"], recipe["seed"], aim=aim)
 
 
 def begin(job: JobView) -> None:

@@ -12,14 +12,21 @@ written as 3.0, which JSON does not tell from 3.
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from server.errors import BadRequest
 from server.presets import preset_of
 from server.priors.pretrained.lora_files import read_lora
 from server.ranges import in_words, shown
+from server.recipe_parts import MapName as MapName
+from server.recipe_parts import MeshRecipe as MeshRecipe
+from server.recipe_parts import NormalFormat as NormalFormat
+from server.recipe_parts import Part, Whole, whole
+from server.recipe_parts import RetextureRecipe as RetextureRecipe
+from server.recipe_parts import SourceRecipe as SourceRecipe
+from server.recipe_parts import TextureRecipe as TextureRecipe
 
 Kind = Literal["mesh", "texture", "retexture"]
 # What a prior is shown: an object that cameras look at, or a flat surface.
@@ -31,8 +38,6 @@ CentreName = Literal["clean", "random", "inversion"]
 KernelTime = Literal["half_var", "sigma", "lam2+sigma2", "vp"]
 NoiseName = Literal["fresh", "attached", "view"]
 ScheduleName = Literal["constant", "linear", "cosine", "geometric", "timestep"]
-MapName = Literal["albedo", "normal", "height", "roughness", "ao", "metallic", "orm"]
-NormalFormat = Literal["opengl", "directx"]
 
 MAX_SEED = 2**31 - 1
 MOST_LORAS = 8
@@ -42,10 +47,6 @@ MAX_SECONDS = 30 * 24 * 3600.0
 LEAST_BANDWIDTH = 0.001
 # Of all views of a step together: a few GB, and minutes a step on a processor.
 MOST_PIXELS_PER_STEP = 2**22
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def _printable(value: Any) -> Any:
@@ -60,17 +61,6 @@ def _says_something(value: Any) -> Any:
     return value
 
 
-def _leaves_room_for_charts(texture_size: int) -> int:
-    if 0 < texture_size < 64:
-        raise ValueError("must be 0, or a whole number from 64 to 4096")
-    return texture_size
-
-
-def _each_once(maps: list[MapName]) -> list[MapName]:
-    # In one order, so that equal wishes are equal recipes.
-    return [name for name in get_args(MapName) if name in maps]
-
-
 def why_too_much(views: int, side: int) -> str:
     """The end of a sentence that begins with "The recipe", when a step of so many views of side x side pixels does not
     fit into memory; otherwise empty."""
@@ -80,7 +70,6 @@ def why_too_much(views: int, side: int) -> str:
     return f"{said}; together they may have {MOST_PIXELS_PER_STEP} pixels"
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_printable)]
 
 
@@ -97,11 +86,7 @@ def _lora_files(value: Any) -> Any:
 Loras = Annotated[list[str], BeforeValidator(_lora_files)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class GuidanceRecipe(_Part):
+class GuidanceRecipe(Part):
     """How the gradient is estimated. Bandwidths are in the prior's latent units (server/priors/denoiser.py)."""
 
     method: Method = "msd"
@@ -112,7 +97,7 @@ class GuidanceRecipe(_Part):
             "fresh in every step, attached to what is made, or one for each view; None: the prior's own for the kind"
         ),
     )
-    fits: Annotated[int | None, BeforeValidator(_whole)] = Field(
+    fits: Annotated[int | None, BeforeValidator(whole)] = Field(
         default=None,
         ge=1,
         le=64,
@@ -133,7 +118,7 @@ class GuidanceRecipe(_Part):
     inversion_scale: float | None = Field(
         default=None, ge=-200.0, le=200.0, description="guidance scale of every inversion; 0 is without the prompt"
     )
-    sampler_steps: Annotated[int | None, BeforeValidator(_whole)] = Field(
+    sampler_steps: Annotated[int | None, BeforeValidator(whole)] = Field(
         default=None, ge=2, le=200, description="noise levels of a sampler or an inversion; None: the prior's own"
     )
     samples: Whole = Field(default=1, ge=1, le=64)
@@ -164,47 +149,11 @@ class GuidanceRecipe(_Part):
         return self
 
 
-class MeshRecipe(_Part):
-    resolution: Whole = Field(default=112, ge=16, le=512, description="marching-cubes cells along the longest axis")
-    faces: Whole = Field(default=20_000, ge=0, le=2_000_000, description="face budget after reduction; 0 keeps all")
-    texture_size: Annotated[Whole, AfterValidator(_leaves_room_for_charts)] = Field(
-        default=1024, ge=0, le=4096, description="side of the baked maps in pixels; 0 leaves colours at the vertices"
-    )
-    level: float | None = Field(
-        default=None, gt=0.0, le=1000.0, description="density of the surface; None: where cameras see the outline"
-    )
-
-
-class TextureRecipe(_Part):
-    width: Whole = Field(default=512, ge=32, le=8192)
-    height: Whole = Field(default=512, ge=32, le=8192)
-    tile_x: bool = True
-    tile_y: bool = True
-    maps: Annotated[list[MapName], AfterValidator(_each_once)] = Field(
-        default=[], description="beside the colour, estimated from it"
-    )
-    normals: NormalFormat = Field(default="opengl", description="of the normal map: whether green is up, or down")
-
-
-class RetextureRecipe(_Part):
-    mesh: str = Field(
-        default="",
-        pattern="^([0-9a-f]{64})?$",
-        description="SHA-256 of the mesh's .npz, which PUT /v1/meshes takes; its faces, UVs and old picture",
-    )
-    size: Whole = Field(
-        default=1024,
-        ge=32,
-        le=8192,
-        description="side of the picture in pixels; one that has an old picture has its size",
-    )
-
-
 def _preset_fills_steps(schema: dict[str, Any]) -> None:
     schema["required"] = [name for name in schema["required"] if name != "steps"]
 
 
-class Recipe(_Part):
+class Recipe(Part):
     model_config = ConfigDict(json_schema_extra=_preset_fills_steps)
 
     kind: Kind
@@ -218,7 +167,7 @@ class Recipe(_Part):
     preset: Preset = "standard"
     steps: Whole = Field(ge=1, le=MOST_STEPS)
     views_per_step: Whole = Field(default=1, ge=1, le=64, description="views, or crops, rendered in every step")
-    render_size: Annotated[int | None, BeforeValidator(_whole)] = Field(
+    render_size: Annotated[int | None, BeforeValidator(whole)] = Field(
         default=None, ge=16, le=1024, description="None: the prior's own image size"
     )
     time_budget_s: float | None = Field(default=None, gt=0.0, le=MAX_SECONDS)

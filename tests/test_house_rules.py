@@ -54,11 +54,14 @@ ROOMLESS = {
     "console",
     "errors",
     "files",
+    "images",
     "paths",
     "png",
     "presets",
     "ranges",
     "recipe",
+    "recipe_parts",
+    "shelf",
 }
 
 

@@ -21,6 +21,7 @@ from server.recipe import (
     MeshRecipe,
     NoiseName,
     Recipe,
+    SourceRecipe,
     TextureRecipe,
     read_recipe,
 )
@@ -48,6 +49,8 @@ RANGES: list[tuple[type[BaseModel], str, limits.Range]] = [
     (Recipe, "steps", limits.STEPS),
     (TextureRecipe, "width", limits.PICTURE_SIDE),
     (TextureRecipe, "height", limits.PICTURE_SIDE),
+    (SourceRecipe, "reimagine", limits.REIMAGINE),
+    (SourceRecipe, "feather", limits.FEATHER),
     (MeshRecipe, "faces", limits.FACES),
     (GuidanceRecipe, "scale", limits.SCALE),
     (GuidanceRecipe, "bandwidth_start", limits.BANDWIDTH),

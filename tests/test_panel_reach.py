@@ -63,7 +63,9 @@ def said_by_the_panel(kind: str) -> dict[str, Any]:
         return mesh_recipe("a duck", **COMMON, faces=500, texture_size=512)
     if kind == "retexture":
         return retexture_recipe("a duck", **COMMON, mesh="0" * 64, size=512)
-    return texture_recipe("bricks", **COMMON, width=64, height=32, tile_x=False, tile_y=True, maps=("height", "normal"))
+    shape = {"width": 64, "height": 32, "tile_x": False, "tile_y": True, "maps": ("height", "normal")}
+    source = {"source": "0" * 64, "mask": "1" * 64, "reimagine": 0.3, "feather": 5}
+    return texture_recipe("bricks", **COMMON, **shape, **source)
 
 
 def fields_of(model: type[BaseModel], before: str = "") -> Iterator[str]:

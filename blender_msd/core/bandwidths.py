@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Of the steps that a picture shows, so many: more than it has columns.
-POINTS = 512
 LINE, DONE, NOW, FRAME = (0.55, 0.55, 0.55), (0.35, 0.65, 1.0), (1.0, 0.75, 0.3), (0.32, 0.32, 0.32)
 # Empty space round the curve, and how thick it is, in parts of the picture's height.
 MARGIN, THICKNESS = 0.1, 0.03
@@ -69,35 +68,28 @@ def plot(legs: Sequence[Leg], share: float | None, width: int, height: int) -> N
     Args:
         share: of the run that is done, drawn as a dot; None draws none.
     """
-    x = np.linspace(0, 1, POINTS)
-    y = np.log([bandwidth_at(legs, each) for each in x])
-    spread = y.max() - y.min() or 1.0
     inner = 1 - 2 * MARGIN
     wide = width / height  # in heights of the picture
-    curve = np.stack([(MARGIN + inner * x) * wide, MARGIN + inner * (y - y.min()) / spread], -1)
     rows, columns = np.mgrid[:height, :width]
-    pixel = np.stack([(columns + 0.5) / height, (rows + 0.5) / height], -1)
+    x, y = (columns + 0.5) / height, (rows + 0.5) / height
+    shares = np.clip((x[0] / wide - MARGIN) / inner, 0, 1)
+    logs = np.log([bandwidth_at(legs, each) for each in shares])
+    spread = logs.max() - logs.min() or 1.0
+    course = MARGIN + inner * (logs - logs.min()) / spread
+    # Of a straight line, which it nearly is within a column, the distance is that along it, times a cosine.
+    slope = np.diff(course, prepend=2 * course[0] - course[1], append=2 * course[-1] - course[-2]) * height
+    # The gentler one of both sides: where a leg ends and another begins, there is no line between them.
+    distance = np.abs(y - course) / np.hypot(1, np.minimum(np.abs(slope[1:]), np.abs(slope[:-1])))
+    drawn = np.clip((THICKNESS - distance) * height + 0.5, 0, 1) * (np.abs(x / wide - 0.5) <= inner / 2)
+    done = x <= (MARGIN + inner * (share or 0.0)) * wide
     picture = np.zeros((height, width, 4), np.float32)
-    edge = np.abs(pixel - [wide / 2, 0.5]) / [wide / 2, 0.5]
-    _paint(picture, edge.max(-1) > 1 - 2 / height, FRAME)
-    distance = _distance(pixel, curve, height)
-    done = pixel[..., 0] <= (MARGIN + inner * (share or 0.0)) * wide
-    _paint(picture, distance * ~done, LINE)
-    _paint(picture, distance * done, DONE)
+    edge = np.maximum(np.abs(x / wide - 0.5), np.abs(y - 0.5)) > 0.5 - 1 / height
+    for cover, colour in ((edge, FRAME), (drawn * ~done, LINE), (drawn * done, DONE)):
+        _paint(picture, cover, colour)
     if share is not None:
-        here = [np.interp(share, x, curve[:, axis]) for axis in (0, 1)]
-        radius = np.hypot(*(pixel - here).transpose(2, 0, 1))
+        radius = np.hypot(x - (MARGIN + inner * share) * wide, y - np.interp(share, shares, course))
         _paint(picture, np.clip((2.5 * THICKNESS - radius) * height + 0.5, 0, 1), NOW)
     return picture
-
-
-def _distance(pixel: NDArray[np.float64], curve: NDArray[np.float64], height: int) -> NDArray[np.float64]:
-    """How much of each pixel the curve covers, [0, 1]: by its distance to the nearest of many points."""
-    nearest = np.full(pixel.shape[:2], np.inf)
-    for x, y in curve:
-        np.minimum(nearest, np.hypot(pixel[..., 0] - x, pixel[..., 1] - y), out=nearest)
-    covered: NDArray[np.float64] = np.clip((THICKNESS - nearest) * height + 0.5, 0, 1)
-    return covered
 
 
 def _paint(picture: NDArray[np.float32], cover: NDArray[np.generic], colour: tuple[float, float, float]) -> None:
@@ -106,11 +98,13 @@ def _paint(picture: NDArray[np.float32], cover: NDArray[np.generic], colour: tup
     picture[..., 3:] = np.maximum(picture[..., 3:], share)
 
 
+@lru_cache(maxsize=1)
 def _log_sigmas() -> NDArray[np.float64]:
     """Of Stable Diffusion's thousand timesteps, whose betas are linear in their square roots."""
     share = np.arange(1000) / 999
     kept = np.cumprod(1 - (0.00085**0.5 * (1 - share) + 0.012**0.5 * share) ** 2)
-    return np.log((1 - kept) / kept) / 2
+    found: NDArray[np.float64] = np.log((1 - kept) / kept) / 2
+    return found
 
 
 def _sigma(timestep: float) -> float:

@@ -15,6 +15,7 @@ from .address import read_address
 from .arrays import MAX_DOWNLOAD
 from .errors import Problem, read_problem
 from .interrupt import Interrupt
+from .sent import Sent
 from .stranger import what_answers
 
 API = 1
@@ -139,13 +140,13 @@ class Client:
         """Stop optimising and make the result from what exists."""
         self._ask("POST", f"/v1/jobs/{quote(job_id)}/finish")
 
-    def keep_mesh(self, digest: str, data: bytes, stop: Interrupt) -> None:
-        """Give the server a mesh that a recipe will name by the SHA-256 of its bytes.
+    def keep(self, file: Sent, stop: Interrupt) -> None:
+        """Give the server a file that a recipe will name.
 
         Raises:
-            Problem: the server's own ("uvs-outside", "mesh-not-finite", ...), or "server-lost".
+            Problem: the server's own ("uvs-outside", "image-too-large", ...), or "server-lost".
         """
-        self._ask("PUT", f"/v1/meshes/{digest}", data, timeout=SUBMISSION, stop=stop)
+        self._ask("PUT", f"/v1/{file.kind}/{file.name}", file.data, timeout=SUBMISSION, stop=stop)
 
     def artifact(self, job_id: str, name: str) -> bytes:
         """One file of a job.

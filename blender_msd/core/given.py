@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .sent import Sent
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,12 @@ class Given:
     before: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
 
-    def packed(self) -> tuple[str, bytes]:
-        """SHA-256 and bytes of its `.npz`."""
+    def packed(self) -> Sent:
+        """Its `.npz`."""
         arrays: dict[str, Any] = {name: value for name, value in vars(self).items() if name != "notes"}
         file = io.BytesIO()
         np.savez(file, **{name: value for name, value in arrays.items() if value is not None})
-        data = file.getvalue()
-        return hashlib.sha256(data).hexdigest(), data
+        return Sent("meshes", file.getvalue())
 
 
 def placed(

@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from .interrupt import Interrupt
 from .offer import Offer, read_offer
 from .patience import Patience
 from .results import ResultFolder
+from .sent import Sent
 
 # The texture of a mesh, in the order of `Maps`.
 MAPS = ("albedo.png", "normal.png")
@@ -154,7 +155,7 @@ def run_job(
     stop: Interrupt,
     put: Callable[[Message], None],
     known_id: str = "",
-    mesh: bytes = b"",
+    files: Sequence[Sent] = (),
 ) -> None:
     """Do one job; the last message is `Finished`, `Failed` or `CancelledElsewhere`, or none when `stop` was set.
 
@@ -162,7 +163,7 @@ def run_job(
 
     Args:
         results: the folder that gets a folder for the result.
-        mesh: the file of the mesh that the recipe names, if it does.
+        files: that the recipe names.
         known_id: of a job that the server has already, which is followed from its beginning; else one is submitted.
     """
     client, job_id = None, ""
@@ -179,8 +180,8 @@ def run_job(
         with contextlib.suppress(Slow):  # the job needs no list of models
             put(Offered(read_offer(client.capabilities())))
         patience = Patience(stop, connection.check_alive, tell=tell, retrying=retrying)
-        if mesh and not known_id:
-            patience.ask(partial(client.keep_mesh, recipe["retexture"]["mesh"], mesh, stop))
+        for file in () if known_id else files:
+            patience.ask(partial(client.keep, file, stop))
         job_id = known_id or patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
         put(Submitted(job_id))
         for event in follow(client, job_id, stop, connection.check_alive, tell, retrying):

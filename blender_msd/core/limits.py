@@ -31,6 +31,9 @@ INTERVAL_HIGH = Range(0.1, 100.0)
 SAMPLER_STEPS = Range(2, 200)
 FACES = Range(0, 2_000_000)
 
+REIMAGINE = Range(0.0, 1.0)  # of a picture that a texture begins as
+FEATHER = Range(0, 4096)
+
 # What targets may be made with. The server takes "view" for textures, too, for comparison: see ui/properties.py.
 NOISES = {"mesh": ("fresh", "attached", "view"), "texture": ("fresh", "attached")}
 NOISES["retexture"] = NOISES["mesh"]

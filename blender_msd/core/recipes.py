@@ -13,6 +13,7 @@ from .limits import (
     CENTRES,
     ESTIMATORS,
     FACES,
+    FEATHER,
     INTERVAL_HIGH,
     INTERVAL_LOW,
     INVERSION_SCALE,
@@ -21,6 +22,7 @@ from .limits import (
     MODEL_CHARACTERS,
     NOISES,
     PICTURE_SIDE,
+    REIMAGINE,
     SAMPLER_STEPS,
     SCALE,
     SEED,
@@ -101,12 +103,20 @@ def texture_recipe(
     tile_x: bool = True,
     tile_y: bool = True,
     maps: Collection[str] = (),
+    source: str = "",
+    mask: str = "",
+    reimagine: float = 0.5,
+    feather: int = 0,
     **common: Any,
 ) -> dict[str, Any]:
     """Recipe for a picture of `width` x `height` pixels that repeats along the ticked axes.
 
     Args:
         maps: estimated from its colour; of MAPS.
+        source: SHA-256 of the picture that it begins as; empty for none.
+        mask: SHA-256 of a picture that is white where that one is made anew; empty: everywhere.
+        reimagine: how much of it is made anew.
+        feather: pixels over which new fades into old.
         common: fields of `Common`.
 
     Raises:
@@ -118,7 +128,27 @@ def texture_recipe(
     for name in maps:
         choice("Maps", name, {known: known for known in MAPS})
     texture = {"width": width, "height": height, "tile_x": tile_x, "tile_y": tile_y}
-    return recipe | {"texture": texture | _chosen(maps=[name for name in MAPS if name in maps] or None)}
+    chosen: dict[str, Any] = {"maps": [name for name in MAPS if name in maps] or None}
+    if source:
+        number("Reimagine", reimagine, REIMAGINE)
+        number("Feather", feather, FEATHER)
+        masked = {"mask": mask, "feather": feather} if mask else {}
+        chosen["source"] = {"image": source, "reimagine": reimagine, **masked}
+    return recipe | {"texture": texture | _chosen(**chosen)}
+
+
+def variation(recipe: dict[str, Any], picture: str, reimagine: float, seed: int) -> dict[str, Any]:
+    """The recipe of a texture once more, beginning as what it made.
+
+    Args:
+        picture: SHA-256 of that.
+
+    Raises:
+        Problem: "value-out-of-range".
+    """
+    number("Reimagine", reimagine, REIMAGINE)
+    texture = recipe["texture"] | {"source": {"image": picture, "reimagine": reimagine}}
+    return recipe | {"seed": seed, "texture": texture}
 
 
 def retexture_recipe(prompt: str, *, mesh: str, size: int = 0, **common: Any) -> dict[str, Any]:

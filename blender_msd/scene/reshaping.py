@@ -105,8 +105,8 @@ def _take_pictures(old: bpy.types.Object, new: bpy.types.Object, side: int) -> N
     scene: Any = bpy.context.scene  # whose engines, and what they can be told, come with add-ons
     scene.render.engine = "CYCLES"
     scene.cycles.device, scene.cycles.samples = "CPU", SAMPLES
-    wide, deep, high = old.dimensions
-    reach = REACH * max(wide, deep, high)
+    size: Any = old.dimensions
+    reach = REACH * max(size)
     _select([old, new])
     for image, wanted in ((albedo, {"type": "DIFFUSE", "pass_filter": {"COLOR"}}), (normal, {"type": "NORMAL"})):
         brush.image = image

@@ -22,6 +22,7 @@ from . import (
     server_operators,
     settings,
     setup_operators,
+    source_operators,
     undo,
 )
 
@@ -30,6 +31,7 @@ CLASSES = (
     *groups.CLASSES,
     *operators.CLASSES,
     *retexture_operators.CLASSES,
+    *source_operators.CLASSES,
     *server_operators.CLASSES,
     *remedy_operators.CLASSES,
     *model_operators.CLASSES,

@@ -8,7 +8,7 @@ import bpy
 
 from ..core import checks
 from ..core.errors import Problem
-from ..scene import given, images, overwriting, pictures, placement, replacing, room, slots
+from ..scene import given, images, overwriting, pictures, placement, replacing, room, slots, sources
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
@@ -129,7 +129,7 @@ def check(values: Values, kind: str) -> None:
     """Make sure, without looking at the whole scene, that a result would have somewhere to go.
 
     Raises:
-        Problem: as `aim`, except for a cursor.
+        Problem: as `aim`, except for a cursor, and as `sources.check`.
     """
     if kind == "mesh":
         placement.check_scene(present(bpy.context.scene))
@@ -137,3 +137,5 @@ def check(values: Values, kind: str) -> None:
             replacing.check(bpy.context.object, bpy.context.selected_objects)
     else:
         aim(bpy.context, values, kind)
+    if kind == "texture":
+        sources.check(values["source"], values["part"], values["mask"])

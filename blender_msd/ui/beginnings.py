@@ -6,7 +6,8 @@ import bpy
 
 from .. import bridge
 from ..core.job_view import JobView
-from ..scene import given
+from ..core.sent import Sent
+from ..scene import given, sources
 from ..scene.present import present
 from . import aims
 from .preferences import setup
@@ -19,22 +20,27 @@ def begin(context: bpy.types.Context, kind: str, values: Values) -> JobView:
     """Begin a job of a kind; the seed and the prompt that it uses are shown afterwards.
 
     Raises:
-        Problem: as `Values.recipe`, `aims.aim`, `given.gather` and `Link.make_mesh`.
+        Problem: as `Values.recipe`, `aims.aim`, `given.gather`, `sources.gather` and `Link.make_mesh`.
     """
     link = bridge.current()
     if kind == "mesh":
         recipe = values.recipe(kind)
         job = link.make_mesh(recipe, aims.place(context, values), setup())
     elif kind == "texture":
-        recipe = values.recipe(kind)
-        job = link.make_texture(recipe, aims.target(context, values), setup())
+        recipe, target = values.recipe(kind), aims.target(context, values)
+        files: tuple[Sent, ...] = ()
+        begun = values["source"], values["part"], values["mask"]
+        if values["source"]:
+            source = sources.gather(*begun)
+            recipe, files = values.recipe(kind, source=source), source.files
+        job = link.make_texture(recipe, target, setup(), files)
     else:
         values.recipe(kind)
         target = aims.surface(context, values)
         found = given.gather(context, present(context.object), values["faces"])
-        name, data = found.packed()
-        recipe = values.recipe(kind, name)
-        job = link.make_texture(recipe, target, setup(), data)
+        file = found.packed()
+        recipe = values.recipe(kind, file.name)
+        job = link.make_texture(recipe, target, setup(), [file])
         job.notes.extend(found.notes)
     settings_for(context.scene, kind).seed = recipe["seed"]
     recents().remember(kind, recipe["prompt"])

@@ -76,7 +76,8 @@ class MSD_MT_export(Drawn, bpy.types.Menu):
     bl_label = "Export"
 
     def draw(self, context: bpy.types.Context) -> None:
-        about = cast("bpy.types.EnumProperty", MSD_OT_export_object.bl_rna.properties["format"])
+        operator = bpy.ops.msd.export_object.get_rna_type()  # the class itself does not list what it inherits
+        about = cast("bpy.types.EnumProperty", operator.properties["format"])
         self.layout.operator_context = "INVOKE_DEFAULT"
         for item in about.enum_items:
             if item.identifier == exporting.SOLID[0]:

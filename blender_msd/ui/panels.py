@@ -76,6 +76,7 @@ class _TexturePanel(TabPanel):
         column.use_property_split = True
         column.use_property_decorate = False
         sizes = column.column(align=True)
+        sizes.enabled = not settings.source
         sizes.prop(settings, "width")
         sizes.prop(settings, "height")
         tiles = column.row(heading="Tile")
@@ -92,6 +93,10 @@ class _TexturePanel(TabPanel):
         header.label(text="Maps and Scale")
         if body is not None:
             _draw_maps_and_scale(body, settings)
+        header, body = section.panel("msd_begin_as", default_closed=True)
+        header.label(text="Begin As a Picture")
+        if body is not None:
+            _draw_source(body, settings)
         _draw_image(layout, context)
         draw_go(layout, context, settings, "msd.fill_texture", "texture")
 
@@ -111,6 +116,25 @@ def _draw_maps_and_scale(layout: bpy.types.UILayout, settings: MSD_PG_texture) -
     repeat.enabled = not settings.real_width
     repeat.prop(settings, "repeat")
     spans.prop(settings, "real_width")
+
+
+def _draw_source(layout: bpy.types.UILayout, settings: MSD_PG_texture) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop_search(settings, "source", bpy.data, "images", text="Picture")
+    column.prop(settings, "reimagine", slider=True)
+    if not settings.source:
+        return
+    draw_text(layout, "The texture has the size of this picture", "INFO")
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "part")
+    if settings.part == "MASK":
+        column.prop_search(settings, "mask", bpy.data, "images")
+    if settings.part != "ALL":
+        column.prop(settings, "feather")
 
 
 def _draw_image(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

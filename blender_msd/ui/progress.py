@@ -23,6 +23,7 @@ CANCEL = Button("msd.cancel", "Cancel", "CANCEL")
 GO_ON = Button("msd.go_on", "Go On", "PLAY")
 OTHER_SEED = Button("msd.another_seed", "Another Seed", "FILE_REFRESH")
 ANEW = Button("msd.make_anew", "Make Anew", "FILE_REFRESH")
+VARY = Button("msd.vary", "Vary", "MOD_NOISE")
 FOLDER = Button("msd.open_folder", "Open Folder", "FILE_FOLDER")
 
 
@@ -81,6 +82,10 @@ def _draw_end(layout: bpy.types.UILayout, job: JobView) -> None:
     elif job.state == "done":
         draw_text(layout, _what_came_out(job), "ERROR" if job.report.get("warning") else "CHECKMARK")
         _draw_pair(layout, job, ANEW if job.reused else FOLDER, OTHER_SEED if _is_in_scene(job) else PLACE_HERE)
+        if job.kind == "texture":
+            row = layout.row()
+            row.enabled = job.settled
+            draw_button(row, VARY)
 
 
 def _what_came_out(job: JobView) -> str:

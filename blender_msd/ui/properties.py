@@ -17,6 +17,7 @@ from ..core.limits import (
     TEXTURE_SIZES,
 )
 from .guidance_properties import OWN, GuidanceSettings
+from .source_properties import SourceSettings
 
 # What the inputs are called in a material.
 SLOT_NAMES = {"COLOUR": "Base Color", "ROUGHNESS": "Roughness", "NORMAL": "Normal"}
@@ -164,7 +165,7 @@ class MeshSettings(CommonSettings):
     )
 
 
-class TextureSettings(CommonSettings):
+class TextureSettings(CommonSettings, SourceSettings):
     # No noise that is fixed to the window: windows then disagree, and grass is left with a tenth of its contrast.
     noise: EnumProperty(
         name="Noise",

@@ -11,6 +11,7 @@ import bpy
 from ..core.checks import choice, number
 from ..core.limits import SEED, Range
 from ..core.recipes import mesh_recipe, retexture_recipe, texture_recipe
+from ..scene.sources import Source
 from . import texts
 from .guidance_properties import KEPT, OWN
 
@@ -20,7 +21,7 @@ READ: dict[str, Callable[[bpy.types.bpy_struct, str], Any]] = {"prior": texts.mo
 # Settings that say where a result goes, by the kind of job.
 PLACING = {
     "mesh": ("size", "place", "collected", "as_asset"),
-    "texture": ("apply", "slot", "repeat", "real_width"),
+    "texture": ("apply", "slot", "repeat", "real_width", "source", "part", "mask"),
     "retexture": ("apply", "faces"),
 }
 
@@ -54,11 +55,12 @@ class Values:
             return choice(about.name, value, {item.identifier: item.name for item in about.enum_items})
         return value
 
-    def recipe(self, kind: str, mesh: str = "") -> dict[str, Any]:
+    def recipe(self, kind: str, mesh: str = "", source: Source | None = None) -> dict[str, Any]:
         """The recipe for a job of a kind; a random seed is drawn here, unless the caller gave a seed.
 
         Args:
             mesh: SHA-256 of the mesh that is to be textured.
+            source: that a texture begins as, and has the size of.
 
         Raises:
             Problem: as above, and as `mesh_recipe`.
@@ -86,7 +88,11 @@ class Values:
         if self["apply"] == "SLOT":
             # The one that the input takes, and no other.
             maps = {self["slot"].lower()} - {"colour"}
-        return texture_recipe(**common, **sides, maps=maps)
+        begun = {"reimagine": self["reimagine"], "feather": self["feather"]}
+        if source is not None:
+            sides |= dict(zip(("width", "height"), source.size, strict=True))
+            begun |= {"source": source.image.name, "mask": source.mask.name if source.mask else ""}
+        return texture_recipe(**common, **sides, maps=maps, **begun)
 
     def check(self, kind: str) -> None:
         """Raises the Problem that an operator would report for these settings, if there is one."""

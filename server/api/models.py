@@ -255,6 +255,12 @@ class MeshAnswer(_Said):
     faces: int = Field(ge=1)
 
 
+class ImageAnswer(_Said):
+    image: str = Field(description="its digest, for recipes")
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+
 # status -> what it is said for; every route may give the common ones.
 _WHY = {
     400: "Not HTTP, or not whole",

@@ -13,9 +13,9 @@ from fastapi.security import HTTPBearer
 from server.api.answers import Answer
 from server.api.bodies import as_body, check_is_json, object_from, read_body, recipes_from, take_anew
 from server.api.descent_routes import add_descent_routes
+from server.api.given import add_given_routes
 from server.api.house_routes import add_house_routes
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED, MOST_SEEDS
-from server.api.meshes import add_mesh_routes
 from server.api.models import Batch, JobAnswer, JobPage, Ordered, refusals
 from server.api.numbers import Digits
 from server.api.office import Office
@@ -23,10 +23,10 @@ from server.api.problems import Refused
 from server.api.result_routes import add_result_routes
 from server.api.streaming import EventStream
 from server.jobs.artifacts import find_artifact, job_folder
+from server.jobs.given import check_given
 from server.jobs.intake import Terms
 from server.jobs.job import Job, Task
 from server.jobs.memory import needs_of
-from server.jobs.meshes import check_mesh_is_here
 from server.jobs.record import MAX_NUMBER
 from server.jobs.sameness import digest_of
 from server.priors.catalogue import check_lora_files, check_loras, check_prior, check_words
@@ -152,8 +152,7 @@ def build_routes(office: Office) -> APIRouter:
         warnings = check_words(recipe.prior, recipe.prompt, recipe.shown, recipe.negative_prompt)
         check_lora_files(recipe.loras, office.allowed)
         check_loras(recipe.prior, recipe.loras)
-        if recipe.kind == "retexture":
-            check_mesh_is_here(office.data_dir, recipe.retexture.mesh)
+        check_given(office.data_dir, recipe)
         identity = identity_of(recipe.prior, recipe.loras, office.priors) if task == "make" else ""
         digests = [digest_of(each, identity, queue.low_vram) for each in recipes]
         terms = Terms(digests, anew, needs_of(recipe.prior, queue.low_vram), MOST_QUEUED, task)
@@ -231,7 +230,7 @@ def build_routes(office: Office) -> APIRouter:
         media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
         return FileResponse(path, headers=headers, media_type=media_type, stat_result=found)
 
-    add_mesh_routes(routes, office)
+    add_given_routes(routes, office)
     add_result_routes(routes, office)
     everybody.include_router(routes)
     return everybody

@@ -155,7 +155,7 @@ def _produce(row: Row, out: Path, priors: PriorShelf, table: Table) -> dict[str,
         priors.device,
         making / "unfinished",
         deliver,
-        meshes=meshes,
+        given=meshes,
     )
 
 

@@ -92,7 +92,7 @@ def _with_mesh(data: dict[str, Any], beside: Path) -> tuple[Path, dict[str, Any]
     """A row names the file of its mesh, a recipe its contents."""
     from server.meshing.given import given_bytes
     from server.meshing.reading import read_mesh_file
-    from server.meshing.shelf import digest_of
+    from server.shelf import digest_of
 
     part = data.get("retexture")
     named = part.get("mesh") if isinstance(part, dict) else None

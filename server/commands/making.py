@@ -84,12 +84,12 @@ def make(
     args: argparse.Namespace,
     files: list[Path],
     keep: Callable[[Path], object],
-    mesh: bytes | None = None,
+    give: Callable[[Path], object] = lambda folder: None,
 ) -> dict[str, Any]:
     """Make it in this process, showing a progress bar on stderr; `keep` takes `files` out of the folder.
 
     Args:
-        mesh: the file of the mesh that the recipe names, if it does.
+        give: puts the files that the recipe names, if it does, into the folder for them.
     """
     import tempfile
 
@@ -113,13 +113,10 @@ def make(
         use_half_of_the_cores()
         prior = load_prior(recipe.prior, args.device, args.low_vram, recipe.loras)
         unfinished = beside(args.out, ".unfinished")
-        meshes = Path(folder) / "meshes"
-        if mesh is not None:
-            from server.meshing import shelf
-
-            shelf.put(meshes, mesh)
+        given = Path(folder) / "given"
+        give(given)
         told = bar if args.log is None else Journal(args.log, bar, args.device)
-        report = produce(recipe, prior, Path(folder), told, lambda: None, args.device, unfinished, keep, meshes=meshes)
+        report = produce(recipe, prior, Path(folder), told, lambda: None, args.device, unfinished, keep, given=given)
         shutil.rmtree(unfinished, ignore_errors=True)
     del report["artifacts"]
     warnings += bar.warnings

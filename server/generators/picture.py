@@ -7,6 +7,7 @@ is learnt at one place leaves the others alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,6 +25,10 @@ MOST_POINTS = 2**20
 
 # Along one side of a cell of the finest grid: with so many, one point in every pixel is as good as four.
 PIXELS_OF_A_CELL = 8
+# With so many, what lies between them is on a straight line, to less than a step of 8 bits.
+ENOUGH_PIXELS = 16
+
+Veil = Callable[[Tensor, Tensor], Tensor]
 
 
 class Picture(nn.Module):
@@ -68,6 +73,12 @@ class Picture(nn.Module):
                     bound = layer.in_features**-0.5
                     layer.weight.copy_((torch.rand(layer.weight.shape, generator=generator) * 2 - 1) * bound)
                     layer.bias.zero_()
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Of the finest grid, along x and y."""
+        across, down = self._cells[-1]
+        return across, down
 
     def _sides(self, cells: tuple[int, ...]) -> tuple[int, int]:
         """Columns and rows of nodes."""
@@ -119,8 +130,11 @@ class Picture(nn.Module):
             samples: None takes two, or one where pixels are much finer than anything that the grids can hold.
         """
         if samples is None:
-            across, down = self._cells[-1]
+            across, down = self.cells
             samples = 1 if min(width / across, height / down) >= PIXELS_OF_A_CELL else 2
+        step = self._skipped(width, height)
+        if step > 1:
+            return self._enlarged(self.paint(width // step, height // step, 1), step)
         device = self.grids[0].device
         columns = (torch.arange(width * samples, device=device) + 0.5) / (width * samples)
         rows = (torch.arange(height * samples, device=device) + 0.5) / (height * samples)
@@ -135,6 +149,25 @@ class Picture(nn.Module):
             done += strip.shape[1]
         return image
 
+    def _skipped(self, width: int, height: int) -> int:
+        """How many pixels along a side are read at once."""
+        across, down = self.cells
+        most = int(min(width / across, height / down) // ENOUGH_PIXELS)
+        return next((step for step in range(most, 1, -1) if width % step == 0 and height % step == 0), 1)
+
+    def _enlarged(self, image: Tensor, step: int) -> Tensor:
+        """[3, H * step, W * step] between the pixels of [3, H, W], strip by strip."""
+        height, width = image.shape[1:]
+        for axis, sides in ((0, (1, 1, 0, 0)), (1, (0, 0, 1, 1))):
+            image = nn.functional.pad(image[None], sides, "circular" if self.periodic[axis] else "replicate")[0]
+        large = torch.empty(3, height * step, width * step, device=image.device)
+        rows = max(1, 2**20 // (width * step * step))
+        for first in range(0, height, rows):
+            last = min(first + rows, height)
+            strip = nn.functional.interpolate(image[None, :, first : last + 2], scale_factor=step, mode="bilinear")[0]
+            large[:, first * step : last * step] = strip[:, step:-step, step:-step]
+        return large
+
 
 class PictureSubject:
     """A picture seen through windows at random places, each pixel at a random point inside it.
@@ -146,6 +179,9 @@ class PictureSubject:
             less as another one, and noise that is attached to the picture would not move with it.
         seed: of the noise that is attached to the picture.
         learning_rate: peak of the grids'; the network learns at a quarter of it.
+
+    Attributes:
+        veil: what is seen where the picture has colours [N, 3] at points [N, 2]; None: those colours.
     """
 
     def __init__(
@@ -158,6 +194,7 @@ class PictureSubject:
         learning_rate: float = 0.02,
     ) -> None:
         self._learning_rate = learning_rate
+        self.veil: Veil | None = None
         self.picture = picture
         self._windows = windows_per_step
         self._size = size
@@ -201,9 +238,12 @@ class PictureSubject:
 
     def _look(self, points: Tensor) -> Tensor:
         if len(points) <= MOST_POINTS:
-            found: Tensor = self.picture(points)
-            return found
-        return torch.cat([checkpoint(self.picture, part, use_reentrant=False) for part in points.split(MOST_POINTS)])
+            return self._seen(points)
+        return torch.cat([checkpoint(self._seen, part, use_reentrant=False) for part in points.split(MOST_POINTS)])
+
+    def _seen(self, points: Tensor) -> Tensor:
+        colour: Tensor = self.picture(points)
+        return colour if self.veil is None else self.veil(colour, points)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [

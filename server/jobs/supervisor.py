@@ -15,9 +15,9 @@ from server.accelerators import kind_of
 from server.errors import Problem
 from server.jobs.dispatch import Dispatch
 from server.jobs.faults import StoreFault
+from server.jobs.given import places_of
 from server.jobs.guarded import Guarded
 from server.jobs.memory import Room
-from server.jobs.meshes import places_of
 from server.jobs.outbox import Ending
 from server.jobs.process import Answer, WorkerProcess
 from server.jobs.run import Run, ending_of

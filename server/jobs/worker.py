@@ -3,7 +3,7 @@
 It reads orders as JSON lines from stdin and answers with JSON lines on stdout:
 
     {"order": "make", "job": id, "recipe": {...}, "task": as server.jobs.job.Task, "folder": path,
-     "unfinished": path, "meshes": path, "finish": bool}
+     "unfinished": path, "given": path, "finish": bool}
     {"order": "cancel" | "finish" | "pause" | "resume" | "stop", "job": id}
 
     {"answer": "ready", "facts": {...}, "memory": {...}, "others": ["cuda:1"]}  once; with DEVICE auto, the other cards
@@ -120,7 +120,7 @@ def _make(
             control.should_stop,
             priors.device,
             unfinished,
-            meshes=Path(order["meshes"]),
+            given=Path(order["given"]),
             begin=folder / STATE if goes_on else None,
             keeps_end=True,
             # What was given more steps is wanted as it is.

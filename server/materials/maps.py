@@ -50,8 +50,12 @@ def derive(colour: Floats, borders: Borders, names: Collection[MapName], normals
 def _normal_map(vectors: Floats, format: NormalFormat) -> Map:
     if format == "directx":
         vectors[..., 1] *= -1
-    return _bytes(vectors * np.float32(0.5) + np.float32(0.5))
+    # Where it lies: of a large tile, every copy is hundreds of megabytes.
+    vectors *= 0.5
+    vectors += 0.5
+    return _bytes(vectors)
 
 
 def _bytes(values: Floats) -> Map:
-    return np.rint(values * np.float32(255)).astype(np.uint8)
+    scaled = values * np.float32(255)
+    return np.rint(scaled, out=scaled).astype(np.uint8)

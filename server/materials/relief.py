@@ -51,8 +51,11 @@ def _height(colour: Floats, borders: Borders) -> Floats:
 def normals(height: Floats, borders: Borders) -> Floats:
     """Unit vectors [H, W, 3]: x to the right, y upwards, z towards the eye."""
     right, down = borders.slopes(height * np.float32(DEPTH * min(height.shape)))
-    length = np.sqrt(right**2 + down**2 + 1)
-    return np.stack([-right / length, down / length, 1 / length], -1)
+    vectors = np.empty((*height.shape, 3), np.float32)
+    vectors[..., 2] = 1 / np.sqrt(right**2 + down**2 + 1)
+    vectors[..., 0] = -right * vectors[..., 2]
+    vectors[..., 1] = down * vectors[..., 2]
+    return vectors
 
 
 def occlusion(height: Floats, borders: Borders) -> Floats:

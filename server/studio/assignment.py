@@ -49,7 +49,7 @@ class Assignment:
     device: str
     unfinished: Path | None
     most_starts: int
-    meshes: Path | None = None
+    given: Path | None = None
     begin: Path | None = None
     look: int | None = None
     number: int = 1

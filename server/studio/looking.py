@@ -8,11 +8,12 @@ from typing import Literal
 from server.priors.card import PriorCard
 from server.recipe import Recipe
 from server.studio.climb import Step, StopRequest
+from server.studio.plan import plan_of
 
-# Of a sketch's steps. Of 32 x 32 pixels as they are, and whatever the quality of the whole run: what an object will be
-# is decided by how often it was looked at: a duck has its bill after 90 steps, a mug its handle.
+# Of a sketch's steps, whatever the quality: how far an object has formed depends on how often it was looked at, not on
+# the share of its run. Of all three qualities a duck has its bill after 90 steps, and a mug its handle.
 SHARE = 0.35
-# A picture follows a path, along which nothing is to be seen before its first leg has ended: of its own steps.
+# Of a picture's own steps, where its noise is fresh. Along a path nothing is to be seen before the first leg has ended.
 SHARE_OF_PICTURE = 0.4
 
 
@@ -23,7 +24,9 @@ class Looked(Exception):
 def steps_of_look(recipe: Recipe, card: PriorCard) -> int:
     """Steps that a look takes."""
     if recipe.kind == "texture":
-        return max(1, round(SHARE_OF_PICTURE * recipe.steps))
+        first, *more = plan_of(recipe, card).course.legs
+        is_climb = not more and first.noise == "fresh"
+        return max(1, round((SHARE_OF_PICTURE if is_climb else first.share) * recipe.steps))
     return max(1, round(SHARE * card.effort(recipe.kind, "sketch").steps))
 
 

@@ -4,7 +4,7 @@ calls that it comes to. Free of torch, so that all of it can be said before anyt
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -191,7 +191,18 @@ def _legs(recipe: Recipe, card: PriorCard) -> tuple[Leg, ...]:
         start = guidance.bandwidth_start or legs[0].bandwidth_start
         end = guidance.bandwidth_end or min(start, legs[-1].bandwidth_end)
         legs = (Leg(guidance.noise or legs[0].noise, max(start, end), end),)
-    return legs
+    source = recipe.texture.source
+    return _from_within(legs, source.reimagine) if source.image and recipe.kind == "texture" else legs
+
+
+def _from_within(legs: tuple[Leg, ...], reimagine: float) -> tuple[Leg, ...]:
+    """The end of a course that begins as a picture: below the bandwidth that hides as much of it as is made anew."""
+    first = legs[-1].bandwidth_end ** (1 - reimagine) * legs[0].bandwidth_start ** reimagine
+    begun = max((number for number, leg in enumerate(legs) if leg.bandwidth_start >= first), default=0)
+    rest = [replace(leg, bandwidth_start=min(leg.bandwidth_start, first)) for leg in legs[begun:]]
+    rest[0] = replace(rest[0], bandwidth_end=min(rest[0].bandwidth_end, first))
+    total = sum(leg.share for leg in rest)
+    return tuple(replace(leg, share=leg.share / total) for leg in rest)
 
 
 def _interval(recipe: Recipe, card: PriorCard) -> tuple[float, float]:

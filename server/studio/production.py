@@ -39,7 +39,7 @@ def produce(
     unfinished: Path | None = None,
     deliver: Callable[[Path], object] = lambda folder: None,
     most_starts: int = 2,
-    meshes: Path | None = None,
+    given: Path | None = None,
     begin: Path | None = None,
     keeps_end: bool = False,
     is_look: bool = False,
@@ -54,7 +54,7 @@ def produce(
         on_event: called from this thread with every event of server/studio/events.py.
         should_stop: polled every step and between the blocks of every later phase; see StopRequest. It may raise, which
             leaves the job there.
-        meshes: folder of the meshes that recipes name (see server.meshing.shelf); only a "retexture" needs it.
+        given: folder of the meshes and pictures that recipes name (server.meshing.shelf, server.images).
         begin: file of where another job ended (STATE), from which this one goes on.
         keeps_end: whether to write STATE, for who wants more steps later; `unfinished` is needed for it.
         is_look: whether to leave as soon as one can tell what it will be, see server.studio.looking.
@@ -75,7 +75,7 @@ def produce(
     on_event(Progress("Loading", LOADED))
     look = steps_of_look(recipe, prior.card) if is_look else None
     asked = Assignment(
-        recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, meshes, begin, look
+        recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, given, begin, look
     )
     if ignored := without_effect(recipe, plan_of(recipe, prior.card)):
         asked.warn(f"The rule that is used does not listen to {', '.join(ignored)}.")
@@ -86,7 +86,7 @@ def produce(
     best = asked if report.get("made_from_seed", recipe.seed) == recipe.seed else asked.again()
     if keeps_end and best.keep_end(folder / STATE):
         report["artifacts"].append(STATE)
-    file_away(recipe, folder, report, meshes)
+    file_away(recipe, folder, report, given)
     deliver(folder)
     asked.forget()
     asked.again().forget()

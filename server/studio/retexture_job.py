@@ -74,7 +74,7 @@ def make_retexture(asked: Assignment) -> dict[str, Any]:
 def paint(asked: Assignment) -> Painted:
     """Optimise the colours of the mesh that the recipe names."""
     recipe, card, device = asked.recipe, asked.prior.card, asked.device
-    mesh = shelf.get(asked.meshes, recipe.retexture.mesh)
+    mesh = shelf.get(asked.given, recipe.retexture.mesh)
     backend = choose_backend(device)
     if backend.name == "torch":
         asked.on_event(Log("warning", backend.why))

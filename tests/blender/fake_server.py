@@ -180,6 +180,7 @@ class FakeServer:
         self.cut_after: set[int] = set()
         self.jobs: dict[str, FakeJob] = {}
         self.meshes: dict[str, bytes] = {}
+        self.images: dict[str, bytes] = {}
         self.png = png(64, 32)
         self.leases: list[dict[str, int]] = []
         self.seen: list[str] = []
@@ -254,6 +255,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif method == "PUT" and self.path.startswith("/v1/meshes/"):
             double.meshes[self.path.rpartition("/")[2]] = body
             self._json(200, {"mesh": self.path.rpartition("/")[2], "faces": 12})
+        elif method == "PUT" and self.path.startswith("/v1/images/"):
+            double.images[self.path.rpartition("/")[2]] = body
+            self._json(200, {"image": self.path.rpartition("/")[2], "width": 64, "height": 32})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
         else:

@@ -27,6 +27,8 @@ OF_BLENDER = {
     "random_seed",
     "type_prior",
 }
+# The picture that a texture begins as is sent, and these with it.
+OF_BLENDER |= {"source", "reimagine", "part", "mask", "feather"}
 OTHER = {"BOOLEAN": False, "INT": 64, "FLOAT": 0.5, "STRING": "a red duck"}
 
 # A sidebar of 280 pixels has 240 beside its tabs and margins. A label has them to itself. Of a setting's row the first
@@ -70,6 +72,8 @@ def test_every_setting_is_drawn(addon, kind):
     if kind == "texture":
         # Which input is asked for where one is filled.
         settings_of(kind).apply = "SLOT"
+        # What is made anew of a picture is asked for where a texture begins as one.
+        settings_of(kind).source, settings_of(kind).part = "wall", "MASK"
         drawn += draw("MSD_PT_view3d_texture")
     for about in own_properties(kind):
         if about.identifier != "type_prior":  # set by the menu of models

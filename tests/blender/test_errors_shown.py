@@ -30,7 +30,7 @@ ELSEWHERE = set(
 NO_BUTTON = set(
     """prompt-empty scene-linked mesh-needed objects-several object-linked uvs-outside uvs-empty image-tiled
     nothing-to-replace reshape-too-long object-not-ours object-in-use exporter-missing export-failed surface-open
-    mesh-not-finite mesh-too-large""".split()  # noqa: SIM905
+    mesh-not-finite mesh-too-large image-needed image-too-large""".split()  # noqa: SIM905
 )
 PATH = "/home/somebody/with/a/rather/long/path/to/where/the/extension/keeps/its/things/server/logs/worker-0.log"
 TEXTS = {

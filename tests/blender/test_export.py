@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import bmesh
@@ -12,6 +13,7 @@ import bpy
 import numpy as np
 import pytest
 from test_asset import is_closed, made  # noqa: F401
+from test_panels import Paper
 
 READERS = {
     ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
@@ -164,6 +166,19 @@ def test_an_exporter_that_is_switched_off_is_named(made, tmp_path):  # noqa: F81
     bpy.ops.preferences.addon_disable(module="io_scene_fbx")
     with pytest.raises(RuntimeError, match="exporter for FBX is switched off"):
         bpy.ops.msd.export_object(filepath=str(tmp_path / "ball.fbx"), format="FBX")
+
+
+def test_every_format_is_in_the_menu(addon):
+    formats, paper = [], Paper()
+
+    def operator(name: str, text: str, icon: str) -> SimpleNamespace:
+        formats.append(SimpleNamespace(text=text))
+        return formats[-1]
+
+    object.__setattr__(paper, "operator", operator)
+    bpy.types.MSD_MT_export.draw(SimpleNamespace(layout=paper), bpy.context)
+    assert [each.format for each in formats] == ["GLB", "OBJ", "FBX", "USD", "STL", "3MF"]
+    assert [each.text for each in formats][-1] == "3MF (.3mf), to Print"
 
 
 def test_the_file_is_asked_for_where_none_is_given(made):  # noqa: F811

@@ -51,6 +51,10 @@ class Paper:
         assert name in data.bl_rna.properties
         self.sheet.append(f"<{name}>")
 
+    def prop_search(self, data: Any, name: str, blocks: Any, kind: str, **_: Any) -> None:
+        assert hasattr(blocks, kind)
+        self.prop(data, name)
+
     def prop_enum(self, data: Any, name: str, value: str) -> None:
         assert value in data.bl_rna.properties[name].enum_items
         self.sheet.append(f"<{name}> {value}")

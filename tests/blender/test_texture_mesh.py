@@ -298,11 +298,11 @@ def test_it_forms_on_the_object_and_a_cancelled_job_leaves_it_as_it_was(server, 
 
     server.script = script
     recipes, given = inside("core.recipes"), inside("scene.given")
-    name, data = given.gather(bpy.context, cube, "ALL").packed()
+    file = given.gather(bpy.context, cube, "ALL").packed()
     values = inside("ui.values").Values(bpy.context.scene.msd.retexture)
     target = inside("ui.aims").surface(bpy.context, values)
-    recipe = recipes.retexture_recipe("a red cube", mesh=name)
-    bridge.make_texture(recipe, target, inside("ui.preferences").setup(), data)
+    recipe = recipes.retexture_recipe("a red cube", mesh=file.name)
+    bridge.make_texture(recipe, target, inside("ui.preferences").setup(), [file])
     pump_until(bridge, lambda: bridge.job.live_images)
     worn = [slot.material for slot in cube.material_slots]
     assert not set(worn) & set(old)

@@ -26,6 +26,8 @@ BAD_NUMBERS = {
     "size": [0.0, -1.0, 1001.0, math.nan, math.inf],
     "repeat": [0.0, -3.0, 1e6, math.nan],
     "real_width": [-1.0, 1001.0, math.nan, math.inf],
+    "reimagine": [-0.1, 1.1, math.nan],
+    "feather": [-1, 4097],
     "width": [0, 31, -512, 8193, 2**31 - 1],
     "height": [0, 31, -512, 8193, 2**31 - 1],
 }
@@ -33,7 +35,7 @@ OF_RULE = ("sampler_steps", "interval_low", "interval_high", "inversion_scale")
 OF_ALL = ("seed", "steps", "scale", "bandwidth_start", "bandwidth_end", *OF_RULE)
 OF = {
     "mesh": (*OF_ALL, "faces", "size"),
-    "texture": (*OF_ALL, "repeat", "real_width", "width", "height"),
+    "texture": (*OF_ALL, "repeat", "real_width", "width", "height", "reimagine", "feather"),
     "retexture": OF_ALL,
 }
 CASES = [(kind, name, value) for kind, names in OF.items() for name in names for value in BAD_NUMBERS[name]]
@@ -109,6 +111,7 @@ CHOICES = [
     ("texture", "preset", "Quality.*Sketch, Standard, Fine"),
     ("texture", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Picture"),
     ("texture", "apply", "Apply To.*New Material, Active Material, All Selected, This Image, Image Only"),
+    ("texture", "part", "Part.*All of It, What Is Erased, By a Mask"),
     ("texture", "slot", "Input.*Base Color, Roughness, Normal"),
     ("retexture", "preset", "Quality.*Sketch, Standard, Fine"),
     ("retexture", "noise", "Noise.*The Model's Own, Fresh Every Step, Attached to Surface, Fixed per Camera"),
@@ -171,7 +174,7 @@ def test_the_add_on_and_the_server_have_the_same_limits(addon):
     left_at_0 |= {"interval_low": limits.INTERVAL_LOW, "interval_high": limits.INTERVAL_HIGH}
     left_at_0 |= {"sampler_steps": limits.SAMPLER_STEPS}
     ranges |= {name: limits.Range(0, allowed.most) for name, allowed in left_at_0.items()}
-    ranges |= {"inversion_scale": limits.INVERSION_SCALE}
+    ranges |= {"inversion_scale": limits.INVERSION_SCALE, "reimagine": limits.REIMAGINE, "feather": limits.FEATHER}
     of_blender_alone = {"size", "repeat", "real_width"}
     for kind, names in OF.items():
         about = getattr(bpy.context.scene.msd, kind).bl_rna.properties

@@ -11,7 +11,7 @@ from surfaces import field_of
 
 from server.generators.picture import seam_ratio
 from server.materials.borders import Borders
-from server.materials.cutting import begun_at, ordinary_cut
+from server.materials.cutting import begun_at, ordinary_cut, steps_of
 from server.materials.maps import derive
 from server.materials.reducing import enlarged, reduced, reduction
 from server.recipe import MapName
@@ -106,7 +106,7 @@ def test_no_map_of_a_repeating_pattern_shows_its_seam(pattern: str) -> None:
     pixels = np.rint(picture * 255).astype(np.uint8)
     asked = [name for name in NAMES if name != "metallic"]
     maps = {"colour": pixels, **derive(picture, BOTH, asked, "opengl")}
-    cut = ordinary_cut(list(maps.values()), BOTH)
+    cut = ordinary_cut([steps_of(values) for values in maps.values()], BOTH)
     ratios = {name: ratio_of(begun_at(values, cut)) for name, values in maps.items()}
     print(pattern, {name: round(ratio, 2) for name, ratio in ratios.items()})
     assert all(0.8 <= ratio <= 1.25 for ratio in ratios.values()), ratios
@@ -116,18 +116,18 @@ def test_the_colour_keeps_an_ordinary_seam_whatever_its_maps_are_like() -> None:
     colour = picture_of("cobblestone")
     line = np.zeros((128, 128), np.uint8)
     line[:, 64] = 255  # shows wherever it is cut, and nowhere else
-    cut = ordinary_cut([colour, line], BOTH)
+    cut = ordinary_cut([steps_of(colour), steps_of(line)], BOTH)
     assert 0.8 <= ratio_of(begun_at(colour, cut)) <= 1.25
 
 
 def test_a_map_that_is_the_same_everywhere_has_no_seam_to_avoid() -> None:
     colour, flat = picture_of("cobblestone"), np.zeros((128, 128), np.uint8)
-    assert ordinary_cut([colour, flat], BOTH) == ordinary_cut([colour], BOTH)
+    assert ordinary_cut([steps_of(colour), steps_of(flat)], BOTH) == ordinary_cut([steps_of(colour)], BOTH)
     assert ratio_of(flat) == 1.0
 
 
 def test_a_direction_that_does_not_repeat_is_not_cut() -> None:
-    maps = [picture_of("bricks")]
+    maps = [steps_of(picture_of("bricks"))]
     assert ordinary_cut(maps, Borders(False, False)) == (0, 0)
     assert ordinary_cut(maps, Borders(True, False))[0] == 0
     assert ordinary_cut(maps, Borders(False, True))[1] == 0
@@ -158,3 +158,15 @@ def test_the_smallest_pictures_have_maps_too(size: tuple[int, int]) -> None:
     for borders in (BOTH, Borders(False, False), Borders(True, False)):
         for values in derive(picture, borders, NAMES, "opengl").values():
             assert values.shape[:2] == size
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_seam_ratio_is_known_before_the_tile_is_cut(
+    channels: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.materials.cutting.STRIP", 100)
+    values = np.random.default_rng(0).integers(0, 256, (24, 40, *channels)).astype(np.uint8)
+    values[:, 7] = 0
+    steps = steps_of(values)
+    for cut in ((0, 0), (5, 7), (23, 39)):
+        assert steps.seam_ratio(*cut) == pytest.approx(ratio_of(begun_at(values, cut)), rel=1e-4)

@@ -173,7 +173,7 @@ def test_a_file_without_uvs_with_several_meshes_or_of_no_kind_is_refused(tmp_pat
 
 
 def test_the_shelf_keeps_the_newest_meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "MOST_KEPT", 2)
+    monkeypatch.setattr("server.shelf.MOST_KEPT", 2)
     names = [
         shelf.put(tmp_path, given_bytes(checked(cube_arrays() | {"chosen": np.arange(12) <= n}))) for n in range(2)
     ]

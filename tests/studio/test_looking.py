@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from server.priors.card import Effort, Efforts
+from server.priors.card import Effort, Efforts, Leg
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
@@ -20,6 +20,7 @@ from server.studio.production import produce
 from server.studio.snapshot import Unfinished
 from server.studio.thumbnail import NAME, SIDE
 
+ONE_CLIMB = (Leg("fresh", 2.0, 0.1),)
 SMALL = {"mesh": {"resolution": 24, "faces": 300, "texture_size": 64}, "texture": {"width": 32, "height": 32}}
 
 
@@ -101,4 +102,11 @@ def test_what_is_not_longer_than_a_look_is_made_at_once(prior: Prior, tmp_path: 
 def test_a_look_takes_as_long_whatever_the_quality(prior: Prior) -> None:
     card = prior.card
     assert {steps_of_look(recipe(steps=steps), card) for steps in (20, 40, 4000)} == {7}
-    assert steps_of_look(recipe("texture", steps=1), card) == 1
+
+
+def test_a_look_at_a_texture_waits_for_the_end_of_its_first_leg(prior: Prior) -> None:
+    asked = recipe("texture", steps=50)
+    one, three = Leg("attached", 5.0, 0.1), (Leg("attached", 5.0, 0.2, 0.3), *ONE_CLIMB)
+    for legs, steps in ((ONE_CLIMB, 20), (three, 15), ((one,), 50)):
+        assert steps_of_look(asked, replace(prior.card, picture=legs)) == steps
+    assert steps_of_look(recipe("texture", steps=1), prior.card) == 1

@@ -42,7 +42,7 @@ def prior() -> Prior:
 
 
 def asked(folder: Path, mesh: GivenMesh, **changes: Any) -> Recipe:
-    name = shelf.put(folder / "meshes", given_bytes(mesh))
+    name = shelf.put(folder / "given", given_bytes(mesh))
     recipe = {"kind": "retexture", "prompt": "a red cube", "prior": "exact", "steps": STEPS, "render_size": 16}
     return read_recipe(recipe | {"retexture": {"mesh": name, "size": 48}} | changes)
 
@@ -55,9 +55,7 @@ def make(
     should_stop: Callable[[], Any] = lambda: None,
     unfinished: Path | None = None,
 ) -> dict[str, Any]:
-    return produce(
-        recipe, prior, folder / "made", on_event, should_stop, unfinished=unfinished, meshes=folder / "meshes"
-    )
+    return produce(recipe, prior, folder / "made", on_event, should_stop, unfinished=unfinished, given=folder / "given")
 
 
 def picture(folder: Path) -> np.ndarray:

@@ -1,22 +1,13 @@
-"""The panel of a finished object, the menus beside a prompt, and the course of the bandwidth, each as it is seen."""
+"""The panel of a finished object and the menus beside a prompt, each as it is seen."""
 
 from __future__ import annotations
 
 import bpy
-import fake_server
 from artist import Artist, Steps
-from fake_server import FakeJob, FakeServer
+from fake_server import FakeServer
 from offers import prior
 
 LEGS = {"bandwidth_schedule": "geometric", "bandwidth_start": 1.2, "bandwidth_end": 0.15, "picture": []}
-
-
-def runs(job: FakeJob) -> None:
-    """To 60 %, until it is told to end."""
-    job.send("state", state="running")
-    step = {"phase": "Shaping", "fraction": 0.6, "step": 60, "steps": 100, "seconds_left": 9.0}
-    job.send("progress", **step, denoiser_calls=1440, q=0.437)
-    fake_server.run_until_told(job)
 
 
 def play(artist: Artist) -> Steps:
@@ -42,13 +33,6 @@ def play(artist: Artist) -> Steps:
     yield 0.5
     yield from artist.look("4-clay")
 
-    server.script = runs
-    bpy.ops.msd.generate_mesh()
-    yield from artist.wait_for(lambda: artist.job.q is not None and artist.job.live_meshes, "the run")
-    yield from artist.open_panel("MSD_PT_view3d_object_advanced")
-    yield 1.0
-    yield from artist.look("5-course")
-    bpy.ops.msd.cancel()
     server.close()
 
 

@@ -23,6 +23,9 @@ from typing import Any
 
 import httpx
 import numpy as np
+from safetensors.numpy import load_file
+
+from server.studio.kept_names import STATE
 
 ROOT = Path(__file__).parents[3]
 SERVE = "from pathlib import Path; from server.api.serving import serve; serve('127.0.0.1', 0, Path({!r}), 'cpu')"
@@ -219,6 +222,8 @@ def result_of(data_dir: Path, job_id: str) -> dict[str, Any]:
         if name.endswith(".npz"):
             with np.load(folder / name, allow_pickle=False) as arrays:
                 made |= {f"{name}/{part}": arrays[part] for part in arrays.files}
+        elif name == STATE:  # it also says how long the run took
+            made |= {f"{name}/{part}": tensor for part, tensor in load_file(folder / name).items()}
         elif name != "report.json":
             made[name] = (folder / name).read_bytes()
     return made
