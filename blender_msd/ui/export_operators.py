@@ -9,7 +9,7 @@ import bpy
 
 from ..core.checks import number
 from ..core.errors import Problem
-from ..core.limits import PRINTED_MM
+from ..core.asset_limits import PRINTED_MM
 from ..core.names import file_words
 from ..scene import exporting, owned
 from ..scene.present import present
