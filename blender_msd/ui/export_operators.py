@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..core.asset_limits import PRINTED_MM
 from ..core.checks import number
 from ..core.errors import Problem
-from ..core.asset_limits import PRINTED_MM
 from ..core.names import file_words
 from ..scene import exporting, owned
 from ..scene.present import present
