@@ -46,12 +46,3 @@ KERNEL_TIMES = ("half_var", "sigma", "lam2+sigma2", "vp")
 TEXTURE_SIZES = (0, 512, 1024, 2048, 4096)
 # Faces of a mesh that is textured, as triangles.
 MOST_GIVEN_FACES = 2_000_000
-# Of what is made of a finished object.
-REDUCED_FACES = Range(4, 2_000_000)
-LOD_LEVELS = Range(1, 8)
-LOD_RATIO = Range(0.05, 0.95)
-HULL_FACES = Range(8, 1000)
-PRINTED_MM = Range(1.0, 10_000.0)
-# QuadriFlow takes a millisecond and more for each.
-RESHAPED_FACES = {"QUADS": Range(100, 50_000), "VOXELS": Range(100, 500_000)}
-RESHAPE_SECONDS = Range(1.0, 3600.0)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..core.asset_limits import HULL_FACES, LOD_LEVELS, LOD_RATIO, REDUCED_FACES
 from ..core.checks import number
 from ..core.errors import Problem
-from ..core.limits import HULL_FACES, LOD_LEVELS, LOD_RATIO, REDUCED_FACES
 from ..scene import assets, owned, parts
 from . import texts
 from .asset_properties import AssetWords, Hull, Levels, Reduction

@@ -2,7 +2,7 @@
 
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ..core.limits import (
+from ..core.asset_limits import (
     HULL_FACES,
     LOD_LEVELS,
     LOD_RATIO,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..core.asset_limits import PRINTED_MM
 from ..core.checks import number
 from ..core.errors import Problem
-from ..core.limits import PRINTED_MM
 from ..core.names import file_words
 from ..scene import exporting, owned
 from ..scene.present import present
@@ -76,8 +76,8 @@ class MSD_MT_export(Drawn, bpy.types.Menu):
     bl_label = "Export"
 
     def draw(self, context: bpy.types.Context) -> None:
-        operator = bpy.ops.msd.export_object.get_rna_type()  # the class itself does not list what it inherits
-        about = cast("bpy.types.EnumProperty", operator.properties["format"])
+        operators: Any = bpy.ops  # ours are no part of the stubs; the class does not list what it inherits
+        about = operators.msd.export_object.get_rna_type().properties["format"]
         self.layout.operator_context = "INVOKE_DEFAULT"
         for item in about.enum_items:
             if item.identifier == exporting.SOLID[0]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .. import bridge
+from ..core.asset_limits import RESHAPE_SECONDS, RESHAPED_FACES
 from ..core.checks import number
 from ..core.errors import Problem
 from ..core.job_view import clock
-from ..core.limits import RESHAPE_SECONDS, RESHAPED_FACES
 from ..core.names import printable
 from ..scene import owned
 from .asset_operators import OnOurs

@@ -25,7 +25,7 @@ MOST_POINTS = 2**20
 
 # Along one side of a cell of the finest grid: with so many, one point in every pixel is as good as four.
 PIXELS_OF_A_CELL = 8
-# With so many, what lies between them is on a straight line, to less than a step of 8 bits.
+# With so many, what lies between them is on a straight line, to about a step of 8 bits.
 ENOUGH_PIXELS = 16
 
 Veil = Callable[[Tensor, Tensor], Tensor]

@@ -9,7 +9,7 @@ from pathlib import Path
 from server.jobs.faults import store_problem
 from server.jobs.job import COLUMNS, job_from_row
 
-_VERSION = 5
+_VERSION = 6
 _SCHEMA = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

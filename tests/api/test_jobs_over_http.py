@@ -57,7 +57,7 @@ def made(office: Office, job_id: str) -> dict[str, Any]:
     folder.mkdir()
     report = {"artifacts": ["report.json", "texture.png"], "steps": 3, "stopped_by": "steps"}
     (folder / "texture.png").write_bytes(b"a picture")
-    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
     office.store.end(job_id, "done", report=report)
     return report
 

@@ -108,3 +108,18 @@ def test_a_large_window_is_looked_at_in_parts_with_the_same_values_and_gradients
     monkeypatch.setattr("server.generators.picture.MOST_POINTS", 100)
     for part, all_at_once in zip(look(), whole, strict=True):
         torch.testing.assert_close(part, all_at_once, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("periodic", [(True, True), (False, True)])
+def test_a_large_picture_is_read_at_fewer_pixels_and_is_the_same_to_a_step_of_8_bits(
+    periodic: tuple[bool, bool],
+) -> None:
+    made = Picture((1.0, 1.0), periodic, torch.Generator().manual_seed(0), finest=8)
+    with torch.no_grad():
+        for grid in made.grids:
+            grid.mul_(100)
+    line = (torch.arange(256) + 0.5) / 256  # 32 pixels a cell
+    rows, columns = torch.meshgrid(line, line, indexing="ij")
+    with torch.no_grad():
+        exact = made(torch.stack([columns, rows], -1).view(-1, 2)).view(256, 256, 3).permute(2, 0, 1)
+    torch.testing.assert_close(made.paint(256, 256), exact, atol=1 / 255, rtol=0)

@@ -34,7 +34,7 @@ def test_stray_output_never_reaches_the_protocol(tmp_path: Path) -> None:
     worker = start_worker(env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"})
     recipe = {"kind": "texture", "prompt": "no such thing"}
     folders = {name: str(tmp_path / name) for name in ("folder", "unfinished", "given")}
-    worker.stdin.write(json.dumps({"order": "make", "job": "j", "recipe": recipe, **folders}) + "\n")
+    worker.stdin.write(json.dumps({"order": "make", "job": "j", "task": "make", "recipe": recipe, **folders}) + "\n")
     worker.stdin.flush()
     answers = [json.loads(worker.stdout.readline())]
     while answers[-1]["answer"] not in ("failed", "done"):
