@@ -163,7 +163,7 @@ def _result(job: JobView) -> bpy.types.ID:
     """
     if job.state == "failed":
         raise present(job.problem)
-    if job.state == "cancelled":
+    if job.state in ("cancelled", "lost"):
         raise Problem("job-cancelled", f"The job {job.prompt!r} was cancelled.", "Begin it again: it goes on.")
     blocks: Any = bpy.data.objects if job.kind == "mesh" else bpy.data.images
     found: bpy.types.ID | None = blocks.get(job.result)

@@ -1,151 +1,142 @@
 """The only place where threads end and Blender begins.
 
 Threads put messages on a queue; `Link.pump` takes them off on Blender's main thread, from one timer that lives only
-while there is work. Messages carry the generation they were made in: what belongs to a cancelled job is dropped.
+while there is work. Messages carry the number of the job that they belong to: those of a job that is over are dropped.
 """
 
 from __future__ import annotations
 
 import queue
-import threading
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from . import stage
-from .core import job as jobs
+from .core import left_jobs, messages
 from .core.connection import Setup, choose_connection
 from .core.errors import Problem
-from .core.interrupt import Interrupt
 from .core.job_view import JobView
-from .core.left_job import leave_job, take_left_job
 from .core.sent import Sent
+from .followed import Aim, Followed
+from .render_pause import RenderPause
+from .scene import thumbnails
 from .scene.editors import redraw_sidebars
 from .scene.images import Target
 from .scene.placement import Place
-from .server_link import ServerLink
 
 BUDGET = 0.004  # seconds; what takes longer has a turn of its own
-Aim = Place | Target | None
 # A thread ends within the network's time limits once it was interrupted.
 JOIN_LIMIT = 12.0
 
 
-class Link(ServerLink):
-    """One Blender's link to the server: at most one job at a time.
+class Link(RenderPause):
+    """One Blender's link to the server and its jobs there.
 
     Args:
         home: folder that holds the package `server`.
         user_dir: the extension's own writable folder.
         wake: called on the main thread whenever there will be something to pump.
-
-    Attributes:
-        job: the newest job, with where its result goes and what came of it.
-        finished: its result, as long as it is in memory.
     """
 
-    def __init__(self, home: Path, user_dir: Path, wake: Callable[[], None]) -> None:
-        super().__init__(home, user_dir, wake)
-        self.job: JobView | None = take_left_job(user_dir)
-        self._results = user_dir / "results"
-        # A generation of None belongs to no job and is always taken.
-        self._generation = 0
-        self._stop = Interrupt()
-        self._worker: threading.Thread | None = None
-        self._recipe: dict[str, Any] = {}
-        self._where: Aim = None
-        self.finished: jobs.Finished | None = None
-        self._files: Sequence[Sent] = ()
-
-    # Main thread: what the operators ask for.
+    # Main thread: what the operators ask for. Without the `handle` of a job the watched one is meant.
 
     def make_mesh(self, recipe: dict[str, Any], place: Place, setup: Setup) -> JobView:
-        """Start a mesh job; never blocks.
+        """Queue a mesh job; never blocks.
 
         Raises:
-            Problem: "job-running", "server-not-set-up", "online-access-off", "address-unreadable".
+            Problem: "server-not-set-up", "online-access-off", "address-unreadable".
         """
         return self._begin(stage.view_of(recipe, place), recipe, place, setup)
 
     def make_texture(self, recipe: dict[str, Any], target: Target, setup: Setup, files: Sequence[Sent] = ()) -> JobView:
-        """Start a texture job; never blocks. `files` that the recipe names are sent first. Raises as `make_mesh`."""
+        """Queue a texture job; never blocks. `files` that the recipe names are sent first. Raises as `make_mesh`."""
         return self._begin(stage.view_of(recipe, target), recipe, target, setup, files)
 
-    def go_on(self, setup: Setup, where: Place | Target, **changes: Any) -> None:
-        """Submit the last recipe again, which goes on from where it was; or with changes. Raises as the above."""
-        recipe = self._recipe | changes
-        self._begin(stage.view_of(recipe, where), recipe, where, setup, self._files)
+    def make(self, recipe: dict[str, Any], where: Place | Target, setup: Setup) -> JobView:
+        """Queue a job of any kind; the files that it names were sent before. Raises as `make_mesh`."""
+        return self._begin(stage.view_of(recipe, where), recipe, where, setup)
 
-    def reconnect(self, setup: Setup) -> None:
-        """Follow the last job anew, from its beginning; start the server when there was none. Raises as `make_mesh`."""
-        if self.job is None or not self.job.job_id:
+    def go_on(self, setup: Setup, where: Place | Target, handle: str = "", **changes: Any) -> JobView | None:
+        """Submit a recipe again, which goes on from where it was; or with changes. Raises as the above."""
+        found = self.find(handle)
+        if found is None:
+            return None
+        recipe = found.recipe | changes
+        return self._begin(stage.view_of(recipe, where), recipe, where, setup, found.files)
+
+    def reconnect(self, setup: Setup, handle: str = "") -> JobView | None:
+        """Follow a job anew, from its beginning; start the server when there was none. Raises as `make_mesh`."""
+        found = self.find(handle)
+        if found is None or not found.view.job_id:
             self.start_server(setup)
-            return
-        self._let_go()
-        job = JobView(self.job.kind, self.job.prompt, self.job.seed, job_id=self.job.job_id)
-        self._begin(job, self._recipe, self._where, setup, self._files)
+            return None
+        self._connection = choose_connection(setup, self.local)
+        self.problem, self.problem_of = None, found.view.kind
+        found.let_go()
+        found.view.begin_again()
+        self.server.start()
+        if found is self._watched or self.job is None or not self.job.busy:
+            self._look_at(found)
+        self._steer()
+        self._wake()
+        return found.view
 
-    def place_here(self, where: Place | Target, setup: Setup) -> None:
-        """Put the last result, or a copy of it, into the scene that is open; fetch it first when need be."""
-        if self.job is None:
-            return
-        self._where = where
-        if self.finished is not None:
-            self._in_scene(self.job, self.finished)
-        else:
-            self.reconnect(setup)
+    def place_here(self, where: Place | Target, setup: Setup, handle: str = "") -> JobView | None:
+        """Put a result, or a copy of it, into the scene that is open; fetch it first when need be."""
+        found = self.find(handle)
+        if found is None:
+            return None
+        found.where, found.is_wanted = where, True
+        if self._finished is not None and self._finished[0] is found.view:
+            self._in_scene(found, self._finished[1])
+            return found.view
+        if found.view.phase == "Left":
+            return self.reconnect(setup, handle)
+        self._connection = choose_connection(setup, self.local)
+        self._fetch(found)
+        self._steer()
+        self._wake()
+        return found.view
 
-    @property
-    def has_result(self) -> bool:
+    def has_result(self, handle: str = "") -> bool:
         """Whether there is something to place."""
-        return self.finished is not None or (self.job is not None and self.job.waits_for_a_place)
+        found = self.find(handle)
+        return found is not None and found.view.state == "done"
 
-    @property
-    def has_recipe(self) -> bool:
+    def has_recipe(self, handle: str = "") -> bool:
         """Whether there is a job that could be begun once more."""
-        return bool(self._recipe)
+        found = self.find(handle)
+        return found is not None and bool(found.recipe)
 
-    @property
-    def where(self) -> Aim:
-        """Where the last result goes; None when its scene is gone."""
-        return self._where
+    def where(self, handle: str = "") -> Aim:
+        """Where a result goes; None when its scene is gone."""
+        found = self.find(handle)
+        return None if found is None else found.where
 
     def lose_scene(self) -> None:
-        """Another file is being opened: the job goes on, and its result waits until it is asked for."""
-        self._where = None
-        if self.job is not None and self.job.state == "done":
-            self.job.result = ""
-
-    def cancel(self) -> None:
-        """Stop the job at once; its thread tells the server. Does nothing when no job runs."""
-        if self.job is None or not self.job.busy:
-            return
-        self._generation += 1
-        self._stop.set()
-        self.job.end("cancelled")
-        self.server.give_up_start()
-        stage.clear()
-        redraw_sidebars()
-
-    def finish(self) -> None:
-        """Ask the server to stop optimising and to make the result from what exists."""
-        if self.job is None or self._client is None or not self.job.job_id:
-            return
-        client, job_id = self._client, self.job.job_id
-        self.job.state = "finishing"
-        self._ask(lambda: client.finish(job_id))
+        """Another file is being opened: the jobs go on, and their results wait until they are asked for."""
+        for each in self.jobs:
+            each.where = None
+            if each.view.state == "done":
+                each.view.result = ""
 
     def stop_server(self) -> None:
-        """Cancel the job and stop the server that was started here, without blocking."""
-        self.cancel()
-        super().stop_server()
+        """Cancel the jobs and stop the server that was started here, without blocking."""
+        tell, stop = self._cancel_all(), self.local.stop
+        self._leave_server()
+
+        def end() -> None:
+            tell()
+            stop()
+
+        self._ask(end)
 
     def give_up(self, problem: Problem) -> None:
-        """End the job with a problem, touching nothing in the scene, which may be what is wrong."""
-        self._stop.set()
-        if self.job is not None and self.job.busy:
-            self._fail(self.job, problem)
+        """End the watched job with a problem, touching nothing in the scene, which may be what is wrong."""
+        watched = self._watched
+        if watched is not None and watched.view.busy:
+            watched.stop.set()
+            self._fail(watched, problem)
         self.refuse(problem, self.problem_of)
 
     # Main thread: what the timer, the tests and background mode drive.
@@ -156,144 +147,152 @@ class Link(ServerLink):
         count = 0
         while not count or time.perf_counter() < ends:
             try:
-                generation, message = self._queue.get_nowait()
+                number, message = self._queue.get_nowait()
             except queue.Empty:
                 break
             count += 1
-            if generation in (self._generation, None):
-                self._receive(message)
+            of = next((each for each in self.jobs if each.view.number == number), None)
+            if number is None or of is not None:
+                self._receive(of, message)
+        if count:
+            self._steer()
+        self._hold()
+        self._ask_about_all()
         if self._tick() or count:
             redraw_sidebars()
         return count
 
-    def wait(self) -> None:
-        """Background mode: pump until the job is over. Ctrl+C cancels it."""
-        while self.job is not None and self.job.busy:
+    def wait(self, job: JobView | None) -> None:
+        """Background mode: pump until a job is over. Ctrl+C cancels it."""
+        while job is not None and job.busy:
             try:
                 if not self.pump():
                     time.sleep(0.02)
             except KeyboardInterrupt:
-                self.cancel()
+                self.cancel(job.handle)
+
+    def wait_for_answers(self) -> None:
+        """Background mode: pump until every question is answered. Ctrl+C waits no longer."""
+        try:
+            while self.open_questions:
+                if not self.pump():
+                    time.sleep(0.02)
+        except KeyboardInterrupt:
+            self._stop_start.set()
 
     @property
     def busy(self) -> bool:
         """Whether the timer is still needed."""
-        job = self.job
-        return bool((job and (job.busy or not job.settled)) or self._crew.busy or not self._queue.empty())
+        unsettled = any(each.view.busy or not each.view.settled for each in self.jobs)
+        return unsettled or self._crew.busy or not self._queue.empty()
 
     def shut_down(self, leave_jobs: bool) -> None:
         """Join every thread and stop the server that was started here.
 
         Args:
-            leave_jobs: a running job goes on in its server, which ends behind it; else it is cancelled.
+            leave_jobs: those under way go on in their server, which ends behind them; else they are cancelled.
         """
-        job = self.job
-        leaves = leave_jobs and job is not None and job.busy and bool(job.job_id)
+        left = [each for each in self.jobs if leave_jobs and each.view.may_go_on and each.view.job_id]
         try:
-            if job is not None and (leaves or job.waits_for_a_place):
-                leave_job(self.user_dir, job)
-            if leaves:
+            noted = [each.view for each in self.jobs if each in left or each.view.waits_for_a_place]
+            if noted:
+                left_jobs.leave_jobs(self.user_dir, noted)
+            self.jobs = [each for each in self.jobs if each not in left]
+            self._crew.ask(self._cancel_all(), lambda problem: None)
+            if left:
                 stage.clear()
-            else:
-                self.cancel()
         finally:
             # Whatever the scene is like while Blender quits, no thread may be left, and no process without work.
-            self._generation += 1
-            self._stop.set(leave=leaves)
+            for each in left:
+                each.let_go()
+            for each in self.jobs:
+                each.stop.set()
             self._stop_start.set()
             self._stop_offer.set()
+            self._stop_pictures.set()
             self._crew.join(JOIN_LIMIT)
-            if leaves:
+            if left:
                 self.local.leave()
             else:
                 self.local.stop()
 
     # How it is done.
 
-    def _begin(
-        self, job: JobView, recipe: dict[str, Any], where: Aim, setup: Setup, files: Sequence[Sent] = ()
-    ) -> JobView:
-        if self.job is not None and self.job.busy:
-            raise Problem("job-running", "One job at a time.", "Wait for it, or cancel it.")
-        connection = choose_connection(setup, self.local)
-        self._generation += 1
-        generation, known_id, stop = self._generation, job.job_id, Interrupt()
-        self._stop, self._client, self.problem, self.problem_of = stop, None, None, job.kind
-        self.job, self._recipe, self._where, self._files, self.finished = job, recipe, where, files, None
-        self.server.start()
-        stage.begin(job)
-
-        def put(message: jobs.Message) -> None:
-            self._queue.put((generation, message))
-
-        def work() -> None:
-            jobs.run_job(recipe, self._results, connection, stop, put, known_id, files)
-
-        self._worker = self._crew.start(work, "msd-job")
-        self._wake()
-        return job
-
-    def _let_go(self) -> None:
-        """Follow the running job no longer, which goes on in its server."""
-        if self.job is not None and self.job.busy:
-            self._generation += 1
-            self._stop.set(leave=True)
-            self.job.end("failed")
-
     def _tick(self) -> bool:
         """Keep the clocks; whether there is something new to draw."""
-        job = self.job
         if self.server.process == "starting":
             self.server.last_line = self.local.last_line
-        if job is None or not job.busy or self._worker is None:
-            return self.server.process == "starting" or (job is not None and job.arrives())
-        if not self._worker.is_alive() and self._queue.empty():
-            self._fail(job, Problem("add-on-error", "The job's thread ended without a word.", "Copy the report."))
-            return True
-        return job.tick() or job.arrives()
+        is_new = self.server.process == "starting"
+        for each in self.jobs:
+            view = each.view
+            # In this order: what it said last was put on the queue before it ended.
+            if view.busy and each.task and each.worker and not each.worker.is_alive() and self._queue.empty():
+                problem = Problem("add-on-error", "The job's thread ended without a word.", "Copy the report.")
+                self._fail(each, problem)
+                is_new = True
+            is_new |= view.arrives() | (view.busy and view.tick())
+        return is_new
 
-    def _receive(self, message: jobs.Message) -> None:
-        silent = jobs.RequestFailed | jobs.Failed | jobs.Noted | jobs.Retrying
+    def _receive(self, of: Followed | None, message: messages.Message) -> None:
+        silent = messages.RequestFailed | messages.Failed | messages.Noted | messages.Retrying | messages.Rolled
         if self.server.process == "slow" and not isinstance(message, silent):
             self.problem = None
             self.server.connect()
-        if isinstance(message, jobs.Connected):
+        if isinstance(message, messages.Connected):
             self.server.connect()
-            self._client = message.client
-        elif isinstance(message, jobs.Offered):
+            self._client, self._roll_at = message.client, 0.0
+        elif isinstance(message, messages.Offered):
             self.offer = message.offer
-        elif isinstance(message, jobs.Retrying):
+        elif isinstance(message, messages.Retrying):
             self.server.retries = message.attempts
-        elif isinstance(message, jobs.RequestFailed):
+        elif isinstance(message, messages.Rolled):
+            self._receive_roll(message)
+        elif isinstance(message, messages.Rendering):
+            self._receive_render(message.renders)
+        elif isinstance(message, messages.Answered):
+            self._answered(message)
+        elif isinstance(message, messages.Pictured):
+            thumbnails.load(message.job_id, message.file)
+        elif isinstance(message, messages.RequestFailed):
             self.problem = message.problem
             self.problem_of = self.job.kind if self.job is not None and self.job.busy else ""
             self.server.judge(message.problem, of_job=False)
-        elif self.job is not None and self.job.busy:
-            self._receive_from_job(self.job, message)
+        elif of is not None:
+            self._receive_from_job(of, message)
 
-    def _receive_from_job(self, job: JobView, message: jobs.Message) -> None:
-        if isinstance(message, jobs.Failed):
-            self._fail(job, message.problem)
+    def _receive_from_job(self, of: Followed, message: messages.Message) -> None:
+        view = of.view
+        if isinstance(message, messages.Obeyed):
+            self._roll_at = 0.0
+            self._receive_obeyed(of, message)
+            if message.order == "retry" and not view.busy:
+                view.begin_again()
+        elif isinstance(message, messages.Submitted) and view.state == "cancelled" and not view.job_id:
+            view.job_id = message.job_id
+            self._tell(of, "cancel")
+        elif isinstance(message, messages.Failed) and view.busy:
+            self._fail(of, message.problem)
             stage.uncover()
-            return
-        if isinstance(message, jobs.Submitted) and not (self.offer.models and self.offer.is_complete):
-            self.refresh_offer(refresh=False)
-        if isinstance(message, jobs.Finished):
-            self.refresh_offer(refresh=False)  # which knows now how long such a job takes
-            self.finished = message
-            self._recipe = self._recipe or message.recipe
-        self._in_scene(job, message)
+        elif view.busy:
+            if isinstance(message, messages.Submitted):
+                of.task = "" if of.task == "submit" else of.task
+                if not (self.offer.models and self.offer.is_complete):
+                    self.refresh_offer(refresh=False)
+            if isinstance(message, messages.Finished):
+                self.refresh_offer(refresh=False)  # which knows now how long such a job takes
+                self._finished = (view, message)
+                of.recipe, of.task = of.recipe or message.recipe, ""
+            self._in_scene(of, message)
+            if of.is_errand and view.state == "done":
+                self.jobs.remove(of)
+            elif view.state == "done":
+                self._list_again()
 
-    def _in_scene(self, job: JobView, message: jobs.Message) -> None:
+    def _in_scene(self, of: Followed, message: messages.Message) -> None:
         try:
-            stage.show(job, message, self._where)
+            is_watched = of is self._watched
+            stage.show(of.view, message, of.where, is_watched, is_watched or of.is_wanted)
         except Exception as error:
             # Whatever goes wrong in the scene must end the job and not the timer.
-            self._fail(job, Problem("add-on-error", f"The result could not be shown: {error!r}.", "Copy the report."))
-            self._stop.set()
-
-    def _fail(self, job: JobView, problem: Problem) -> None:
-        # The last preview stays: better than nothing after an hour of work. The next job replaces it.
-        job.fail(problem)
-        self.problem, self.problem_of = problem, job.kind
-        self.server.judge(problem, of_job=True)
+            self._fail(of, Problem("add-on-error", f"The result could not be shown: {error!r}.", "Copy the report."))
+            of.stop.set()

@@ -1,7 +1,7 @@
 """A link's dealings with the server itself: starting, stopping, and asking what it can do.
 
-Threads put messages on a queue; `Link.pump` takes them off on Blender's main thread. Messages carry the generation they
-were made in, or None when they belong to no job.
+Threads put messages on a queue; `Link.pump` takes them off on Blender's main thread. Messages carry the number of the
+job that they belong to, or None.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import queue
 from collections.abc import Callable
 from pathlib import Path
 
-from .core import job as jobs
+from .core import messages
 from .core.client import Client
 from .core.connection import Setup, choose_connection
 from .core.crew import Crew
@@ -42,7 +42,7 @@ class ServerLink:
         self.offer = Offer()
         self.local = LocalServer(home, user_dir / "server")
         self._wake = wake
-        self._queue: queue.SimpleQueue[tuple[int | None, jobs.Message]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[int | None, messages.Message]] = queue.SimpleQueue()
         self._stop_start = Interrupt()
         self._stop_offer = Interrupt()
         self._client: Client | None = None
@@ -60,15 +60,14 @@ class ServerLink:
             Problem: "server-not-set-up", "online-access-off", "address-unreadable".
         """
         connection = choose_connection(setup, self.local)
-        self._stop_start = Interrupt() if self._stop_start.is_set() else self._stop_start
-        stop, stop_offer = self._stop_start, self._only_follower()
+        stop, stop_offer = self._starting(), self._only_follower()
         self.problem = None
         self.server.stop()
         self.server.start()
 
         def ask() -> None:
             client = connection.connect(stop)
-            self._queue.put((None, jobs.Connected(client)))
+            self._queue.put((None, messages.Connected(client)))
             self._ask_for_offer(client, stop_offer)
 
         self._ask(ask)
@@ -81,13 +80,17 @@ class ServerLink:
 
     def stop_server(self) -> None:
         """Stop the server that was started here, without blocking."""
+        self._leave_server()
+        self._ask(self.local.stop)
+
+    def _leave_server(self) -> None:
+        """Wait for nothing that the server would say."""
         self._stop_start.set()
         self._stop_offer.set()
         self.server.stop()
-        self._ask(self.local.stop)
 
     def refuse(self, problem: Problem, kind: str = "") -> None:
-        """Show a problem in the panels; `kind` of what was wanted, "mesh" or "texture"."""
+        """Show a problem in the panels; `kind` of what was wanted, of the kinds of jobs."""
         self.problem, self.problem_of = problem, kind
         redraw_sidebars()
 
@@ -96,6 +99,11 @@ class ServerLink:
         self.problem, self.problem_of = None, ""
         redraw_sidebars()
 
+    def _starting(self) -> Interrupt:
+        """What ends the start of the server, and all that waits for it."""
+        self._stop_start = Interrupt() if self._stop_start.is_set() else self._stop_start
+        return self._stop_start
+
     def _only_follower(self) -> Interrupt:
         self._stop_offer.set()  # whoever still asks
         self._stop_offer = Interrupt()
@@ -103,8 +111,8 @@ class ServerLink:
 
     def _ask_for_offer(self, client: Client, stop: Interrupt, refresh: bool = False) -> None:
         for offer in follow_offer(client, stop, refresh):
-            self._queue.put((None, jobs.Offered(offer)))
+            self._queue.put((None, messages.Offered(offer)))
 
     def _ask(self, work: Callable[[], None]) -> None:
-        self._crew.ask(work, lambda problem: self._queue.put((None, jobs.RequestFailed(problem))))
+        self._crew.ask(work, lambda problem: self._queue.put((None, messages.RequestFailed(problem))))
         self._wake()

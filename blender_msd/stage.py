@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from . import VERSION
-from .core import job as jobs
+from .core import messages
 from .core.arrays import Mesh
 from .core.job_view import JobView
 from .core.names import undo_name
@@ -31,33 +31,43 @@ def begin(job: JobView) -> None:
         images.remove_preview()
 
 
-def show(job: JobView, message: jobs.Message, where: Place | Target | None) -> None:
+def show(
+    job: JobView,
+    message: messages.Message,
+    where: Place | Target | None,
+    is_watched: bool = True,
+    is_wanted: bool = True,
+) -> None:
     """Show one message of a running job.
 
     Args:
         where: a place for a mesh, a target for a picture; None when its scene is gone.
+        is_watched: whether the preview is this job's.
+        is_wanted: whether its result is waited for, and is selected.
     """
     match message:
-        case jobs.Submitted(job_id):
+        case messages.Submitted(job_id):
             job.job_id, job.state, job.phase = job_id, "queued", "Waiting"
-        case jobs.StateChanged(state) if state in ("queued", "running", "paused", "finishing"):
+        case messages.StateChanged(state) if state in ("queued", "running", "paused", "finishing"):
             job.state = state
-        case jobs.Progressed():
+        case messages.Progressed():
             job.denoiser_calls, job.q = message.denoiser_calls, message.q
+            job.work(message.elapsed)
             job.progress(message.phase, message.fraction, message.step, message.steps, message.seconds_left)
-        case jobs.Noted(text):
+        case messages.Noted(text) if text not in job.notes:
             job.notes.append(text)
-        case jobs.LiveMesh(mesh) if isinstance(where, Place):
+        case messages.LiveMesh(mesh) if is_watched and isinstance(where, Place):
             placement.show_preview(mesh, job.prompt, where)
             job.live_meshes += 1
-        case jobs.LiveImage(pixels) if isinstance(where, Target):
+        case messages.LiveImage(pixels) if is_watched and isinstance(where, Target):
             images.show_preview(pixels, where)
             job.live_images += 1
-        case jobs.Finished():
-            _finish(job, message, where)
-        case jobs.CancelledElsewhere():
+        case messages.Finished():
+            _finish(job, message, where, is_watched, is_wanted)
+        case messages.CancelledElsewhere():
             job.end("cancelled")
-            clear()
+            if is_watched:
+                clear()
 
 
 def clear() -> None:
@@ -76,23 +86,25 @@ def uncover() -> None:
     forming.take_off()
 
 
-def _finish(job: JobView, finished: jobs.Finished, where: Place | Target | None) -> None:
+def _finish(
+    job: JobView, finished: messages.Finished, where: Place | Target | None, is_watched: bool, is_wanted: bool
+) -> None:
     job.report, job.folder, job.reused = finished.report, str(finished.folder), finished.reused
     job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
     job.waits_for_a_place = where is None
     if where is not None:
-        job.result = _place(job, finished, where)
+        job.result = _place(job, finished, where, is_watched, is_wanted)
     job.end("done")
     if where is not None:
         bpy.ops.ed.undo_push(message=undo_name("Generate: ", job.prompt))
 
 
-def _place(job: JobView, finished: jobs.Finished, where: Place | Target) -> str:
+def _place(job: JobView, finished: messages.Finished, where: Place | Target, is_watched: bool, is_wanted: bool) -> str:
     made: bpy.types.ID
     if isinstance(finished.result, Mesh):
         assert isinstance(where, Place)
-        made = placement.place(finished.result, finished.recipe, job.job_id, VERSION, where)
+        made = placement.place(finished.result, finished.recipe, job.job_id, VERSION, where, is_watched, is_wanted)
     else:
         assert isinstance(where, Target)
-        made, _ = images.place(finished.result, finished.recipe, job.job_id, VERSION, where, finished.maps)
+        made, _ = images.place(finished.result, finished.recipe, job.job_id, VERSION, where, finished.maps, is_watched)
     return made.name

@@ -15,6 +15,7 @@ from .address import read_address
 from .arrays import MAX_DOWNLOAD
 from .errors import Problem, read_problem
 from .interrupt import Interrupt
+from .job_requests import JobRequests
 from .sent import Sent
 from .stranger import what_answers
 
@@ -48,7 +49,7 @@ class Slow(Unreachable):
         )
 
 
-class Client:
+class Client(JobRequests):
     """One server.
 
     Args:
@@ -130,16 +131,6 @@ class Client:
         """Let go of it; whether other programs use it."""
         return bool(self._ask("DELETE", f"/v1/leases/{pid}").get("leases"))
 
-    def job(self, job_id: str) -> dict[str, Any]:
-        return self._ask("GET", f"/v1/jobs/{quote(job_id)}")
-
-    def cancel(self, job_id: str) -> None:
-        self._ask("POST", f"/v1/jobs/{quote(job_id)}/cancel")
-
-    def finish(self, job_id: str) -> None:
-        """Stop optimising and make the result from what exists."""
-        self._ask("POST", f"/v1/jobs/{quote(job_id)}/finish")
-
     def keep(self, file: Sent, stop: Interrupt) -> None:
         """Give the server a file that a recipe will name.
 
@@ -196,14 +187,15 @@ class Client:
         if stop is not None:
             stop.watch(connection.sock)
         try:
-            text = _read(self._send(connection, method, path, body, headers), _MAX_ANSWER)
+            response = self._send(connection, method, path, body, headers)
+            text = _read(response, _MAX_ANSWER)
         except (OSError, http.client.HTTPException) as error:
             raise _no_answer(error) from None
         finally:
             if stop is not None:
                 stop.watch(None)
             connection.close()
-        return _as_object(text)
+        return {} if response.status == http.client.NO_CONTENT else _as_object(text)
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection

@@ -1,4 +1,4 @@
-"""One job from recipe to result, as a thread sees it: only plain values and checked arrays leave here."""
+"""One job from recipe to result, as a thread sees it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,34 @@ import contextlib
 import math
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .arrays import Maps, Mesh, Pixels, Png, read_mesh, read_pixels, read_png
+from .arrays import Maps, Mesh, read_mesh, read_pixels, read_png
 from .client import Client, Slow
 from .connection import Connection
 from .errors import Interrupted, Problem, mistake, read_problem
 from .events import Event, follow
 from .interrupt import Interrupt
-from .offer import Offer, read_offer
+from .messages import (
+    CancelledElsewhere,
+    Connected,
+    Failed,
+    Finished,
+    LiveImage,
+    LiveMesh,
+    Message,
+    Noted,
+    Offered,
+    Progressed,
+    Retrying,
+    StateChanged,
+    Submitted,
+)
+from .offer import read_offer
 from .patience import Patience
 from .results import ResultFolder
 from .sent import Sent
@@ -32,122 +47,6 @@ MAP_FILE = re.compile(r"texture_([a-z]+)\.png")
 OUT_OF_REACH = ("server-lost", "server-slow")
 
 
-@dataclass(frozen=True)
-class Connected:
-    """The server answers."""
-
-    client: Client
-
-
-@dataclass(frozen=True)
-class Offered:
-    """What the server can do, as it says now."""
-
-    offer: Offer
-
-
-@dataclass(frozen=True)
-class Retrying:
-    """The server is out of reach and was tried again so often; 0 once it is reached again."""
-
-    attempts: int
-
-
-@dataclass(frozen=True)
-class Submitted:
-    job_id: str
-
-
-@dataclass(frozen=True)
-class StateChanged:
-    state: str
-
-
-@dataclass(frozen=True)
-class Progressed:
-    """Fields as the server sends them: `fraction` in [0, 1] of the whole job, the last two None while unknown."""
-
-    phase: str
-    fraction: float
-    step: int
-    steps: int
-    denoiser_calls: int
-    seconds_left: float | None
-    q: float | None = None
-
-
-@dataclass(frozen=True)
-class Noted:
-    """A line for the panel: the server's warning, or a preview that was left out."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class LiveMesh:
-    mesh: Mesh
-
-
-@dataclass(frozen=True)
-class LiveImage:
-    pixels: Pixels
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The end of a good job.
-
-    Attributes:
-        result: a mesh or a picture, as the recipe's kind says.
-        report: the server's report; with "faces" of a mesh, "width" and "height" of a picture.
-        recipe: the full recipe, filled in by the server.
-        folder: where all files of the result lie.
-        maps: of a picture, by their names in the recipe.
-        reused: whether the server had made it before.
-    """
-
-    result: Mesh | Png
-    report: dict[str, Any]
-    recipe: dict[str, Any]
-    folder: Path
-    maps: Mapping[str, Png] = field(default_factory=dict)
-    reused: bool = False
-
-
-@dataclass(frozen=True)
-class Failed:
-    problem: Problem
-
-
-@dataclass(frozen=True)
-class CancelledElsewhere:
-    """Somebody else cancelled the job on the server."""
-
-
-@dataclass(frozen=True)
-class RequestFailed:
-    """A request beside the job (start, stop, finish now) failed; the job itself is not concerned."""
-
-    problem: Problem
-
-
-Message = (
-    Connected
-    | Offered
-    | Retrying
-    | Submitted
-    | StateChanged
-    | Progressed
-    | Noted
-    | LiveMesh
-    | LiveImage
-    | Finished
-    | Failed
-    | CancelledElsewhere
-    | RequestFailed
-)
-
-
 def run_job(
     recipe: dict[str, Any],
     results: Path,
@@ -156,6 +55,7 @@ def run_job(
     put: Callable[[Message], None],
     known_id: str = "",
     files: Sequence[Sent] = (),
+    follows: bool = True,
 ) -> None:
     """Do one job; the last message is `Finished`, `Failed` or `CancelledElsewhere`, or none when `stop` was set.
 
@@ -165,6 +65,7 @@ def run_job(
         results: the folder that gets a folder for the result.
         files: that the recipe names.
         known_id: of a job that the server has already, which is followed from its beginning; else one is submitted.
+        follows: whether it is followed to its end; else `Submitted` is the last message.
     """
     client, job_id = None, ""
 
@@ -184,6 +85,9 @@ def run_job(
             patience.ask(partial(client.keep, file, stop))
         job_id = known_id or patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
         put(Submitted(job_id))
+        if not follows:
+            job_id = ""
+            return
         for event in follow(client, job_id, stop, connection.check_alive, tell, retrying):
             message = _translate(client, job_id, event)
             if isinstance(message, (Failed, CancelledElsewhere)):
@@ -209,10 +113,34 @@ def run_job(
                 client.cancel(job_id)
 
 
+def fetch_job(
+    job_id: str, results: Path, connection: Connection, stop: Interrupt, put: Callable[[Message], None]
+) -> None:
+    """Get the result of a job that is done; the message is `Finished` or `Failed`, or none when `stop` was set.
+
+    Args:
+        results: as `run_job`.
+    """
+    try:
+        client = connection.connect(stop)
+        put(Connected(client))
+        patience = Patience(stop, connection.check_alive)
+        report = patience.ask(partial(client.job, job_id)).get("report")
+        if not isinstance(report, dict):
+            raise Problem("job-unknown", "The job has no result.", "Make it again.")
+        put(_fetch_result(client, job_id, report, results, patience))
+    except Interrupted:
+        pass
+    except Problem as problem:
+        put(Failed(problem))
+    except Exception as error:
+        put(Failed(mistake(error)))
+
+
 def _translate(client: Client, job_id: str, event: Event) -> Message | None:
     data = event.data
     if event.name == "progress":
-        return _progressed(data)
+        return read_progress(data)
     if event.name == "state":
         return CancelledElsewhere() if data.get("state") == "cancelled" else StateChanged(str(data.get("state")))
     if event.name == "failed":
@@ -224,7 +152,8 @@ def _translate(client: Client, job_id: str, event: Event) -> Message | None:
     return None
 
 
-def _progressed(data: dict[str, Any]) -> Progressed:
+def read_progress(data: dict[str, Any]) -> Progressed:
+    """As the data of a progress event say it."""
     seconds_left = data.get("seconds_left")
     return Progressed(
         phase=str(data.get("phase", "")),
@@ -233,6 +162,7 @@ def _progressed(data: dict[str, Any]) -> Progressed:
         steps=int(data.get("steps", 0)),
         seconds_left=None if seconds_left is None or not math.isfinite(seconds_left) else float(seconds_left),
         denoiser_calls=int(data.get("denoiser_calls", 0)),
+        elapsed=float(data.get("elapsed", 0.0)),
         q=None if data.get("q") is None else float(data["q"]),
     )
 

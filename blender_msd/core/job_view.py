@@ -8,19 +8,20 @@ from typing import Any
 
 from .errors import Problem
 
-OVER = ("done", "failed", "cancelled")
+# "lost": its server is out of reach, where it may go on.
+OVER = ("done", "failed", "cancelled", "lost")
 # Phases of optimisation, by their beginnings; those before load, those behind make the result.
 OPTIMISING = ("Shaping", "Painting")
 # For so long a button that has just arrived takes no click: it was meant for the one that was there before.
 ARRIVAL = 0.5
 
 
-@dataclass
+@dataclass(eq=False)
 class JobView:
     """A job as plain values, written by Blender's main thread only.
 
     Attributes:
-        state: "starting", "queued", "running", "paused", "finishing", "done", "failed" or "cancelled".
+        state: "starting", "queued", "running", "paused", "finishing", "done", "failed", "cancelled" or "lost".
         fraction: of the whole job, in [0, 1].
         seconds_left: when `told`; None while unknown.
         told: when the server told its progress, on the monotonic clock.
@@ -35,6 +36,9 @@ class JobView:
         waits_for_a_place: whether it is done, and the scene that its result was for is gone.
         report: the server's report.
         folder: where the result's files lie.
+        number: of it in this Blender.
+        others_before: jobs of others that are worked on before it, while it waits.
+        place: jobs that wait before it.
         reused: whether the server had made it before.
         problem: why it failed.
     """
@@ -64,13 +68,33 @@ class JobView:
     result: str = ""
     report: dict[str, Any] = field(default_factory=dict)
     folder: str = ""
+    number: int = 0
+    others_before: int = 0
+    place: int = 0
     reused: bool = False
     problem: Problem | None = None
     _usable: bool = False
+    # Seconds that workers had it: before its newest attempt, and in that.
+    _worked: tuple[float, float] = (0.0, 0.0)
 
     @property
     def busy(self) -> bool:
         return self.state not in OVER
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether its server works on it, as far as is known."""
+        return self.busy or self.state == "lost"
+
+    @property
+    def handle(self) -> str:
+        """What operators call it: its id on the server, as soon as it has one."""
+        return self.job_id or f"new-{self.number}"
+
+    @property
+    def worked(self) -> float:
+        """Seconds of work that are in it."""
+        return sum(self._worked)
 
     @property
     def optimises(self) -> bool:
@@ -78,9 +102,19 @@ class JobView:
         return self.state == "running" and self.phase.startswith(OPTIMISING)
 
     @property
+    def can_finish(self) -> bool:
+        """Whether there is something that a result could be made from by now."""
+        return self.optimises or (self.state == "paused" and self.fraction > 0)
+
+    @property
     def settled(self) -> bool:
         """Whether its buttons have been there for a moment."""
         return time.monotonic() - self.changed >= ARRIVAL
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was begun a moment ago."""
+        return time.monotonic() - self.began < ARRIVAL
 
     def arrives(self) -> bool:
         """Whether its buttons became usable since this was asked last."""
@@ -108,10 +142,27 @@ class JobView:
             return None
         return max(0.0, self.seconds_left - (time.monotonic() - self.told))
 
+    def work(self, elapsed: float) -> None:
+        """A worker has had it for so many seconds, this time."""
+        before, last = self._worked
+        self._worked = (before + last if elapsed < last else before, elapsed)
+
     def tick(self) -> bool:
         """Move the clock; whether it shows another second now."""
         before, self.seconds = self.seconds, time.monotonic() - self.began
         return int(before) != int(self.seconds)
+
+    def arrive(self) -> None:
+        """Its buttons are new where they are."""
+        self.changed, self._usable = time.monotonic(), False
+
+    def begin_again(self) -> None:
+        """It is to be worked on once more."""
+        self.state, self.phase, self.problem, self.waits_for_a_place = "queued", "Waiting", None, False
+        self.fraction, self.step, self.steps, self.seconds_left, self.expected = 0.0, 0, 0, None, None
+        self.live_meshes = self.live_images = 0
+        self.began = time.monotonic()
+        self.arrive()
 
     def fail(self, problem: Problem) -> None:
         self.problem = problem
@@ -119,7 +170,7 @@ class JobView:
 
     def end(self, state: str) -> None:
         self.state = state
-        self.changed, self._usable = time.monotonic(), False
+        self.arrive()
         self.tick()
 
 

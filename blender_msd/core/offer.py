@@ -37,6 +37,7 @@ class Model:
         known_things: per kind, in words, what can be asked for.
         calls: per kind and preset, how often the network is asked.
         seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
+        steps: per kind and preset, how many a job takes.
         bandwidths: per kind, the legs of a run that is left to the model.
     """
 
@@ -55,6 +56,7 @@ class Model:
     known_things: Mapping[str, str]
     calls: Mapping[str, Mapping[str, int]]
     seconds_per_call: Mapping[str, float]
+    steps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     bandwidths: Mapping[str, tuple[Leg, ...]] = field(default_factory=dict)
 
     def unknown_words(self, prompt: str) -> list[str]:
@@ -100,6 +102,7 @@ class Offer:
     refreshing: whether the server is still looking for models.
     device: the name of the first device that computes; empty while it is not known.
     free_gb: its free memory, when the server says it.
+    presets: per kind and preset, the fields of a recipe that it fills.
     """
 
     models: tuple[Model, ...] = field(default=())
@@ -108,6 +111,7 @@ class Offer:
     refreshing: bool = False
     device: str = ""
     free_gb: float | None = None
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -133,6 +137,7 @@ def read_offer(capabilities: Mapping[str, Any]) -> Offer:
         _has_cuda(capabilities.get("devices", [])),
         capabilities.get("priors_refreshing") is True,
         *_first_device(capabilities.get("devices", [])),
+        capabilities.get("presets", {}),
     )
 
 
@@ -186,6 +191,10 @@ def _read_model(said: Mapping[str, Any]) -> Model:
         },
         bandwidths=_bandwidths(said),
         seconds_per_call={str(kind): float(pace) for kind, pace in said.get("seconds_per_call", {}).items()},
+        steps={
+            str(kind): {str(preset): int(cost.get("steps", 0)) for preset, cost in presets.items()}
+            for kind, presets in said.get("costs", {}).items()
+        },
     )
 
 

@@ -76,17 +76,24 @@ PLACE_HERE = Button("msd.place_here", "Place Here", "PIVOT_CURSOR")
 
 
 def state_of(
-    set_up: SetUp, server: ServerView, offer: Offer, job: JobView | None, problem: Problem | None, now: float
+    set_up: SetUp,
+    server: ServerView,
+    offer: Offer,
+    job: JobView | None,
+    problem: Problem | None,
+    now: float,
+    waiting: int = 0,
 ) -> State:
     """The state of everything.
 
     Args:
-        job: the newest one.
+        job: the one that is watched.
         problem: what is wrong and no panel says beside what it belongs to.
         now: on the monotonic clock.
+        waiting: jobs under way besides that one.
     """
     if job is not None and job.busy:
-        return _at_work(server, job, now)
+        return _at_work(server, job, now, waiting)
     if server.process == "starting":
         return State("starting", _starting(server, now), STOP)
     if problem is not None and problem.code == "server-incompatible":
@@ -107,14 +114,15 @@ def state_of(
     return State("off", "Off, starts when you generate", START)
 
 
-def _at_work(server: ServerView, job: JobView, now: float) -> State:
-    thing = THINGS[job.kind]
+def _at_work(server: ServerView, job: JobView, now: float, waiting: int) -> State:
+    thing, more = THINGS[job.kind], f", {waiting} more" if waiting else ""
     if server.retries:
         text = f"Connection lost, retrying ({server.retries}); the job goes on"
         return State("connection lost", text, RECONNECT if job.job_id else CANCEL, job.fraction)
     if server.process in ("starting", "slow"):
         return State("starting", _starting(server, now), CANCEL)
-    return State("busy", f"{thing}: {job.phase}, {job.fraction:.0%}", CANCEL, job.fraction)
+    phase = "Paused" if job.state == "paused" else job.phase
+    return State("busy", f"{thing}: {phase}, {job.fraction:.0%}{more}", CANCEL, job.fraction)
 
 
 def _starting(server: ServerView, now: float) -> str:

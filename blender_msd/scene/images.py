@@ -73,9 +73,13 @@ def place(
     version: str,
     target: Target,
     maps: Mapping[str, Png] | None = None,
+    is_watched: bool = True,
 ) -> tuple[bpy.types.Image, bpy.types.Material | None]:
     """The finished picture and its maps, packed, on a new Principled material. Replaces the preview; pushes no undo
     step.
+
+    Args:
+        is_watched: whether the preview is of this picture; else another one forms, which is left alone.
 
     Returns:
         The image and the material. When the objects are gone by now, the material is kept with a fake user.
@@ -84,7 +88,8 @@ def place(
     obj = None if target.object_uid is None or not target.slot else find_surface(target.object_uid)
     if obj is not None and slots.shader_of(obj) is not None:
         role = slots.SLOTS[target.slot]
-        return _place_in_slot(png if not role else (maps or {})[role], name, recipe, job_id, version, target, obj)
+        picture = png if not role else (maps or {})[role]
+        return _place_in_slot(picture, name, recipe, job_id, version, target, obj, is_watched)
     filled = None if target.image_uid is None else overwriting.find(target.image_uid)
     image = overwriting.packed(name, png) if filled is None else overwriting.fill(filled, png)
     images = {
@@ -96,8 +101,7 @@ def place(
             materials.hold_data(each)
     for each in (image, *images.values()):
         provenance.write(each, recipe, job_id, version)
-    _show_in_editors(image, png.width, instead_of=provenance.find_preview(bpy.data.images))
-    remove_preview()
+    _take_over(image, png.width, is_watched)
     if target.object_uid is None or filled is not None:
         for each in (image, *images.values()):
             each.use_fake_user = True
@@ -121,14 +125,27 @@ def place(
 
 
 def _place_in_slot(
-    png: Png, name: str, recipe: dict[str, Any], job_id: str, version: str, target: Target, obj: bpy.types.Object
+    png: Png,
+    name: str,
+    recipe: dict[str, Any],
+    job_id: str,
+    version: str,
+    target: Target,
+    obj: bpy.types.Object,
+    is_watched: bool,
 ) -> tuple[bpy.types.Image, bpy.types.Material]:
     image = overwriting.packed(name, png)
     provenance.write(image, recipe, job_id, version)
-    _show_in_editors(image, instead_of=provenance.find_preview(bpy.data.images), width=png.width)
-    remove_preview()
+    _take_over(image, png.width, is_watched)
     scale, _ = _scale(obj, target, png.width / png.height)
     return image, slots.fill(obj, target.slot, image, target.uv_layer, scale)
+
+
+def _take_over(image: bpy.types.Image, width: int, is_watched: bool) -> None:
+    """Show a finished picture, `width` pixels wide, where its preview was shown."""
+    _show_in_editors(image, width, instead_of=provenance.find_preview(bpy.data.images) if is_watched else None)
+    if is_watched:
+        remove_preview()
 
 
 def _looks(

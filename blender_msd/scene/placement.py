@@ -114,19 +114,32 @@ def remove_preview(scene: bpy.types.Scene) -> None:
         bpy.data.materials.remove(material)
 
 
-def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place: Place) -> bpy.types.Object:
+def place(
+    arrays: Mesh,
+    recipe: dict[str, Any],
+    job_id: str,
+    version: str,
+    place: Place,
+    is_watched: bool = True,
+    is_wanted: bool = True,
+) -> bpy.types.Object:
     """The finished object, in the place of the preview if there is one. Pushes no undo step.
 
     It is selected and active, unless the user is in another mode and would be thrown out of it.
+
+    Args:
+        is_watched: whether the preview is of this object; else another one forms, which is left alone.
+        is_wanted: whether the user waits for it; else neither what is selected nor the view is touched.
     """
     title = block_name(recipe["prompt"])
     scene = _scene(place)
-    preview = provenance.find_preview(bpy.data.objects)
+    preview = provenance.find_preview(bpy.data.objects) if is_watched else None
     transform = None
     if preview is not None:
         present(bpy.context.view_layer).update()  # else a transform that was just set is not in the matrix yet
         transform = preview.matrix_world.copy()
-    remove_preview(scene)
+    if is_watched:
+        remove_preview(scene)
     mesh = meshes.new_mesh(title, arrays, place.size)
     mesh.materials.append(_material(recipe["prompt"], arrays))
     obj = bpy.data.objects.new(title, mesh)
@@ -140,8 +153,9 @@ def place(arrays: Mesh, recipe: dict[str, Any], job_id: str, version: str, place
         obj.matrix_world = transform
     if replaced is not None:
         replacing.take_over(obj, replaced)
-    _bring_into_view(arrays, np.array(obj.matrix_basis), place)
-    if scene == bpy.context.scene and bpy.context.mode == "OBJECT":
+    if is_wanted:
+        _bring_into_view(arrays, np.array(obj.matrix_basis), place)
+    if is_wanted and scene == bpy.context.scene and bpy.context.mode == "OBJECT":
         _select_only(obj)
     if place.as_asset:
         assets.mark(obj)

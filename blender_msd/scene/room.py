@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -36,14 +36,18 @@ class Box:
         return bool((self.low + slack < other.high).all() and (other.low + slack < self.high).all())
 
 
-def free_spot(layer: bpy.types.ViewLayer, location: Point, size: float) -> Point:
+def free_spot(
+    layer: bpy.types.ViewLayer, location: Point, size: float, reserved: Sequence[tuple[Point, float]] = ()
+) -> Point:
     """`location`, or the nearest place beside it along the world's X axis where nothing visible stands.
 
     Args:
         location: of the base of something that is `size` wide and high, in scene units.
+        reserved: location and size of what will stand there.
     """
     layer.update()  # else a transform that was just set is not in the matrices yet
     taken = [box for box in _boxes(layer) if (box.high - box.low)[:2].max() < SURROUNDING * size]
+    taken += [_standing_at(*each) for each in reserved]
     x, y, z = location
     while blocked := [box for box in taken if _standing_at((x, y, z), size).overlaps(box, TOUCH * size)]:
         x = float(max(box.high[0] for box in blocked)) + (0.5 + GAP) * size

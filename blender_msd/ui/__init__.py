@@ -2,11 +2,13 @@
 
 import bpy
 
+from ..scene import thumbnails
 from . import (
     asset_operators,
     curve,
     export_operators,
     groups,
+    job_operators,
     model_operators,
     models,
     operators,
@@ -17,7 +19,9 @@ from . import (
     prompt_operators,
     recent,
     remedy_operators,
+    rendering,
     reshape_operators,
+    result_operators,
     retexture_operators,
     server_operators,
     settings,
@@ -30,6 +34,8 @@ CLASSES = (
     *preferences.CLASSES,
     *groups.CLASSES,
     *operators.CLASSES,
+    *job_operators.CLASSES,
+    *result_operators.CLASSES,
     *retexture_operators.CLASSES,
     *source_operators.CLASSES,
     *server_operators.CLASSES,
@@ -54,6 +60,8 @@ def register() -> None:
     recent.register()
     curve.register()
     undo.register()
+    rendering.register()
+    thumbnails.register()
     if not bpy.app.background:
         # Preferences can be read, and a driver asked, once everything is registered.
         bpy.app.timers.register(setup_operators.look_for_the_first_time, first_interval=0.1)
@@ -62,6 +70,8 @@ def register() -> None:
 def unregister() -> None:
     if bpy.app.timers.is_registered(setup_operators.look_for_the_first_time):
         bpy.app.timers.unregister(setup_operators.look_for_the_first_time)
+    thumbnails.unregister()
+    rendering.unregister()
     undo.unregister()
     curve.unregister()
     recent.unregister()

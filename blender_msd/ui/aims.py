@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import bpy
 
+from .. import bridge
 from ..core import checks
 from ..core.errors import Problem
 from ..scene import given, images, overwriting, pictures, placement, replacing, room, slots, sources
@@ -28,7 +29,7 @@ def aim(context: bpy.types.Context, values: Values, kind: str) -> Place | Target
 
 
 def place(context: bpy.types.Context, values: Values) -> Place:
-    """Where an object goes: at the cursor, beside what stands there, or at the world's origin.
+    """Where an object goes: at the cursor, beside what stands there or will, or at the world's origin.
 
     Raises:
         Problem: "scene-linked"; "value-out-of-range", for a size or a cursor; as `replacing.check`.
@@ -46,7 +47,8 @@ def place(context: bpy.types.Context, values: Values) -> Place:
     cursor = scene.cursor.location.to_tuple()
     checks.place("The 3D cursor", cursor)
     if values["place"] == "BESIDE":
-        cursor = room.free_spot(present(context.view_layer), cursor, size)
+        reserved = [(each.location, each.size) for each in bridge.current().reserved(scene.name)]
+        cursor = room.free_spot(present(context.view_layer), cursor, size, reserved)
     return Place(cursor, size, scene.name, **wishes)
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from .. import bridge
 from ..core.errors import Problem, explain
+from ..core.job_view import JobView
 from ..core.remedies import REPORT, Button
 from .writing import BOX, draw_text
 
@@ -15,11 +16,14 @@ from .writing import BOX, draw_text
 LINES_OF_ERROR = 3
 
 
-def draw_button(layout: bpy.types.UILayout, button: Button) -> None:
+def draw_button(layout: bpy.types.UILayout, button: Button, job: JobView | None = None) -> None:
+    """A button; one that is about jobs gets the one that it is about."""
     icon: Any = button.icon
     drawn: Any = layout.operator(button.operator, text=button.label, icon=icon)
     if button.what:
         drawn.what = button.what
+    if job is not None:
+        drawn.job_id = job.handle
 
 
 def draw_problem(layout: bpy.types.UILayout, problem: Problem, of_set_up: bool = False) -> None:

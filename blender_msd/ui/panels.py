@@ -12,11 +12,13 @@ from .advanced import AdvancedPanel
 from .asset_panel import MSD_PT_view3d_asset
 from .drawn import TabPanel
 from .groups import MSD_PG_texture
+from .jobs_panel import JobsPanel
 from .models import AboutModel
 from .preferences import has_own_server
 from .progress import draw_go
 from .prompting import draw_prompt
 from .result_section import draw_result
+from .results_panel import ResultsPanel
 from .retexture_panel import (
     MSD_PT_view3d_retexture,
     MSD_PT_view3d_retexture_advanced,
@@ -184,6 +186,14 @@ class MSD_PT_view3d_texture_advanced(_InView3D, AdvancedPanel, bpy.types.Panel):
     settings = "texture"
 
 
+class MSD_PT_view3d_jobs(_InView3D, JobsPanel, bpy.types.Panel):
+    pass
+
+
+class MSD_PT_view3d_results(_InView3D, ResultsPanel, bpy.types.Panel):
+    pass
+
+
 class MSD_PT_image_status(_InImageEditor, StripPanel, bpy.types.Panel):
     pass
 
@@ -206,6 +216,14 @@ class MSD_PT_image_texture_model(_InImageEditor, AboutModel, bpy.types.Panel):
 class MSD_PT_image_texture_advanced(_InImageEditor, AdvancedPanel, bpy.types.Panel):
     bl_parent_id = "MSD_PT_image_texture"
     settings = "texture"
+
+
+class MSD_PT_image_jobs(_InImageEditor, JobsPanel, bpy.types.Panel):
+    pass
+
+
+class MSD_PT_image_results(_InImageEditor, ResultsPanel, bpy.types.Panel):
+    pass
 
 
 class MSD_PT_shader_status(_InShaderEditor, StripPanel, bpy.types.Panel):
@@ -232,6 +250,14 @@ class MSD_PT_shader_texture_advanced(_InShaderEditor, AdvancedPanel, bpy.types.P
     settings = "texture"
 
 
+class MSD_PT_shader_jobs(_InShaderEditor, JobsPanel, bpy.types.Panel):
+    pass
+
+
+class MSD_PT_shader_results(_InShaderEditor, ResultsPanel, bpy.types.Panel):
+    pass
+
+
 CLASSES = (
     MSD_PT_view3d_status,
     MSD_PT_view3d_setup,
@@ -245,14 +271,20 @@ CLASSES = (
     MSD_PT_view3d_retexture,
     MSD_PT_view3d_retexture_model,
     MSD_PT_view3d_retexture_advanced,
+    MSD_PT_view3d_jobs,
+    MSD_PT_view3d_results,
     MSD_PT_image_status,
     MSD_PT_image_setup,
     MSD_PT_image_texture,
     MSD_PT_image_texture_model,
     MSD_PT_image_texture_advanced,
+    MSD_PT_image_jobs,
+    MSD_PT_image_results,
     MSD_PT_shader_status,
     MSD_PT_shader_setup,
     MSD_PT_shader_texture,
     MSD_PT_shader_texture_model,
     MSD_PT_shader_texture_advanced,
+    MSD_PT_shader_jobs,
+    MSD_PT_shader_results,
 )

@@ -97,12 +97,18 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
 
     on_quit: bpy.props.EnumProperty(
         name="On Quitting",
-        description="What happens to a job that runs while Blender quits, or while this add-on is switched off",
+        description="What happens to jobs under way while Blender quits, or while this add-on is switched off",
         items=(
-            ("GO_ON", "Let It Go On", "It goes on in the server, which then ends. Its result is offered next time"),
-            ("STOP", "Stop It", "It is cancelled, and the server ends at once"),
+            ("GO_ON", "Let Them Go On", "They go on in the server, which then ends. They are listed next time"),
+            ("STOP", "Stop Them", "They are cancelled, and the server ends at once"),
         ),
         default="GO_ON",
+    )
+
+    pause_while_rendering: bpy.props.BoolProperty(
+        name="Pause While Rendering",
+        description="Jobs of this Blender wait while it renders an image or an animation, and go on afterwards",
+        default=True,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -110,6 +116,7 @@ class MSD_AP_preferences(Drawn, bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "allow_hub")
         layout.prop(self, "on_quit")
+        layout.prop(self, "pause_while_rendering")
         box = layout.box()
         box.label(text="Set-up")
         setup_card.draw_maintenance(box)

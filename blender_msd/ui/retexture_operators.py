@@ -12,7 +12,7 @@ from ..core.errors import Problem
 from ..scene import overwriting, pictures
 from ..scene.present import present
 from .beginnings import begin
-from .operators import nothing_runs, outcome, refuse
+from .operators import outcome, refuse
 from .retexture_properties import RetextureSettings
 from .settings import scene_settings
 from .values import Values
@@ -26,18 +26,14 @@ class MSD_OT_texture_mesh(bpy.types.Operator, RetextureSettings):
     bl_label = "Texture This Mesh"
     bl_description = "Paint the active mesh from the prompt, on the UV layer that it has. No UV is changed"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return nothing_runs(cls)
-
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         settings = scene_settings(context.scene).retexture
         values = Values(settings, self)
         try:
-            begin(context, "retexture", values)
+            job = begin(context, "retexture", values)
         except Problem as problem:
             return refuse(self, problem, "retexture")
-        return outcome(self, "retexture")
+        return outcome(self, job)
 
 
 class MSD_OT_make_uv_layer(bpy.types.Operator):

@@ -12,6 +12,8 @@ from .. import EXTENSION, VERSION, bridge
 from ..core.errors import Problem
 from ..core.names import printable
 from ..scene.present import present
+from . import texts
+from .choices import JobChoice
 from .operators import refuse
 from .preferences import setup
 
@@ -37,7 +39,7 @@ class MSD_OT_start_server(bpy.types.Operator):
 class MSD_OT_stop_server(bpy.types.Operator):
     bl_idname = "msd.stop_server"
     bl_label = "Stop"
-    bl_description = "Stop the server and free its memory. A running job is cancelled"
+    bl_description = "Stop the server and free its memory. Jobs under way are cancelled"
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         bridge.current().stop_server()
@@ -64,14 +66,15 @@ class MSD_OT_open_system_preferences(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class MSD_OT_open_folder(bpy.types.Operator):
+class MSD_OT_open_folder(bpy.types.Operator, JobChoice):
     bl_idname = "msd.open_folder"
     bl_label = "Open Folder"
-    bl_description = "Show the files of the last result, or else the folder where results and the server's files are"
+    bl_description = "Show the files of the result, or else the folder where results and the server's files are"
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         link = bridge.current()
-        made = "" if link.job is None else link.job.folder
+        found = link.find(texts.text(self, "job_id"))
+        made = "" if found is None else found.view.folder
         folder = Path(made) if made else link.user_dir
         if not folder.is_dir():
             return refuse(self, Problem("file-unusable", f"{folder} is not there.", "Make something first."))
@@ -102,7 +105,9 @@ def report_text() -> str:
         lines.append(f"Job: {job.kind}, {job.state}, {job.phase}, step {job.step} of {job.steps}, {job.seconds:.0f} s")
     lines.append("The server's log:")
     text = printable("\n".join([*lines, *link.local.log_lines(LOG_LINES)])).replace(str(Path.home()), "~")
-    return text if link.job is None else text.replace(link.job.prompt, "(prompt)")
+    for each in link.jobs:
+        text = text.replace(each.view.prompt, "(prompt)")
+    return text
 
 
 CLASSES = (

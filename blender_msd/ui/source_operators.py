@@ -16,7 +16,7 @@ from ..core.sent import Sent
 from ..scene.images import Target
 from ..scene.present import present
 from . import aims
-from .operators import nothing_runs, outcome, refuse
+from .operators import outcome, refuse
 from .preferences import setup
 from .settings import scene_settings
 from .values import Values
@@ -45,7 +45,7 @@ class MSD_OT_vary(bpy.types.Operator):
         if _last() is None:
             cls.poll_message_set("No texture was made yet")
             return False
-        return nothing_runs(cls)
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         link, settings = bridge.current(), scene_settings(context.scene).texture
@@ -55,12 +55,13 @@ class MSD_OT_vary(bpy.types.Operator):
             picture = Sent("images", png.data)
             seed = random.randint(int(SEED.least), int(SEED.most))
             recipe = variation(last, picture.name, values["reimagine"], seed)
-            where = link.where if isinstance(link.where, Target) else aims.target(context, values)
-            link.make_texture(recipe, where, setup(), [picture])
+            where = link.where(present(link.finished_job).handle)
+            target = where if isinstance(where, Target) else aims.target(context, values)
+            job = link.make_texture(recipe, target, setup(), [picture])
             settings.seed = seed
         except Problem as problem:
             return refuse(self, problem, "texture")
-        return outcome(self, "texture")
+        return outcome(self, job)
 
 
 CLASSES = (MSD_OT_vary,)

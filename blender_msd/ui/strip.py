@@ -43,7 +43,7 @@ def current_state() -> State:
     problem = link.problem
     if problem is not None and link.problem_of and problem.code not in OF_THE_SERVER:
         problem = None  # which stands below the button that it came from
-    return state_of(set_up(), link.server, link.offer, link.job, problem, time.monotonic())
+    return state_of(set_up(), link.server, link.offer, link.job, problem, time.monotonic(), link.waiting)
 
 
 class StripPanel(TabPanel):

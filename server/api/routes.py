@@ -17,7 +17,7 @@ from server.api.given import add_given_routes
 from server.api.house_routes import add_house_routes
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED, MOST_SEEDS
 from server.api.models import Batch, JobAnswer, JobPage, Ordered, refusals
-from server.api.numbers import Digits
+from server.api.numbers import Digits, Flag
 from server.api.office import Office
 from server.api.problems import Refused
 from server.api.result_routes import add_result_routes
@@ -162,9 +162,10 @@ def build_routes(office: Office) -> APIRouter:
     def list_jobs(
         limit: Annotated[Digits, Query(ge=1, le=MOST_JOBS_A_PAGE)] = 50,
         cursor: Annotated[Digits | None, Query(ge=1, le=MAX_NUMBER, description="`next` of the page before")] = None,
+        over: Annotated[Flag | None, Query(description="only jobs that are over, or only those that are not")] = None,
     ) -> Answer:
         """A page of jobs, newest first."""
-        jobs, further = store.page(limit, cursor)
+        jobs, further = store.page(limit, cursor, over)
         following = None if further is None else str(further)
         return Answer({"jobs": [job.as_json() for job in jobs], "next": following})
 

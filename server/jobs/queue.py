@@ -186,14 +186,17 @@ class Queue:
             supervisor.order("finish")
 
     def pause(self, job_id: str) -> None:
-        """Keep what the job has reached and leave the device to others; it is `paused` when its worker says so.
+        """Keep what the job has reached and leave the device to others; it is `paused` when its worker says so, and at
+        once when none has it yet.
 
         Raises:
-            Conflict: no worker has it.
+            Conflict: it is finishing, or over.
         """
         with self._lock:
-            if self._store.get(job_id).state != "paused":
-                supervisor = self._running(job_id, "pause", ("running",), "running")
+            if self._store.get(job_id).state != "paused" and not self._store.change_state(
+                job_id, ("queued",), "paused"
+            ):
+                supervisor = self._running(job_id, "pause", ("running",), "queued or running")
                 self._store.wish_pause(job_id, True)
                 supervisor.order("pause")
 

@@ -53,15 +53,23 @@ class Record:
         with self._reading():
             return self._outbox.laid_over(self._written(job_id))
 
-    def page(self, limit: int, before: int | None = None) -> tuple[list[Job], int | None]:
+    def page(self, limit: int, before: int | None = None, over: bool | None = None) -> tuple[list[Job], int | None]:
         """The newest jobs, or the newest of those behind a page, and what to give as `before` for the page behind
-        these; None when there is none."""
+        these; None when there is none.
+
+        Args:
+            over: of those that are over alone, or of those that are not; None: of all.
+        """
+        states = ", ".join(f"'{state}'" for state in OVER)
+        chosen = "" if over is None else f" AND state {'IN' if over else 'NOT IN'} ({states})"
         with self._reading():
             rows = self._db.execute(
-                f"SELECT number, {COLUMNS} FROM jobs WHERE number < ? ORDER BY number DESC LIMIT ?",
+                f"SELECT number, {COLUMNS} FROM jobs WHERE number < ?{chosen} ORDER BY number DESC LIMIT ?",
                 [MAX_NUMBER if before is None else before, limit + 1],
             ).fetchall()
             jobs = [self._outbox.laid_over(job_from_row(row[1:])) for row in rows[:limit]]
+        # How some ended may not be written yet.
+        jobs = [job for job in jobs if over is None or (job.state in OVER) == over]
         return jobs, rows[limit - 1][0] if len(rows) > limit else None
 
     def results(self, wanted: Wanted, limit: int, before: int | None = None) -> tuple[list[Job], int | None, int]:

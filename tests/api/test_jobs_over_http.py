@@ -186,9 +186,36 @@ def test_an_unknown_order_is_refused(client: TestClient, bricks: Recipe) -> None
     assert client.post(f"/v1/jobs/{job_id}/explode").status_code == 422
 
 
-def test_a_queued_job_can_be_cancelled_but_not_paused_finished_or_resumed(client: TestClient, bricks: Recipe) -> None:
+def test_a_queued_job_that_is_paused_is_held_back_until_it_is_resumed(
+    client: TestClient, office: Office, bricks: Recipe
+) -> None:
+    held, other = (client.post("/v1/jobs", json=bricks | {"seed": seed}).json()["id"] for seed in (1, 2))
+    assert client.post(f"/v1/jobs/{held}/pause").json()["state"] == "paused"
+    assert client.post(f"/v1/jobs/{held}/resume").json()["state"] == "queued"
+    assert client.post(f"/v1/jobs/{held}/pause").json()["state"] == "paused"
+    assert office.store.claim().id == other
+    assert office.store.claim() is None
+
+
+def test_jobs_are_listed_by_whether_they_are_over(client: TestClient, office: Office, bricks: Recipe) -> None:
+    ids = [client.post("/v1/jobs", json=bricks | {"seed": seed}).json()["id"] for seed in range(4)]
+    for job_id in ids[:2]:
+        office.store.end(job_id, "cancelled")
+
+    def listed(query: str) -> list[str]:
+        return [job["id"] for job in client.get(f"/v1/jobs?{query}").json()["jobs"]]
+
+    assert listed("over=true") == ids[1::-1]
+    assert listed("over=false") == ids[:1:-1]
+    assert listed("limit=10") == ids[::-1]
+    page = client.get("/v1/jobs?over=false&limit=1").json()
+    assert [job["id"] for job in page["jobs"]] == ids[3:]
+    assert listed(f"over=false&limit=1&cursor={page['next']}") == ids[2:3]
+
+
+def test_a_queued_job_can_be_cancelled_but_not_finished_or_resumed(client: TestClient, bricks: Recipe) -> None:
     job_id = client.post("/v1/jobs", json=bricks).json()["id"]
-    for order in ("pause", "finish", "resume"):
+    for order in ("finish", "resume"):
         answer = client.post(f"/v1/jobs/{job_id}/{order}")
         assert answer.status_code == 409
         assert "queued" in answer.json()["error"]["detail"]

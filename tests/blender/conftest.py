@@ -50,7 +50,7 @@ def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.delenv("BLENDER_MSD_PYTHON", raising=False)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     # What another test's Blender left to its server is not this one's to place.
-    for left in Path(bpy.utils.resource_path("USER")).rglob("left-job.json"):
+    for left in Path(bpy.utils.resource_path("USER")).rglob("left-jobs.json"):
         left.unlink()
     assert addon_utils.enable(EXTENSION, default_set=True) is not None
     yield inside("")
@@ -97,15 +97,20 @@ def server(preferences: bpy.types.AddonPreferences, fake: FakeServer) -> FakeSer
 
 @pytest.fixture
 def start(addon: ModuleType, bridge: Any) -> Callable[..., Any]:
-    """Start a job as a window would: without waiting. Takes the recipe's prompt; returns the job's view."""
+    """Begin a job as a window would: without waiting. Takes the recipe's prompt; returns the job's view."""
 
     def start_mesh(prompt: str = "a red cube", size: float = 1.0) -> Any:
         recipe = inside("core.recipes").mesh_recipe(prompt, seed=1, preset="sketch")
         place = inside("scene.placement").Place((0.0, 0.0, 0.0), size, bpy.context.scene.name)
-        bridge.make_mesh(recipe, place, inside("ui.preferences").setup())
-        return bridge.job
+        return bridge.make_mesh(recipe, place, inside("ui.preferences").setup())
 
     return start_mesh
+
+
+def watch(bridge: Any, view: Any) -> None:
+    """Let this be the only job of the link, and nobody work for it; None: no job at all."""
+    bridge.jobs = [] if view is None else [inside("followed").Followed(view)]
+    bridge._watched = bridge.jobs[0] if bridge.jobs else None
 
 
 def pump_until(bridge: Any, condition: Callable[[], bool], seconds: float = 20.0) -> None:

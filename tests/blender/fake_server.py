@@ -19,6 +19,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import numpy as np
 
@@ -64,19 +65,52 @@ class FakeJob:
         self.live = 0
         self.report: dict[str, Any] = {}
         self.png = b""
+        self.priority = 0
+        self.starred = False
+        self.turn = threading.Event()
         self.reused: str | None = None
+
+    @property
+    def state(self) -> str:
+        with self.changed:
+            said = [data for _, name, data in self.events if name == "state"]
+        return said[-1]["state"] if said else "queued"
+
+    def newest(self, event: str) -> dict[str, Any] | None:
+        """The data of its newest event of that name."""
+        with self.changed:
+            return next((data for _, name, data in reversed(self.events) if name == event), None)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "state": self.state,
+            "recipe": self.recipe,
+            "progress": self.newest("progress"),
+            "report": self.newest("done") and self.newest("done")["report"],
+            "error": self.newest("failed") if self.state == "failed" else None,
+            "priority": self.priority,
+            "starred": self.starred,
+            "finished": 1.0,
+            "reused": self.reused,
+        }
+
+    def as_result(self) -> dict[str, Any]:
+        said = {name: self.recipe.get(name) for name in ("kind", "prompt", "seed", "prior", "preset")}
+        files = sorted(self.files)
+        thumbnail = "thumbnail.png" if "thumbnail.png" in files else None
+        more = {"finished": 1.0, "starred": self.starred, "files": files, "thumbnail": thumbnail}
+        return {"id": self.id, **said, **more}
 
     def send(self, name: str, **data: Any) -> None:
         with self.changed:
             self.events.append((len(self.events) + 1, name, data))
             self.changed.notify_all()
 
-    def progress(self, fraction: float, phase: str = "Shaping") -> None:
+    def progress(self, fraction: float, phase: str = "Shaping", elapsed: float = 1.0) -> None:
         step = int(100 * fraction)
-        calls = 24 * step
-        self.send(
-            "progress", phase=phase, fraction=fraction, step=step, steps=100, seconds_left=2.0, denoiser_calls=calls
-        )
+        told = {"step": step, "steps": 100, "denoiser_calls": 24 * step, "elapsed": elapsed}
+        self.send("progress", phase=phase, fraction=fraction, seconds_left=2.0, **told)
 
     def live_mesh(self, data: bytes | None = None) -> None:
         self.live += 1
@@ -141,6 +175,13 @@ def run_until_told(job: FakeJob) -> None:
     job.send("state", state="cancelled")
 
 
+def in_turn(job: FakeJob) -> None:
+    """As `run_until_told`, once the test says that it is the job's turn."""
+    job.turn.wait()
+    if not job.cancelled.is_set():
+        run_until_told(job)
+
+
 def die_after_a_live_mesh(job: FakeJob) -> None:
     """The whole server process ends, as if killed, once the first live mesh was fetched."""
     job.send("state", state="running")
@@ -159,6 +200,9 @@ class FakeServer:
         lists_models: the same for /v1/capabilities alone.
         knows_hello: whether it is no older than the add-on.
         script: run on a thread for every job.
+        orders: what was asked of jobs, as (id, order).
+        refused_orders: which of them are refused.
+        descents: what was asked to go on from, as (id, "continue" or "remesh", wishes).
         refusal: (status, error) answered to the next submissions instead of a job.
         cut_after: event ids after which an event stream is cut once.
         seen: every request as "METHOD /path".
@@ -184,6 +228,9 @@ class FakeServer:
         self.png = png(64, 32)
         self.leases: list[dict[str, int]] = []
         self.seen: list[str] = []
+        self.orders: list[tuple[str, str]] = []
+        self.refused_orders: set[str] = set()
+        self.descents: list[tuple[str, str, dict[str, Any]]] = []
         self.last_event_ids: list[int] = []
         fake = self
 
@@ -196,6 +243,13 @@ class FakeServer:
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
+    def add(self, recipe: dict[str, Any]) -> FakeJob:
+        """A job that another program has submitted, and that nobody works on."""
+        job = FakeJob(secrets.token_hex(6), {"steps": 100, "prior": "exact"} | recipe)
+        job.send("state", state="queued")
+        self.jobs[job.id] = job
+        return job
+
     def close(self) -> None:
         self.answers.set()
         self.lists_models.set()
@@ -206,6 +260,11 @@ class FakeServer:
     def job(self) -> FakeJob:
         """The only job."""
         (job,) = self.jobs.values()
+        return job
+
+    def job_of(self, prompt: str) -> FakeJob:
+        """The only job with this prompt."""
+        (job,) = (job for job in self.jobs.values() if job.recipe["prompt"] == prompt)
         return job
 
     def write_server_file(self, data_dir: Path) -> None:
@@ -260,9 +319,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"image": self.path.rpartition("/")[2], "width": 64, "height": 32})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
+        elif (method, self.path.split("?")[0]) == ("GET", "/v1/jobs"):
+            self._list(parse_qs(self.path.partition("?")[2]))
+        elif (method, self.path.split("?")[0]) == ("GET", "/v1/results"):
+            self._list_results()
         else:
             _, _, job_id, *rest = self.path.strip("/").split("/")
-            self._answer_for(double.jobs[job_id], rest)
+            if job_id in double.jobs:
+                self._answer_for(double.jobs[job_id], rest, method, body)
+            else:
+                self._refuse(404, "job-unknown", "There is no such job.")
+
+    def _list_results(self) -> None:
+        done = [job for job in reversed(list(self.server_double.jobs.values())) if job.state == "done"]
+        self._json(200, {"results": [job.as_result() for job in done], "next": None, "total": len(done)})
+
+    def _list(self, asked: dict[str, list[str]]) -> None:
+        """Newest first, page by page; the cursor is how many come before."""
+        over, limit, skip = (asked.get(name, [""])[0] for name in ("over", "limit", "cursor"))
+        jobs = [job.as_json() for job in reversed(list(self.server_double.jobs.values()))]
+        if over:
+            jobs = [job for job in jobs if (job["state"] in ("done", "failed", "cancelled")) == (over == "true")]
+        ends = int(skip or 0) + int(limit or 50)
+        self._json(200, {"jobs": jobs[int(skip or 0) : ends], "next": str(ends) if ends < len(jobs) else None})
 
     def _submit(self, recipe: dict[str, Any]) -> None:
         double = self.server_double
@@ -277,22 +356,54 @@ class _Handler(BaseHTTPRequestHandler):
         threading.Thread(target=double.script, args=(job,), daemon=True).start()
         self._json(201, {"id": job.id, "state": "queued", "recipe": job.recipe})
 
-    def _answer_for(self, job: FakeJob, rest: list[str]) -> None:
+    def _answer_for(self, job: FakeJob, rest: list[str], method: str, body: bytes) -> None:
+        double = self.server_double
         match rest:
+            case [] if method == "DELETE":
+                del double.jobs[job.id]
+                self.send_response(204)
+                self.end_headers()
             case []:
-                self._json(200, {"id": job.id, "recipe": job.recipe, "reused": job.reused})
-            case ["cancel"]:
-                job.cancelled.set()
-                self._json(200, {"id": job.id})
-            case ["finish"]:
-                job.finish.set()
-                self._json(200, {"id": job.id})
+                self._json(200, job.as_json())
+            case ["star"]:
+                job.starred = method == "PUT"
+                self._json(200, job.as_json())
+            case [order] if order in double.refused_orders:
+                self._refuse(409, "wrong-state", f"Cannot {order} this job.")
+            case [("cancel" | "finish" | "pause" | "resume" | "retry" | "first") as order]:
+                double.orders.append((job.id, order))
+                self._obey(job, order)
+                self._json(200, job.as_json())
+            case [("continue" | "remesh") as how]:
+                double.descents.append((job.id, how, json.loads(body)))
+                self._submit(job.recipe)
             case ["artifacts", name] if name in job.files:
                 self._bytes(200, "application/octet-stream", job.files[name])
             case ["events"]:
                 self._stream(job, int(self.headers.get("Last-Event-ID", 0)))
             case _:
                 self._refuse(404, "artifact-unknown", "The job has no such file.")
+
+    def _obey(self, job: FakeJob, order: str) -> None:
+        double = self.server_double
+        if order == "cancel":
+            job.cancelled.set()
+            job.turn.set()
+            if job.state in ("queued", "paused"):
+                job.send("state", state="cancelled")
+        elif order == "finish":
+            job.finish.set()
+        elif order == "first":
+            job.priority = 1 + max(each.priority for each in double.jobs.values())
+        elif order == "retry":
+            with job.changed:
+                ends = ("failed", "cancelled")
+                job.events = [e for e in job.events if e[1] != "failed" and e[2].get("state") not in ends]
+            job.cancelled.clear()
+            job.send("state", state="queued")
+            threading.Thread(target=double.script, args=(job,), daemon=True).start()
+        else:
+            job.send("state", state="paused" if order == "pause" else "running")
 
     def _stream(self, job: FakeJob, after: int) -> None:
         double = self.server_double

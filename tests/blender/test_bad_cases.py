@@ -278,14 +278,6 @@ def test_ctrl_c_while_a_script_waits_cancels_the_job(server, bridge):
     assert list(bpy.data.objects) == []
 
 
-def test_a_second_job_is_refused_while_one_runs(server, bridge, start):
-    server.script = run_until_told
-    start()
-    with pytest.raises(RuntimeError, match="One job at a time"):
-        generate()
-    assert bridge.job.busy
-
-
 def test_cancel_and_finish_are_off_when_nothing_runs(addon):
     for operator in (bpy.ops.msd.cancel, bpy.ops.msd.finish):
         with pytest.raises(RuntimeError, match="No job is running"):

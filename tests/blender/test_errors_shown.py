@@ -20,17 +20,16 @@ PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 EXPLAINED = re.findall(r"(?m)^\| `([a-z-]+)` \|", PAGE.split("## Experiments")[0])
 # Of the command line, of programs that are no Blender, or of what the panel cannot ask for.
 ELSEWHERE = set(
-    """origin-refused address-invalid usage-wrong format-unknown body-invalid body-not-json body-too-large job-not-over
-    idempotency-key-reused job-over wrong-state checkpoint-missing checkpoint-unreadable
-    mesh-several server-not-running batch-unreadable rows-invalid batch-running rows-failed result-starred
-    job-cancelled scene-lost
+    """origin-refused address-invalid usage-wrong format-unknown body-invalid body-not-json body-too-large
+    idempotency-key-reused checkpoint-missing checkpoint-unreadable mesh-several server-not-running
+    batch-unreadable rows-invalid batch-running rows-failed result-starred job-cancelled scene-lost
     request-malformed header-too-large process-unknown interface-unprotected token-unusable tls-unusable""".split()  # noqa: SIM905
 )
 # For these there is nothing to press.
 NO_BUTTON = set(
     """prompt-empty scene-linked mesh-needed objects-several object-linked uvs-outside uvs-empty image-tiled
     nothing-to-replace reshape-too-long object-not-ours object-in-use exporter-missing export-failed surface-open
-    mesh-not-finite mesh-too-large image-needed image-too-large""".split()  # noqa: SIM905
+    mesh-not-finite mesh-too-large job-over job-not-over wrong-state image-needed image-too-large""".split()  # noqa: SIM905
 )
 PATH = "/home/somebody/with/a/rather/long/path/to/where/the/extension/keeps/its/things/server/logs/worker-0.log"
 TEXTS = {

@@ -115,9 +115,9 @@ def test_a_preference_says_that_quitting_stops_the_job(server, bridge, start, pr
 
 
 def test_a_note_of_a_left_job_that_makes_no_sense_is_ignored(bridge):
-    for text in ("", "[]", '{"id": 1}', '{"id": "x", "kind": "song", "prompt": "", "seed": 1}'):
+    for text in ("", "{}", "[1]", '[{"id": 1}]', '[{"id": "x", "kind": "song", "prompt": "", "seed": 1}]'):
         bridge.user_dir.mkdir(parents=True, exist_ok=True)
-        (bridge.user_dir / "left-job.json").write_text(text, encoding="utf-8")
+        (bridge.user_dir / "left-jobs.json").write_text(text, encoding="utf-8")
         assert quit_and_start_again().job is None
 
 
@@ -186,14 +186,14 @@ def test_a_lost_server_leaves_the_job_alone_and_is_followed_again_at_a_button(se
     server.script = run_until_told
     start()
     pump_until(bridge, lambda: bridge.job.live_meshes == 1)
-    job = bridge.job
-    bridge._queue.put((bridge._generation, inside("core.job").Retrying(3)))
+    bridge._queue.put((bridge.job.number, inside("core.job").Retrying(3)))
     pump_until(bridge, lambda: bridge.server.retries == 3)
     drawn = draw("MSD_PT_view3d_status").replace("\n", " ")
     assert "Connection lost, retrying (3)" in drawn
     assert "{msd.reconnect}" in drawn
     bridge.reconnect(inside("ui.preferences").setup())
-    pump_until(bridge, lambda: bridge.job is not job and bridge.job.live_meshes == 1)
+    assert bridge.job.live_meshes == 0
+    pump_until(bridge, lambda: bridge.job.live_meshes == 1)
     assert not server.job.cancelled.is_set()
     server.job.finish.set()
     pump_until(bridge, lambda: not bridge.job.busy)
@@ -204,7 +204,7 @@ def test_the_note_of_a_left_job_says_nothing_else(server, bridge, start):
     server.script = run_until_told
     start()
     pump_until(bridge, lambda: bridge.job.live_meshes == 1)
-    note = bridge.user_dir / "left-job.json"
+    note = bridge.user_dir / "left-jobs.json"
     addon_utils.disable(EXTENSION, default_set=True)
-    assert json.loads(note.read_text(encoding="utf-8"))["id"] == server.job.id
+    assert json.loads(note.read_text(encoding="utf-8"))[0]["id"] == server.job.id
     note.unlink()

@@ -260,7 +260,7 @@ def test_an_image_that_was_deleted_meanwhile_becomes_a_new_one(server, bridge, e
     while not server.jobs:
         bridge.pump()
     server.job.finish.set()
-    bridge.wait()
+    bridge.wait(bridge.job)
     assert bridge.job.state == "done"
     assert "red bricks 0" in bpy.data.images
 

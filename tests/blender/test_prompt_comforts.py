@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from conftest import inside
+from conftest import inside, watch
 from offers import capabilities, prior
 from test_panels import Paper, draw
 
@@ -185,12 +185,12 @@ def test_a_chosen_bandwidth_changes_the_course(curved):
 def test_a_run_shows_where_it_is_and_how_far_from_a_mode(curved):
     view = inside("core.job_view").JobView("mesh", "a duck", 1, state="running", phase="Shaping", step=50, steps=100)
     view.q = 0.4371
-    curved.job = view
+    watch(curved, view)
     drawn = draw("MSD_PT_view3d_object_advanced")
     assert "Now 0.424" in drawn
     assert "q 0.437, 0 at a mode" in drawn
     assert "Now" not in draw("MSD_PT_view3d_texture_advanced")
-    curved.job = None
+    watch(curved, None)
 
 
 def test_without_a_known_model_no_course_is_drawn(addon):

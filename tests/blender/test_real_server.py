@@ -65,3 +65,50 @@ def test_the_panel_and_the_server_find_the_same_unknown_words(real, start):
     pump_until(real, lambda: real.job.notes or not real.job.busy, seconds=60)
     real.cancel()
     assert re.findall('"([^"]*)"', real.job.notes[0]) == unknown
+
+
+def test_a_job_waits_for_another_goes_before_it_when_that_is_paused_and_is_placed_without_being_watched(real, start):
+    first, second = start("a yellow duck"), start("a red mug")
+    pump_until(real, lambda: first.live_meshes >= 1 or not first.busy, seconds=120)
+    pump_until(real, lambda: second.state == "queued")
+    assert bpy.ops.msd.pause(job_id=first.job_id) == {"FINISHED"}
+    pump_until(real, lambda: first.state == "paused", seconds=60)
+    pump_until(real, lambda: second.optimises and second.step > 0, seconds=120)
+    assert real.job is first
+    bpy.ops.msd.finish(job_id=second.job_id)
+    pump_until(real, lambda: not second.busy, seconds=120)
+    assert (second.state, second.problem) == ("done", None)
+    assert bpy.data.objects[second.result]["msd_job"] == second.job_id
+    assert bpy.ops.msd.resume(job_id=first.job_id) == {"FINISHED"}
+    pump_until(real, lambda: first.state == "running" and first.step > 0, seconds=120)
+    client = real._client
+    bpy.ops.msd.cancel(job_id=first.job_id)
+    pump_until(real, lambda: client.job(first.job_id)["state"] == "cancelled", seconds=60)
+    assert bpy.ops.msd.retry(job_id=first.job_id) == {"FINISHED"}
+    pump_until(real, lambda: first.state == "running", seconds=120)
+    bpy.ops.msd.cancel()
+
+
+def test_what_was_made_is_found_starred_gone_on_with_placed_again_and_deleted(real):
+    choices = {"width": 64, "height": 64, "preset": "SKETCH", "steps": 4, "seed": 3, "apply": "IMAGE"}
+    assert bpy.ops.msd.fill_texture(prompt="red bricks", **choices) == {"FINISHED"}
+    assert bpy.ops.msd.list_results() == {"FINISHED"}
+    (made,) = real.shelf.results
+    assert (made.kind, made.prompt, made.seed, made.preset) == ("texture", "red bricks", 3, "sketch")
+    pump_until(real, lambda: not real._crew.busy and not real.busy, seconds=120)
+    assert (real.user_dir / "thumbnails" / f"{made.job_id}.png").read_bytes().startswith(b"\x89PNG")
+    bpy.ops.msd.star_result(job_id=made.job_id)
+    assert real._client.job(made.job_id)["starred"]
+    images = len(bpy.data.images)
+    assert bpy.ops.msd.place_result(job_id=made.job_id) == {"FINISHED"}
+    assert len(bpy.data.images) == images + 1
+    bpy.ops.msd.use_settings(job_id=made.job_id)
+    assert bpy.context.scene.msd.texture.steps == 4
+    assert made.can_continue
+    assert bpy.ops.msd.continue_result(job_id=made.job_id, steps=3) == {"FINISHED"}
+    bpy.ops.msd.list_results()
+    assert len(real.shelf.results) == 2
+    assert real._client.job(real.shelf.results[0].job_id)["parent"] == made.job_id
+    assert bpy.ops.msd.delete_result(job_id=made.job_id) == {"FINISHED"}
+    assert [each.job_id for each in real.shelf.results] != [made.job_id]
+    assert len(list(real._client.results())) == 1

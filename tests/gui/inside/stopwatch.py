@@ -59,10 +59,10 @@ class Stopwatch:
 
         return timed
 
-    def _noted(self, receive: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-        def noted(link: Any, message: Any) -> None:
+    def _noted(self, receive: Callable[[Any, Any, Any], None]) -> Callable[[Any, Any, Any], None]:
+        def noted(link: Any, of: Any, message: Any) -> None:
             self._messages.append(type(message).__name__)
-            receive(link, message)
+            receive(link, of, message)
 
         return noted
 

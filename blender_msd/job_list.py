@@ -1,0 +1,79 @@
+"""The jobs of this Blender, and which of them is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .core.job_view import JobView
+from .core.messages import Finished
+from .followed import Followed
+from .scene.placement import Place
+
+
+class JobList:
+    """Attributes:
+    jobs: in the order in which they were begun.
+
+    Args:
+        left: by an earlier Blender.
+    """
+
+    def __init__(self, left: Sequence[JobView]) -> None:
+        self.jobs: list[Followed] = []
+        self._numbers = 0
+        self._finished: tuple[JobView, Finished] | None = None
+        for view in left:
+            self._add(Followed(view))
+        self._watched: Followed | None = self.jobs[-1] if self.jobs else None
+
+    @property
+    def job(self) -> JobView | None:
+        """The job that is watched; when none is under way, the last one that was."""
+        return None if self._watched is None else self._watched.view
+
+    @property
+    def finished(self) -> Finished | None:
+        """The newest result, which is kept in memory."""
+        return None if self._finished is None else self._finished[1]
+
+    @property
+    def finished_job(self) -> JobView | None:
+        """The job that it is of."""
+        return None if self._finished is None else self._finished[0]
+
+    def find(self, handle: str = "") -> Followed | None:
+        """A job by its handle; the watched one without."""
+        if not handle:
+            return self._watched
+        return next((each for each in reversed(self.jobs) if each.view.handle == handle), None)
+
+    def views(self) -> list[JobView]:
+        """What is worked on, what waits in the server's order, and what is over, the newest first."""
+        views = [each.view for each in self.jobs]
+        waiting = [view for view in views if view.state in ("queued", "starting")]
+        waiting.sort(key=lambda view: (view.state == "starting", view.place, view.number))
+        working = [view for view in views if view.busy and view not in waiting]
+        return [*working, *waiting, *(view for view in reversed(views) if not view.busy)]
+
+    def newest(self, kind: str) -> JobView | None:
+        """The job to tell of beside others of its kind: the watched one, else the newest, of those under way first."""
+        if self.job is not None and self.job.kind == kind:
+            return self.job
+        found = [each.view for each in self.jobs if each.view.kind == kind]
+        return max(found, key=lambda view: (view.busy, view.number), default=None)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs are under way besides the watched one."""
+        return sum(each.view.busy for each in self.jobs if each is not self._watched)
+
+    def reserved(self, scene: str) -> Iterator[Place]:
+        """Where objects will stand in a scene that are made by now."""
+        for each in self.jobs:
+            if each.view.busy and isinstance(each.where, Place) and each.where.scene == scene:
+                yield each.where
+
+    def _add(self, followed: Followed) -> None:
+        self._numbers += 1
+        followed.view.number = self._numbers
+        self.jobs.append(followed)
