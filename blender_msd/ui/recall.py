@@ -27,7 +27,7 @@ def recall(scene_settings: MSD_PG_settings, recipe: Mapping[str, Any], offer: Of
     prior = recipe.get("prior") or ""
     settings.prior, settings.type_prior = "" if prior == offer.default else prior, False
     settings.loras = "; ".join(recipe.get("loras") or ())
-    model = offer.find(settings.prior)
+    model = offer.find(prior)
     usual = {} if model is None else model.steps.get(kind, {})
     steps = recipe.get("steps") or 0
     settings.steps = 0 if steps == usual.get(preset) else steps
