@@ -24,5 +24,7 @@ def main(folder: str) -> None:
         bpy.data.libraries.write(str(at / "out.blend"), {mesh})
     except Problem as problem:
         said = dict(zip(("code", "message", "hint"), problem.parts, strict=True))
-    # Last: once it is there, all is.
-    (at / "said.json").write_text(json.dumps(said), encoding="utf-8")
+    # Last, and whole from the first moment: once it is there, all is.
+    written = at / "said.json.part"
+    written.write_text(json.dumps(said), encoding="utf-8")
+    written.replace(at / "said.json")

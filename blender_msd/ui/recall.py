@@ -25,9 +25,10 @@ def recall(scene_settings: MSD_PG_settings, recipe: Mapping[str, Any], offer: Of
     settings.preset = preset.upper()
     settings.seed, settings.random_seed = recipe["seed"], False
     prior = recipe.get("prior") or ""
-    settings.prior, settings.type_prior = "" if prior == offer.default else prior, False
+    asked = "" if prior == offer.default else prior
+    settings.prior, settings.type_prior = asked, False
     settings.loras = "; ".join(recipe.get("loras") or ())
-    model = offer.find(prior)
+    model = offer.find(asked)
     usual = {} if model is None else model.steps.get(kind, {})
     steps = recipe.get("steps") or 0
     settings.steps = 0 if steps == usual.get(preset) else steps

@@ -131,7 +131,7 @@ def test_words_the_model_does_not_know_are_named_while_they_are_typed(offered, s
     drawn = draw("MSD_PT_view3d_object").replace("\n", " ")
     assert "Not known, will be left out: shiny, drag" in drawn
     offered.negative_prompt = "a spooky duck"
-    assert "left out: spooky" in draw("MSD_PT_view3d_object_advanced").replace("\n", " ")
+    assert "left out: spooky" in draw("MSD_PT_view3d_object").replace("\n", " ")
     offered.prior = "exact"
     assert "refuses words" in draw("MSD_PT_view3d_object").replace("\n", " ")
     offered.prior = "surfaces"
