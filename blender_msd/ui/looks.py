@@ -17,7 +17,7 @@ from .grid import FRAME, ICONS, UNIT, draw_picture
 from .models import chosen_model
 from .quality import expected
 from .settings import Settings, window_settings
-from .writing import BOX, draw_text, shortened, sidebar, width
+from .writing import BOX, ICON, draw_text, shortened, sidebar, width
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
@@ -27,11 +27,12 @@ OPERATORS = {"mesh": "msd.look_at_meshes", "texture": "msd.look_at_textures", "r
 CELL, COUNT = 110, 90
 
 
-def draw_looks(layout: bpy.types.UILayout, settings: Settings, kind: str, may_ask: bool) -> None:
-    """Args:
-    may_ask: whether the big button is on.
+def draw_ask(layout: bpy.types.UILayout, settings: Settings, kind: str, may_ask: bool) -> None:
+    """The button that asks for quick looks, with what they cost, and their number.
+
+    Args:
+        may_ask: whether the big button is on.
     """
-    link = bridge.current()
     wanted = window_settings().looks
     row = layout.row(align=True)
     row.enabled = may_ask
@@ -42,6 +43,11 @@ def draw_looks(layout: bpy.types.UILayout, settings: Settings, kind: str, may_as
     count = row.row(align=True)
     count.ui_units_x = COUNT / UNIT
     count.prop(window_settings(), "looks", text="")
+
+
+def draw_looks(layout: bpy.types.UILayout, kind: str) -> None:
+    """The looks of a kind, and what can be done with them; nothing while there are none."""
+    link = bridge.current()
     looks = link.looks(kind)
     coming = link.looks_coming.get(kind, 0)
     if not looks and not coming:
@@ -97,14 +103,15 @@ def _said_of(job: JobView) -> str:
 def _draw_choice(box: bpy.types.UILayout, looks: list[JobView]) -> None:
     ticked = [job.handle for job in looks if job.ticked and job.waits_to_be_chosen]
     others = [job.handle for job in looks if job.handle not in ticked]
-    # Below each other: in a narrow sidebar there is no room for both texts in a row.
-    choice = box.column(align=True)
-    choice.enabled = all(job.settled for job in looks)
+    row = box.row(align=True)
+    row.enabled = all(job.settled for job in looks)
+    room = (sidebar() - BOX) / 2 - ICON
+    forget = "Forget the Others" if width("Forget the Others") <= room else "Forget Others"
     for operator, label, icon, concerned in (
-        ("msd.finish_looks", f"Finish Chosen ({len(ticked)})" if ticked else "Finish Chosen", "CHECKMARK", ticked),
-        ("msd.forget_looks", "Forget the Others" if ticked else "Forget All", "X", others),
+        ("msd.finish_looks", "Finish Chosen", "CHECKMARK", ticked),
+        ("msd.forget_looks", forget if ticked else "Forget All", "X", others),
     ):
-        part = choice.row(align=True)
+        part = row.row(align=True)
         part.enabled = bool(concerned)
         drawn: Any = part.operator(operator, text=label, icon=icon)  # type: ignore[arg-type]  # names of icons
         drawn.job_ids = " ".join(concerned)

@@ -267,13 +267,13 @@ def test_the_button_says_what_the_looks_cost_before_the_click(server, bridge, mo
         operator=lambda name, text, **_: labels.append(text) or SimpleNamespace(),
         prop=lambda *_, **__: None,
     )
-    inside("ui.looks").draw_looks(layout, bpy.context.scene.msd.mesh, "mesh", True)
+    inside("ui.looks").draw_ask(layout, bpy.context.scene.msd.mesh, "mesh", True)
     bpy.context.window_manager.msd.looks = 8
-    inside("ui.looks").draw_looks(layout, bpy.context.scene.msd.mesh, "mesh", True)
+    inside("ui.looks").draw_ask(layout, bpy.context.scene.msd.mesh, "mesh", True)
     assert "40 s" in labels[0]
     assert "80 s" in labels[1]
     bridge.offer = inside("core.offer").Offer()
-    inside("ui.looks").draw_looks(layout, bpy.context.scene.msd.mesh, "mesh", True)
+    inside("ui.looks").draw_ask(layout, bpy.context.scene.msd.mesh, "mesh", True)
     assert labels[2] == "Quick Looks"
 
 
