@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OPERATORS = {"mesh": "msd.look_at_meshes", "texture": "msd.look_at_textures", "retexture": "msd.look_at_retextures"}
 # Pixels, at a scale of 1, that a look has at least: it may show four sides. And what the number of looks takes.
-CELL, COUNT = 110, 90
+CELL, COUNT = 110, 76
 
 
 def draw_ask(layout: bpy.types.UILayout, settings: Settings, kind: str, may_ask: bool) -> None:
@@ -76,7 +76,7 @@ def _label(settings: Settings, kind: str, count: int, room: float) -> str:
         return "Quick Looks"
     time = in_words(count * share * whole)
     texts = (f"Quick Looks, about {time}", f"Quick Looks, {time}", f"Looks, {time}")
-    return next((text for text in texts if width(text) <= room - UNIT - FRAME), texts[-1])
+    return next((text for text in texts if width(text) <= room - ICON), texts[-1])
 
 
 def _draw_cell(column: bpy.types.UILayout, job: JobView, room: float) -> None:
