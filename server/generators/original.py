@@ -1,4 +1,4 @@
-"""The picture that a coordinate picture begins as: it is fitted to it, and where it is masked, shows it for good."""
+"""The picture that a coordinate picture begins as, by being fitted to it."""
 
 from __future__ import annotations
 
@@ -18,26 +18,23 @@ class Original:
 
     Args:
         image: [3, H, W] in [0, 1], the whole tile.
-        share: [H, W] in [0, 1], how much of a new picture is seen over it; None: nothing but the new one.
     """
 
-    def __init__(self, image: Tensor, share: Tensor | None, picture: Picture) -> None:
+    def __init__(self, image: Tensor, picture: Picture) -> None:
         self._extent, self._periodic = picture.extent, picture.periodic
         across, down = picture.cells
-        self.masked = share is not None
-        layers = image if share is None else torch.cat([image, share[None]])
         size = (PIXELS_OF_A_CELL * down, PIXELS_OF_A_CELL * across)
-        smaller = layers.shape[1] > size[0] and layers.shape[2] > size[1]
+        smaller = image.shape[1] > size[0] and image.shape[2] > size[1]
         kind = "area" if smaller else "bilinear"
-        self._layers = functional.interpolate(layers[None], size, mode=kind)[0].to(picture.grids[0].device)
+        self._image = functional.interpolate(image[None], size, mode=kind)[0].to(picture.grids[0].device)
 
     def read(self, points: Tensor) -> Tensor:
-        """Colours, and the share where there is a mask, [N, 3 or 4] at points [N, 2] in windows."""
+        """Colours [N, 3] at points [N, 2] in windows."""
         # One pixel more on every side, so that what lies between the last pixel and the first is read as well.
-        padded = self._layers[None]
+        padded = self._image[None]
         for axis, sides in ((0, (1, 1, 0, 0)), (1, (0, 0, 1, 1))):
             padded = functional.pad(padded, sides, "circular" if self._periodic[axis] else "replicate")
-        height, width = self._layers.shape[1:]
+        height, width = self._image.shape[1:]
         places = []
         for axis, count in ((0, width), (1, height)):
             place = points[:, axis] / self._extent[axis]
@@ -47,14 +44,6 @@ class Original:
         found: Tensor = functional.grid_sample(padded, grid, align_corners=False)[0, :, 0].T
         return found
 
-    def under(self, colour: Tensor, points: Tensor) -> Tensor:
-        """What is seen where a new picture has these colours [N, 3]."""
-        if not self.masked:
-            return colour
-        with torch.no_grad():
-            old, share = self.read(points).split([3, 1], -1)
-        return old + share * (colour - old)
-
 
 def fit(picture: Picture, original: Original, generator: torch.Generator) -> None:
     """Give the picture the colours of the original, as far as its grids can hold them."""
@@ -63,7 +52,7 @@ def fit(picture: Picture, original: Original, generator: torch.Generator) -> Non
     extent = torch.tensor(picture.extent)
     for _ in range(FIT_STEPS):
         points = (torch.rand(FIT_POINTS, 2, generator=generator) * extent).to(picture.grids[0].device)
-        loss = (picture(points) - original.read(points)[:, :3]).square().mean()
+        loss = (picture(points) - original.read(points)).square().mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -7,7 +7,6 @@ is learnt at one place leaves the others alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,8 +26,6 @@ MOST_POINTS = 2**20
 PIXELS_OF_A_CELL = 8
 # With so many, what lies between them is on a straight line, to about a step of 8 bits.
 ENOUGH_PIXELS = 16
-
-Veil = Callable[[Tensor, Tensor], Tensor]
 
 
 class Picture(nn.Module):
@@ -179,9 +176,6 @@ class PictureSubject:
             less as another one, and noise that is attached to the picture would not move with it.
         seed: of the noise that is attached to the picture.
         learning_rate: peak of the grids'; the network learns at a quarter of it.
-
-    Attributes:
-        veil: what is seen where the picture has colours [N, 3] at points [N, 2]; None: those colours.
     """
 
     def __init__(
@@ -194,7 +188,6 @@ class PictureSubject:
         learning_rate: float = 0.02,
     ) -> None:
         self._learning_rate = learning_rate
-        self.veil: Veil | None = None
         self.picture = picture
         self._windows = windows_per_step
         self._size = size
@@ -238,12 +231,9 @@ class PictureSubject:
 
     def _look(self, points: Tensor) -> Tensor:
         if len(points) <= MOST_POINTS:
-            return self._seen(points)
-        return torch.cat([checkpoint(self._seen, part, use_reentrant=False) for part in points.split(MOST_POINTS)])
-
-    def _seen(self, points: Tensor) -> Tensor:
-        colour: Tensor = self.picture(points)
-        return colour if self.veil is None else self.veil(colour, points)
+            colour: Tensor = self.picture(points)
+            return colour
+        return torch.cat([checkpoint(self.picture, part, use_reentrant=False) for part in points.split(MOST_POINTS)])
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [

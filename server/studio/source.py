@@ -44,7 +44,7 @@ class Source:
         return Source(fewer[:3], None if self.share is None else fewer[3], self.reimagine)
 
     def original(self, picture: Picture) -> Original:
-        return Original(self.image, self.share, picture)
+        return Original(self.image, picture)
 
     def result(self, fitted: Picture, picture: Picture) -> Tensor:
         """[3, H, W]: what became of the picture, with the detail that its grids could not hold, and outside the mask

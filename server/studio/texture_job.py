@@ -93,8 +93,6 @@ def _from(source: Source, asked: Assignment) -> tuple[list[Start], Picture]:
     if source.reimagine < 1:
         # The widest bandwidth does not hide all of it: a layout would stay.
         picture.load_state_dict(began.state_dict())
-    if original.masked:
-        subject.veil = original.under
     if not source.reimagine:
         return [Start(asked.recipe.seed, picture, Outcome(0, 0, 0.0, "steps", 0), _verdict(picture, asked))], began
 

@@ -1,4 +1,4 @@
-"""A picture takes the colours of an image that it begins as, and hides behind it where it is masked."""
+"""A picture takes the colours of an image that it begins as."""
 
 from __future__ import annotations
 
@@ -21,35 +21,19 @@ def stripes(height: int = 64, width: int = 64) -> torch.Tensor:
 def test_a_picture_that_is_fitted_shows_the_image() -> None:
     made = picture()
     image = stripes()
-    fit(made, Original(image, None, made), torch.Generator().manual_seed(1))
+    fit(made, Original(image, made), torch.Generator().manual_seed(1))
     assert (made.paint(64, 64) - image).abs().mean() < 0.02
 
 
 def test_an_image_is_read_round_the_edges_that_repeat_and_held_at_the_others() -> None:
     made = picture((True, False))
-    original = Original(stripes(), None, made)
+    original = Original(stripes(), made)
     here = torch.tensor([[0.999, 0.5], [0.3, 0.2]])
     torch.testing.assert_close(original.read(here), original.read(here + torch.tensor([1.0, 0.0])))
     below, edge = original.read(torch.tensor([[0.3, 1.7], [0.3, 1.0]]))
     torch.testing.assert_close(below, edge)
     left, right = original.read(torch.tensor([[0.001, 0.5], [0.999, 0.5]]))
     assert (left - right).abs().max() < 0.05
-
-
-def test_where_an_image_is_masked_it_is_seen_and_nothing_is_learnt() -> None:
-    made = picture()
-    share = torch.zeros(64, 64)
-    share[:, 32:] = 1
-    original = Original(stripes(), share, made)
-    points = torch.tensor([[0.25, 0.5], [0.75, 0.5]])
-    colour = torch.zeros(2, 3, requires_grad=True)
-    seen = original.under(colour, points)
-    torch.testing.assert_close(seen[0], original.read(points)[0, :3])
-    assert seen[1].abs().max() < 1e-6
-    seen.sum().backward()
-    assert colour.grad is not None
-    assert not colour.grad[0].any()
-    assert colour.grad[1].all()
 
 
 def test_detail_takes_the_colours_that_its_pattern_took() -> None:

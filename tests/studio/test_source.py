@@ -81,6 +81,14 @@ def test_outside_the_mask_every_bit_of_the_picture_stays_whatever_its_grain(tmp_
     assert np.abs(made[24:40, 24:40].mean((0, 1)) - NEW).max() < 0.3 * np.abs(noisy.mean((0, 1)) - NEW).max()
 
 
+def test_inside_the_mask_is_what_all_of_the_picture_would_have_become(tmp_path: Path) -> None:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[16:48, 16:48] = 255
+    whole, _ = make(tmp_path / "whole", waves(), reimagine=0.6)
+    part, _ = make(tmp_path / "part", waves(), mask, reimagine=0.6, feather=0)
+    assert np.array_equal(part[mask == 255], whole[mask == 255])
+
+
 def test_the_feather_lies_inside_the_mask_and_goes_on_round_edges_that_repeat() -> None:
     mask = np.zeros((32, 32), np.float32)
     mask[:, :10] = mask[:, -6:] = 1
