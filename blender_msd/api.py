@@ -22,11 +22,11 @@ from . import bridge
 from .core.errors import Problem
 from .core.job_view import JobView
 from .scene.present import present
-from .ui.beginnings import begin
+from .ui.beginnings import begin, begin_looks
 from .ui.settings import settings_for
 from .ui.values import Values
 
-__all__ = ["Problem", "mesh", "retexture", "texture", "wait"]
+__all__ = ["Problem", "looks", "mesh", "retexture", "texture", "wait"]
 
 # Seconds between two looks at a job.
 TICK = 0.1
@@ -102,6 +102,35 @@ def retexture(
     return _do("retexture", prompt, then, failed, settings)  # type: ignore[return-value]
 
 
+def looks(prompt: str, count: int = 4, *, kind: str = "mesh", **settings: Any) -> list[str]:
+    """See what several seeds come to, before one of them costs its whole time; waits until all are there.
+
+    Args:
+        count: of seeds, 1 to 16: `seed`, and those that follow it.
+        kind: "mesh", "texture" or "retexture".
+        settings: as of `mesh`.
+
+    Returns:
+        The jobs' ids, for `bpy.ops.msd.finish_looks(job_ids=...)` and `bpy.ops.msd.forget_looks(job_ids=...)`, which
+        take several with a space between.
+
+    Raises:
+        Problem: as `mesh`; what a look failed of.
+    """
+    link, before = bridge.current(), bridge.current().looks(kind)
+    begin_looks(bpy.context, kind, _values(kind, settings | {"prompt": prompt}), count)
+    while link.open_questions:
+        _pump()
+    if link.problem is not None:
+        raise link.problem
+    made = [job for job in link.looks(kind) if job not in before]
+    for job in made:
+        _pump_until_over(job)
+        if job.problem is not None:
+            raise job.problem
+    return [job.job_id for job in made]
+
+
 def wait() -> None:
     """Until every job that calls back has done so."""
     while _waiting:
@@ -139,20 +168,27 @@ class _Given:
 
 
 def _begin(kind: str, given: Mapping[str, Any]) -> JobView:
+    return begin(bpy.context, kind, _values(kind, given))
+
+
+def _values(kind: str, given: Mapping[str, Any]) -> Values:
     settings = settings_for(bpy.context.scene, kind)
     unknown = [name for name in given if name not in settings.bl_rna.properties]
     if unknown:
         raise TypeError(
             f"there is no setting {unknown[0]!r}; there are {', '.join(sorted(settings.bl_rna.properties.keys()))}"
         )
-    return begin(bpy.context, kind, Values(settings, _Given(given)))
+    return Values(settings, _Given(given))
 
 
 def _pump_until_over(job: JobView) -> None:
-    link = bridge.current()
-    while job.busy:
-        if not link.pump():
-            time.sleep(TICK / 5)
+    while job.busy and not job.waits_to_be_chosen:
+        _pump()
+
+
+def _pump() -> None:
+    if not bridge.current().pump():
+        time.sleep(TICK / 5)
 
 
 def _result(job: JobView) -> bpy.types.ID:

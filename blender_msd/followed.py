@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from .scene.images import Target
 from .scene.placement import Place
 
 Aim = Place | Target | None
+# A target, or settings from which a place is found when it is needed; None: as the panel says then.
+Later = Target | Mapping[str, Any] | None
 
 
 @dataclass(eq=False)
@@ -28,6 +30,7 @@ class Followed:
     is_wanted: whether a person has just asked for its result.
     held: how far it is held back for a render.
     is_errand: whether it is only about placing a result once more; then it leaves the list with its end.
+    later: where a quick look's result goes once it is chosen.
     """
 
     view: JobView
@@ -42,6 +45,7 @@ class Followed:
     is_wanted: bool = False
     held: Literal["", "asked", "held", "refused"] = ""
     is_errand: bool = False
+    later: Later = None
 
     @property
     def wants_news(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .core.job_view import JobView
 from .core.messages import Finished
-from .followed import Followed
+from .followed import Followed, Later
 from .scene.placement import Place
 
 
@@ -56,16 +56,27 @@ class JobList:
         return [*working, *waiting, *(view for view in reversed(views) if not view.busy)]
 
     def newest(self, kind: str) -> JobView | None:
-        """The job to tell of beside others of its kind: the watched one, else the newest, of those under way first."""
-        if self.job is not None and self.job.kind == kind:
+        """The job to tell of beside others of its kind, but no look: the watched one, else the newest, those under
+        way first."""
+        found = [each.view for each in self.jobs if each.view.kind == kind and not each.view.look]
+        if self.job in found:
             return self.job
-        found = [each.view for each in self.jobs if each.view.kind == kind]
         return max(found, key=lambda view: (view.busy, view.number), default=None)
 
     @property
     def waiting(self) -> int:
         """How many jobs are under way besides the watched one."""
-        return sum(each.view.busy for each in self.jobs if each is not self._watched)
+        return sum(each.view.busy for each in self.jobs if each is not self._watched and each.view.look != "there")
+
+    def looks(self, kind: str = "") -> list[JobView]:
+        """The quick looks of a kind, or of all kinds, which nobody has chosen or forgotten yet, in their order."""
+        views = [each.view for each in self.jobs if each.view.look and kind in ("", each.view.kind)]
+        return [view for view in views if view.state != "cancelled"]
+
+    def later(self, handle: str) -> Later:
+        """Where the result of a quick look goes once it is chosen."""
+        found = self.find(handle)
+        return None if found is None else found.later
 
     def reserved(self, scene: str) -> Iterator[Place]:
         """Where objects will stand in a scene that are made by now."""

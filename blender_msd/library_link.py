@@ -39,14 +39,19 @@ class LibraryLink(QueueLink):
         self._asked_for: set[str] = set()
         self._stop_pictures = Interrupt()
 
-    def ask(self, question: Callable[[Client], _Answer], then: Callable[[_Answer], None], setup: Setup) -> None:
+    def ask(
+        self, question: Callable[[Client], _Answer], then: Callable[[_Answer], None], setup: Setup, of: str = ""
+    ) -> None:
         """Put a question to the server, which is started when need be, without blocking; `then` gets the answer.
+
+        Args:
+            of: the kind of jobs that it is about; empty for none.
 
         Raises:
             Problem: as `Link.make_mesh`.
         """
         self._connection = connection = choose_connection(setup, self.local)
-        self.problem, self.problem_of = None, ""
+        self.problem, self.problem_of = None, of
         stop = self._starting()
         self.server.start()
         self.open_questions += 1
@@ -61,7 +66,10 @@ class LibraryLink(QueueLink):
             else:
                 self._queue.put((None, messages.Answered(lambda: then(answer))))
 
-        self._crew.ask(work, lambda problem: self._queue.put((None, messages.Answered(partial(self._regret, problem)))))
+        def regret(problem: Problem) -> None:
+            self._queue.put((None, messages.Answered(partial(self._regret, problem, of))))
+
+        self._crew.ask(work, regret)
         self._wake()
 
     def list_results(self, setup: Setup) -> None:
@@ -139,8 +147,8 @@ class LibraryLink(QueueLink):
         self.open_questions -= 1
         answered.then()
 
-    def _regret(self, problem: Problem) -> None:
-        self.problem, self.problem_of = problem, ""
+    def _regret(self, problem: Problem, of: str) -> None:
+        self.problem, self.problem_of = problem, of
         self.server.judge(problem, of_job=False)
 
     def _take_results(self, results: list[Result]) -> None:

@@ -116,7 +116,7 @@ class Link(RenderPause):
     def lose_scene(self) -> None:
         """Another file is being opened: the jobs go on, and their results wait until they are asked for."""
         for each in self.jobs:
-            each.where = None
+            each.where = each.later = None
             if each.view.state == "done":
                 each.view.result = ""
 
@@ -163,8 +163,8 @@ class Link(RenderPause):
         return count
 
     def wait(self, job: JobView | None) -> None:
-        """Background mode: pump until a job is over. Ctrl+C cancels it."""
-        while job is not None and job.busy:
+        """Background mode: pump until a job is over, or a look is there. Ctrl+C cancels it."""
+        while job is not None and job.busy and not job.waits_to_be_chosen:
             try:
                 if not self.pump():
                     time.sleep(0.02)

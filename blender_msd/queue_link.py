@@ -136,10 +136,12 @@ class QueueLink(JobList, ServerLink):
         if (
             watched is None
             or not watched.view.busy
+            or watched.view.look == "there"
             or (watched.waits and watched.view.state == "queued" and self._any_runs)
         ):
+            # A quick look that is there shows nothing new, as one that is paused.
             busy = [each for each in self.jobs if each.view.busy and not each.is_over and each.task != "fetch"]
-            # One that is paused shows nothing new.
+            busy = [each for each in busy if each.view.look != "there"]
             busy.sort(key=lambda each: ["running", "finishing", "queued", "starting", "paused"].index(each.view.state))
             if busy:
                 watched = busy[0]
@@ -245,6 +247,8 @@ class QueueLink(JobList, ServerLink):
             view.state = standing.state
             if was_left or standing.progress is None:
                 view.phase = "Waiting"
+            if view.look and (standing.state, standing.task) == ("paused", "looked"):
+                view.look = "there"
             if standing.progress is not None:
                 stage.show(view, standing.progress, None, is_watched=False)
         elif standing.state == "done" and followed.where is None:

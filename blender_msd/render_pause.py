@@ -7,13 +7,13 @@ import threading
 from .core import messages
 from .core.job_requests import Order
 from .followed import Followed
-from .library_link import LibraryLink
+from .looks_link import LooksLink
 from .scene.present import present
 
 HELD = ("queued", "running")
 
 
-class RenderPause(LibraryLink):
+class RenderPause(LooksLink):
     """The half of a link that is about renders.
 
     Attributes:

@@ -54,6 +54,8 @@ def show(
             job.denoiser_calls, job.q = message.denoiser_calls, message.q
             job.work(message.elapsed)
             job.progress(message.phase, message.fraction, message.step, message.steps, message.seconds_left)
+        case messages.Looked() if job.look:
+            job.look = "there"
         case messages.Noted(text) if text not in job.notes:
             job.notes.append(text)
         case messages.LiveMesh(mesh) if is_watched and isinstance(where, Place):

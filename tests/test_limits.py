@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from blender_msd.core import limits
 from blender_msd.core.errors import Problem
 from blender_msd.core.recipes import mesh_recipe, retexture_recipe, texture_recipe
+from server.api.limits import MOST_SEEDS
 from server.errors import BadRequest
 from server.meshing.given import MOST_FACES
 from server.recipe import (
@@ -70,7 +71,12 @@ def test_numbers_have_the_same_ends_in_both(model: type[BaseModel], name: str, a
 
 
 def test_every_range_of_the_add_on_is_compared_here() -> None:
-    assert {value for value in vars(limits).values() if isinstance(value, limits.Range)} == {row[2] for row in RANGES}
+    ranges = {value for value in vars(limits).values() if isinstance(value, limits.Range)}
+    assert ranges == {row[2] for row in RANGES} | {limits.LOOKS}
+
+
+def test_the_server_takes_as_many_looks_at_once_as_the_panel_has_room_for() -> None:
+    assert 1 <= limits.LOOKS.least <= limits.LOOKS.most <= MOST_SEEDS
 
 
 def test_the_maps_of_both_are_called_the_same() -> None:

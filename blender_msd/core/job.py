@@ -25,6 +25,7 @@ from .messages import (
     Finished,
     LiveImage,
     LiveMesh,
+    Looked,
     Message,
     Noted,
     Offered,
@@ -145,6 +146,8 @@ def _translate(client: Client, job_id: str, event: Event) -> Message | None:
         return CancelledElsewhere() if data.get("state") == "cancelled" else StateChanged(str(data.get("state")))
     if event.name == "failed":
         return Failed(read_problem(data))
+    if event.name == "look":
+        return Looked()
     if event.name == "log":
         return Noted(str(data.get("message", ""))) if data.get("level") == "warning" else None
     if event.name in ("preview_mesh", "preview_image"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -15,7 +15,13 @@ _JOBS, _RESULTS = 100, 500
 class JobRequests:
     """The part of a client that is about jobs. Every method raises Problem as `Client` does."""
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | bytes | None = None) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
         raise NotImplementedError
 
     def job(self, job_id: str) -> dict[str, Any]:
@@ -44,6 +50,16 @@ class JobRequests:
 
     def cancel(self, job_id: str) -> None:
         self.order(job_id, "cancel")
+
+    def look(self, recipe: dict[str, Any], seeds: Sequence[int], key: str) -> list[dict[str, Any]]:
+        """Queue a quick look at each seed, all or none: the jobs, in this order; the same `key` never makes more.
+
+        Raises:
+            Problem: the server's own ("recipe-invalid", "queue-full", ...).
+        """
+        asked = {"recipe": recipe, "seeds": [*seeds], "look": True}
+        answer = self._ask("POST", "/v1/batches", asked, {"Idempotency-Key": key})
+        return [dict(job) for job in answer["jobs"]]
 
     def descend(self, job_id: str, how: Literal["continue", "remesh"], wishes: dict[str, Any]) -> dict[str, Any]:
         """Queue a job that goes on from what one that is done has kept: the new job. Raises Problem."""

@@ -22,6 +22,8 @@ class JobView:
 
     Attributes:
         state: "starting", "queued", "running", "paused", "finishing", "done", "failed", "cancelled" or "lost".
+        look: "asked" while it is a quick look, "there" once it waits to be chosen; empty for what is made as a whole.
+        ticked: whether a person means to choose it.
         fraction: of the whole job, in [0, 1].
         seconds_left: when `told`; None while unknown.
         told: when the server told its progress, on the monotonic clock.
@@ -73,6 +75,8 @@ class JobView:
     place: int = 0
     reused: bool = False
     problem: Problem | None = None
+    look: str = ""
+    ticked: bool = False
     _usable: bool = False
     # Seconds that workers had it: before its newest attempt, and in that.
     _worked: tuple[float, float] = (0.0, 0.0)
@@ -80,6 +84,11 @@ class JobView:
     @property
     def busy(self) -> bool:
         return self.state not in OVER
+
+    @property
+    def waits_to_be_chosen(self) -> bool:
+        """Whether it is a quick look that is there; one that was no shorter than the whole is done."""
+        return self.look == "there" or (bool(self.look) and self.state == "done" and self.phase != "Left")
 
     @property
     def may_go_on(self) -> bool:
@@ -161,6 +170,7 @@ class JobView:
         self.state, self.phase, self.problem, self.waits_for_a_place = "queued", "Waiting", None, False
         self.fraction, self.step, self.steps, self.seconds_left, self.expected = 0.0, 0, 0, None, None
         self.live_meshes = self.live_images = 0
+        self.look = "asked" if self.look else ""
         self.began = time.monotonic()
         self.arrive()
 

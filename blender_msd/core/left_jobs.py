@@ -18,7 +18,10 @@ def leave_jobs(folder: Path, jobs: Sequence[JobView]) -> None:
     """Write jobs down beside those that another Blender left; what cannot be written is still made, but not offered."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        said = [{"id": job.job_id, "kind": job.kind, "prompt": job.prompt, "seed": job.seed} for job in jobs]
+        said = [
+            {"id": job.job_id, "kind": job.kind, "prompt": job.prompt, "seed": job.seed, "is_look": bool(job.look)}
+            for job in jobs
+        ]
         (folder / NAME).write_text(json.dumps([*_read(folder), *said]), encoding="utf-8")
 
 
@@ -32,6 +35,7 @@ def take_left_jobs(folder: Path) -> list[JobView]:
         with contextlib.suppress(ValueError, LookupError, TypeError):
             job = JobView(str(each["kind"]), str(each["prompt"]), int(each["seed"]), state="done", phase="Left")
             job.job_id, job.waits_for_a_place = str(each["id"]), True
+            job.look = "asked" if each.get("is_look") else ""
             found += [job] if job.kind in KINDS else []
     return found
 

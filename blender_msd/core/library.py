@@ -135,9 +135,17 @@ def found(results: Sequence[Result], search: str, only_starred: bool) -> list[Re
 
 
 def fetch_pictures(
-    client: Client, results: Sequence[Result], folder: Path, stop: Interrupt, put: Callable[[str, Path], None]
+    client: Client,
+    results: Sequence[Result],
+    folder: Path,
+    stop: Interrupt,
+    put: Callable[[str, Path], None],
+    prefix: str = "",
 ) -> None:
     """Get the small pictures that are not in `folder` yet, one by one; `put` is told of each that is there.
+
+    Args:
+        prefix: of the names of files, and of what `put` is told: a job has another picture once it is done.
 
     One that cannot be had, or is no picture, is left out: without it a result is shown by its kind.
 
@@ -147,8 +155,9 @@ def fetch_pictures(
     for each in results:
         if stop.is_set():
             raise Interrupted
-        file = folder / f"{each.job_id}.png"
-        if not each.thumbnail or Path(file.name).name != f"{each.job_id}.png":
+        name = f"{prefix}{each.job_id}"
+        file = folder / f"{name}.png"
+        if not each.thumbnail or Path(file.name).name != f"{name}.png":
             continue
         if not file.exists():
             try:
@@ -159,12 +168,12 @@ def fetch_pictures(
                     continue
                 raise
             _save(file, data)
-        put(each.job_id, file)
+        put(name, file)
 
 
-def forget_picture(folder: Path, job_id: str) -> None:
+def forget_picture(folder: Path, name: str) -> None:
     with contextlib.suppress(OSError):
-        (folder / f"{Path(job_id).name}.png").unlink()
+        (folder / f"{Path(name).name}.png").unlink()
 
 
 def _save(file: Path, data: bytes) -> None:

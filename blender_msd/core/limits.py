@@ -30,6 +30,7 @@ INTERVAL_LOW = Range(0.0, 100.0)  # in bandwidths
 INTERVAL_HIGH = Range(0.1, 100.0)
 SAMPLER_STEPS = Range(2, 200)
 FACES = Range(0, 2_000_000)
+LOOKS = Range(1, 16)  # the server takes more seeds at once, for whose pictures a panel has no room
 
 REIMAGINE = Range(0.0, 1.0)  # of a picture that a texture begins as
 FEATHER = Range(0, 4096)

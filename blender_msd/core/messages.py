@@ -60,6 +60,11 @@ class Progressed:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """It was a quick look, which is there: it is paused now."""
+
+
+@dataclass(frozen=True)
 class Noted:
     """A line for the panel: the server's warning, or a preview that was left out."""
 
@@ -116,6 +121,7 @@ class Standing:
         problem: why it failed.
         others_before: jobs of others that are worked on before it, while it waits.
         place: jobs that wait before it.
+        task: what is done with it; "looked" of a quick look that is there.
     """
 
     job_id: str
@@ -126,6 +132,7 @@ class Standing:
     recipe: dict[str, Any] = field(default_factory=dict)
     others_before: int = 0
     place: int = 0
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,6 +186,7 @@ Message = (
     | Submitted
     | StateChanged
     | Progressed
+    | Looked
     | Noted
     | LiveMesh
     | LiveImage

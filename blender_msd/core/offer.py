@@ -36,7 +36,8 @@ class Model:
         language: the words it understands; None when it reads any text.
         known_things: per kind, in words, what can be asked for.
         calls: per kind and preset, how often the network is asked.
-        seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
+        look_calls: per kind and preset, how often a quick look asks it.
+    seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
         steps: per kind and preset, how many a job takes.
         bandwidths: per kind, the legs of a run that is left to the model.
     """
@@ -56,6 +57,7 @@ class Model:
     known_things: Mapping[str, str]
     calls: Mapping[str, Mapping[str, int]]
     seconds_per_call: Mapping[str, float]
+    look_calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     steps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     bandwidths: Mapping[str, tuple[Leg, ...]] = field(default_factory=dict)
 
@@ -76,6 +78,11 @@ class Model:
         """What a preset costs: the rest of a sentence that begins with its name; empty when the server does not say."""
         calls = self.calls.get(kind, {}).get(preset)
         return "" if calls is None else f"asks the model {calls:,} times."
+
+    def look_share(self, kind: str, preset: str) -> float | None:
+        """What a quick look costs, of the whole; None when the server does not say."""
+        calls, look = (said.get(kind, {}).get(preset) for said in (self.calls, self.look_calls))
+        return look / calls if calls and look else None
 
     def seconds(self, kind: str, preset: str) -> float | None:
         """What a preset takes on the server's computer; None where no job of that kind was done yet."""
@@ -185,17 +192,20 @@ def _read_model(said: Mapping[str, Any]) -> Model:
         why_not="" if said.get("usable", True) else str(said.get("why_not") or "The server does not say why."),
         language=read_language(language),
         known_things=dict(language.get("known_things", {})),
-        calls={
-            str(kind): {str(preset): int(cost["denoiser_calls"]) for preset, cost in presets.items()}
-            for kind, presets in said.get("costs", {}).items()
-        },
+        calls=_of_presets(said, "denoiser_calls"),
+        look_calls=_of_presets(said, "look_calls"),
         bandwidths=_bandwidths(said),
         seconds_per_call={str(kind): float(pace) for kind, pace in said.get("seconds_per_call", {}).items()},
-        steps={
-            str(kind): {str(preset): int(cost.get("steps", 0)) for preset, cost in presets.items()}
-            for kind, presets in said.get("costs", {}).items()
-        },
+        steps=_of_presets(said, "steps"),
     )
+
+
+def _of_presets(said: Mapping[str, Any], what: str) -> dict[str, dict[str, int]]:
+    """One number of what each preset costs, per kind and preset; 0 where the server leaves it out."""
+    return {
+        str(kind): {str(preset): int(cost.get(what, 0)) for preset, cost in presets.items()}
+        for kind, presets in said.get("costs", {}).items()
+    }
 
 
 def _bandwidths(said: Mapping[str, Any]) -> dict[str, tuple[Leg, ...]]:

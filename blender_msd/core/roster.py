@@ -73,4 +73,5 @@ def _standing(job_id: str, said: Mapping[str, Any], others_before: int, place: i
         said.get("recipe") or {},
         others_before,
         place,
+        str(said.get("task", "")),
     )

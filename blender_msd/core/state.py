@@ -72,6 +72,7 @@ START = Button("msd.start_server", "Start", "PLAY")
 STOP = Button("msd.stop_server", "Stop")
 CANCEL = Button("msd.cancel", "Cancel", "CANCEL")
 RECONNECT = Button("msd.reconnect", "Reconnect", "FILE_REFRESH")
+FETCH = Button("msd.reconnect", "Fetch Them", "FILE_REFRESH")
 PLACE_HERE = Button("msd.place_here", "Place Here", "PIVOT_CURSOR")
 
 
@@ -92,13 +93,15 @@ def state_of(
         now: on the monotonic clock.
         waiting: jobs under way besides that one.
     """
-    if job is not None and job.busy:
+    if job is not None and job.busy and not job.waits_to_be_chosen:
         return _at_work(server, job, now, waiting)
     if server.process == "starting":
         return State("starting", _starting(server, now), STOP)
     if problem is not None and problem.code == "server-incompatible":
         return _in_trouble("incompatible", problem)
-    if job is not None and job.waits_for_a_place:
+    if job is not None and job.look and job.phase == "Left":
+        return State("ready", f"Quick looks: {job.prompt}", FETCH)
+    if job is not None and job.waits_for_a_place and not job.look:
         return State("ready", f"Done: {job.prompt}", PLACE_HERE)
     if problem is not None and problem.code != "server-not-set-up":
         return _in_trouble("connection lost" if server.process == "slow" else "failed", problem)

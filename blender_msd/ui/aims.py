@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import bpy
 
@@ -28,7 +30,7 @@ def aim(context: bpy.types.Context, values: Values, kind: str) -> Place | Target
     return target(context, values) if kind == "texture" else surface(context, values)
 
 
-def place(context: bpy.types.Context, values: Values) -> Place:
+def place(context: bpy.types.Context, values: Values | Mapping[str, Any]) -> Place:
     """Where an object goes: at the cursor, beside what stands there or will, or at the world's origin.
 
     Raises:

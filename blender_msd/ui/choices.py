@@ -2,7 +2,7 @@
 
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from ..core.limits import FACES, STEPS, TEXTURE_SIZES
+from ..core.limits import FACES, LOOKS, STEPS, TEXTURE_SIZES
 
 
 class JobChoice:
@@ -10,6 +10,27 @@ class JobChoice:
 
     job_id: StringProperty(
         name="Job", description="Its id. Empty: the job that is watched", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+
+class JobsChoice:
+    """Several of this Blender's jobs."""
+
+    job_ids: StringProperty(
+        name="Jobs",
+        description="Their ids, with a space between. Empty: as they are ticked",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
+
+class LooksChoice:
+    count: IntProperty(
+        name="Looks",
+        description="How many seeds are looked at",
+        default=4,
+        soft_min=LOOKS.least,
+        soft_max=LOOKS.most,
+        options={"SKIP_SAVE"},
     )
 
 

@@ -4,7 +4,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from .. import bridge
-from ..core.limits import FACES, STEPS, TEXTURE_SIZES
+from ..core.limits import FACES, LOOKS, STEPS, TEXTURE_SIZES
 from . import texts
 from .properties import MeshSettings, TextureSettings
 from .retexture_properties import RetextureSettings
@@ -42,6 +42,14 @@ class MSD_PG_window(bpy.types.PropertyGroup):
     """What only this session needs to remember, whichever scene and file is open."""
 
     job_page: IntProperty(min=0)
+    looks: IntProperty(
+        name="Looks",
+        description="How many seeds are looked at",
+        default=4,
+        soft_min=LOOKS.least,
+        soft_max=LOOKS.most,
+        min=1,
+    )
     search: StringProperty(
         name="Search",
         description="Words, each of which is somewhere in the prompt",

@@ -14,10 +14,11 @@ from ..core.job_view import OVER, JobView, clock
 from ..core.limits import SEED
 from ..scene.present import present
 from . import aims, texts
-from .choices import JobChoice, PageChoice
+from .beginnings import choose_look
+from .choices import JobChoice
 from .operators import outcome, refuse
 from .preferences import setup
-from .settings import settings_for, window_settings
+from .settings import settings_for
 from .values import Values
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ class _Order(JobOperator):
     without = "No job is running"
 
     def do(self, context: bpy.types.Context, job: JobView) -> set[OperatorReturnItems]:
-        bridge.current().order(job.handle, self.order, setup())
+        if job.waits_to_be_chosen and self.order in ("resume", "finish"):
+            choose_look(context, job, self.order)
+        else:
+            bridge.current().order(job.handle, self.order, setup())
         return {"FINISHED"}
 
 
@@ -181,20 +185,6 @@ class MSD_OT_clear_jobs(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class MSD_OT_turn_page(bpy.types.Operator, PageChoice):
-    bl_idname = "msd.turn_page"
-    bl_label = "Turn the Page"
-    bl_description = "Show another part of the list"
-    bl_options = {"INTERNAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
-        if self.which == "result_page":
-            bridge.current().turn_results(self.to)
-        else:
-            window_settings().job_page = self.to
-        return {"FINISHED"}
-
-
 class _Again(JobOperator):
     """An operator that submits a job once more."""
 
@@ -272,6 +262,9 @@ class MSD_OT_place_here(JobOperator):
         link = bridge.current()
         if not link.has_result(job.handle):
             raise Problem("job-not-over", "This job has no result yet.", "Wait for it.")
+        if job.waits_to_be_chosen:
+            choose_look(context, job)
+            return outcome(self, job)
         where = aims.aim(context, Values(settings_for(context.scene, job.kind)), job.kind)
         return outcome(self, link.place_here(where, setup(), job.handle))
 
@@ -286,7 +279,6 @@ CLASSES = (
     MSD_OT_watch,
     MSD_OT_remove_job,
     MSD_OT_clear_jobs,
-    MSD_OT_turn_page,
     MSD_OT_go_on,
     MSD_OT_another_seed,
     MSD_OT_make_anew,

@@ -129,6 +129,8 @@ def said_of(view: JobView) -> str:
             return f"Cancelled at {view.fraction:.0%}"
         case "lost":
             return "Out of reach; it may go on"
+        case _ if view.waits_to_be_chosen:
+            return "A quick look, to be chosen"
         case "done" if view.waits_for_a_place:
             return f"{THINGS[view.kind]}, for a file that is closed"
         case "done":

@@ -15,6 +15,7 @@ from ..core.remedies import Button
 from ..core.state import OF_THE_SERVER, PLACE_HERE, RECONNECT
 from .buttons import draw_button, draw_problem
 from .colours import draw_show_colours
+from .looks import draw_ask, draw_looks
 from .models import why_off
 from .settings import Settings
 from .writing import draw_text
@@ -42,14 +43,16 @@ def draw_go(
     row.scale_y = 1.6
     reason = why_off(settings, kind)
     # A second click that comes at once was meant for the first job.
-    row.enabled = not reason and not (link.jobs and link.jobs[-1].view.is_new)
-    under_way = sum(each.view.busy for each in link.jobs)
+    may_begin = row.enabled = not reason and not (link.jobs and link.jobs[-1].view.is_new)
+    under_way = sum(each.view.busy and each.view.look != "there" for each in link.jobs)
     if under_way:
         row.operator(operator, text=f"Add to Queue ({under_way})", icon="ADD")
     else:
         row.operator(operator, icon="PLAY")
+    draw_ask(layout, settings, kind, may_begin)
     if reason:
         draw_text(layout, reason, "INFO")
+    draw_looks(layout, kind)
     if job is not None and job.busy:
         _draw_progress(layout, job, job is link.job)
     elif job is not None and job.phase:

@@ -18,11 +18,11 @@ from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
 from . import aims, texts
-from .choices import MeshChoice, ResultChoice, SeedChoice, StarChoice, StepsChoice
+from .choices import MeshChoice, PageChoice, ResultChoice, SeedChoice, StarChoice, StepsChoice
 from .operators import outcome, refuse
 from .preferences import setup
 from .recall import recall
-from .settings import scene_settings, settings_for
+from .settings import scene_settings, settings_for, window_settings
 from .values import Values
 
 if TYPE_CHECKING:
@@ -200,7 +200,22 @@ class MSD_OT_delete_result(ResultOperator):
         return _outcome(self)
 
 
+class MSD_OT_turn_page(bpy.types.Operator, PageChoice):
+    bl_idname = "msd.turn_page"
+    bl_label = "Turn the Page"
+    bl_description = "Show another part of the list"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        if self.which == "result_page":
+            bridge.current().turn_results(self.to)
+        else:
+            window_settings().job_page = self.to
+        return {"FINISHED"}
+
+
 CLASSES = (
+    MSD_OT_turn_page,
     MSD_OT_list_results,
     MSD_OT_choose_result,
     MSD_OT_place_result,

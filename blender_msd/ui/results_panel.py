@@ -10,8 +10,8 @@ import bpy
 from .. import bridge
 from ..core.kinds import THINGS
 from ..core.library import Result
-from ..scene import thumbnails
 from .drawn import TabPanel
+from .grid import FRAME, ICONS, draw_picture
 from .jobs_panel import AROUND, draw_pages
 from .settings import window_settings
 from .writing import ICON, draw_text, shortened, sidebar
@@ -19,10 +19,8 @@ from .writing import ICON, draw_text, shortened, sidebar
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
-# Pixels, at a scale of 1, that a picture has at least; the unit that a layout scales it by; and what its frame takes.
-CELL, UNIT, FRAME = 76, 20, 12
-# By the kind, where there is no picture.
-ICONS: dict[str, IconItems] = {"mesh": "MESH_MONKEY", "texture": "TEXTURE", "retexture": "MATERIAL"}
+# Pixels, at a scale of 1, that a picture has at least.
+CELL = 76
 DAY = 24 * 3600.0
 
 
@@ -58,14 +56,7 @@ class ResultsPanel(TabPanel):
 
 
 def _draw_cell(column: bpy.types.UILayout, result: Result, is_chosen: bool, room: float) -> None:
-    picture = thumbnails.icon(result.job_id)
-    scale = (room - FRAME) / UNIT
-    if picture:
-        column.template_icon(icon_value=picture, scale=scale)
-    else:
-        empty = column.column()
-        empty.scale_y = scale
-        empty.label(text="", icon=ICONS[result.kind])
+    draw_picture(column, result.job_id, ICONS[result.kind], room)
     star: Any = "SOLO_ON" if result.starred else "NONE"
     text = shortened(result.prompt, room - FRAME - (ICON if result.starred else 0))
     drawn: Any = column.operator("msd.choose_result", text=text, icon=star, depress=is_chosen)

@@ -64,6 +64,7 @@ class Cost(_Said):
     steps: Count
     views_per_step: Count
     denoiser_calls: Count
+    look_calls: Count = Field(default=0, description="those of them that a quick look asks for")
 
 
 class Prior(_Said):

@@ -64,6 +64,12 @@ class Reporter:
         self._images = LiveFiles(folder, LIVE_FILES["preview_image"])
         self._unsaved = False
         self._tempo = Tempo()
+        self._untold: Progress | None = None
+
+    def catch_up(self) -> None:
+        """Tell the newest progress, which may have come too soon after another: the job is left where it is."""
+        if self._untold is not None:
+            self._tell_progress(self._untold)
 
     def __call__(self, event: Event) -> None:
         """Previews that cannot be written are missed, and said once: the job is worth more."""
@@ -76,9 +82,9 @@ class Reporter:
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Progress):
+            self._untold = event
             if self._tempo.is_news(event):
-                spent = {"elapsed": round(time.monotonic() - self._began, 1), "memory_bytes": self._memory_used()}
-                self._send("progress", asdict(event) | spent)
+                self._tell_progress(event)
         elif isinstance(event, Log):
             self._send("log", asdict(event))
         elif isinstance(event, PreviewMesh):
@@ -92,6 +98,11 @@ class Reporter:
             with self._images.open_next() as (name, file):
                 np.savez(file, pixels=np.concatenate([event.pixels, opaque], -1))
             self._send("preview_image", {"artifact": name, "width": width, "height": height})
+
+    def _tell_progress(self, progress: Progress) -> None:
+        spent = {"elapsed": round(time.monotonic() - self._began, 1), "memory_bytes": self._memory_used()}
+        self._send("progress", asdict(progress) | spent)
+        self._untold = None
 
     def _send(self, name: str, data: dict[str, Any]) -> None:
         self._answers.send("event", job=self._job_id, name=name, data=data)

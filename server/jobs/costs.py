@@ -10,6 +10,7 @@ from typing import Any, get_args
 from server.jobs.job import Job
 from server.priors.card import PriorCard
 from server.recipe import GuidanceRecipe, Kind, Preset, read_recipe, shown_as
+from server.studio.look_steps import steps_of_look
 from server.studio.plan import plan_of
 
 # So many jobs are looked at, newest first.
@@ -37,8 +38,8 @@ def seconds_per_call(jobs: Iterable[Job]) -> dict[str, dict[str, float]]:
 
 
 def preset_costs(card: PriorCard) -> dict[str, dict[str, dict[str, int]]]:
-    """{"mesh": {"sketch": {"steps", "views_per_step", "denoiser_calls"}, ...}, ...} for what the prior makes; a texture
-    is one of a single window's extent."""
+    """{"mesh": {"sketch": {"steps", "views_per_step", "denoiser_calls", "look_calls"}, ...}, ...} for what the prior
+    makes; a texture is one of a single window's extent."""
     card = replace(card, name="", description="", licence="")  # alike for all models of a family
     return {
         kind: {preset: _cost(card, kind, preset) for preset in get_args(Preset)}
@@ -51,4 +52,7 @@ def preset_costs(card: PriorCard) -> dict[str, dict[str, dict[str, int]]]:
 def _cost(card: PriorCard, kind: str, preset: str) -> dict[str, int]:
     effort = asdict(card.effort(kind, preset))
     asked: dict[str, Any] = {"kind": kind, "prompt": "anything", "preset": preset, **effort}
-    return {**effort, "denoiser_calls": plan_of(read_recipe(asked), card).calls}
+    recipe = read_recipe(asked)
+    plan = plan_of(recipe, card)
+    look = plan.calls_until(steps_of_look(recipe, card))
+    return {**effort, "denoiser_calls": plan.calls, "look_calls": look}

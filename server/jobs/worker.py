@@ -85,6 +85,7 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
     except Cancelled:
         answers.send("cancelled", job=job_id)
     except LeftForLater as left:
+        told.catch_up()
         if left.why == "look":
             answers.send("event", job=job_id, name="look", data={"artifact": "thumbnail.png"})
         answers.send("left", job=job_id, why=left.why)

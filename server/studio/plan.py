@@ -68,7 +68,11 @@ class Plan:
     @cached_property
     def calls(self) -> int:
         """Evaluations of the network in the whole run, if nothing ends it early; every image and branch counts."""
-        bandwidths = Counter(self.course.at(step).bandwidth for step in range(self.steps))
+        return self.calls_until(self.steps)
+
+    def calls_until(self, step: int) -> int:
+        """The same of the steps before this one."""
+        bandwidths = Counter(self.course.at(each).bandwidth for each in range(min(step, self.steps)))
         return self.images * sum(count * self.calls_at(bandwidth) for bandwidth, count in bandwidths.items())
 
     def calls_at(self, bandwidth: float) -> int:

@@ -14,7 +14,7 @@ from server.studio.climb import StopRequest
 from server.studio.events import OnEvent, Progress
 from server.studio.filing import file_away
 from server.studio.kept_names import STATE
-from server.studio.looking import steps_of_look
+from server.studio.look_steps import steps_of_look
 from server.studio.mesh_job import make_mesh
 from server.studio.narration import LOADED
 from server.studio.plan import plan_of, without_effect

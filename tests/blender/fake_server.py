@@ -68,6 +68,9 @@ class FakeJob:
         self.priority = 0
         self.starred = False
         self.turn = threading.Event()
+        self.resumed = threading.Event()
+        self.task = "make"
+        self.picture = png(128, 128)
         self.reused: str | None = None
 
     @property
@@ -93,6 +96,7 @@ class FakeJob:
             "starred": self.starred,
             "finished": 1.0,
             "reused": self.reused,
+            "task": self.task,
         }
 
     def as_result(self) -> dict[str, Any]:
@@ -180,6 +184,23 @@ def in_turn(job: FakeJob) -> None:
     job.turn.wait()
     if not job.cancelled.is_set():
         run_until_told(job)
+
+
+def be_looked_at(job: FakeJob) -> None:
+    """A quick look in its turn; once it is resumed, the rest as `run_until_told`."""
+    job.turn.wait()
+    if job.cancelled.is_set():
+        return
+    job.send("state", state="running")
+    job.progress(0.3)
+    job.files["thumbnail.png"] = job.picture
+    job.task = "looked"
+    job.send("look", artifact="thumbnail.png")
+    job.send("state", state="paused")
+    while not job.resumed.wait(0.02):
+        if job.cancelled.is_set():
+            return
+    run_until_told(job)
 
 
 def die_after_a_live_mesh(job: FakeJob) -> None:
@@ -319,6 +340,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"image": self.path.rpartition("/")[2], "width": 64, "height": 32})
         elif (method, self.path) == ("POST", "/v1/jobs"):
             self._submit(json.loads(body))
+        elif (method, self.path) == ("POST", "/v1/batches"):
+            self._submit_batch(json.loads(body))
         elif (method, self.path.split("?")[0]) == ("GET", "/v1/jobs"):
             self._list(parse_qs(self.path.partition("?")[2]))
         elif (method, self.path.split("?")[0]) == ("GET", "/v1/results"):
@@ -344,17 +367,29 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(200, {"jobs": jobs[int(skip or 0) : ends], "next": str(ends) if ends < len(jobs) else None})
 
     def _submit(self, recipe: dict[str, Any]) -> None:
+        if not self._refused():
+            self._json(201, self._begin(recipe).as_json())
+
+    def _submit_batch(self, asked: dict[str, Any]) -> None:
+        if not self._refused():
+            task = "look" if asked.get("look") else "make"
+            jobs = [self._begin(asked["recipe"] | {"seed": seed}, task) for seed in asked["seeds"]]
+            self._json(201, {"jobs": [job.as_json() for job in jobs]})
+
+    def _refused(self) -> bool:
+        refusal = self.server_double.refusal
+        if refusal is not None:
+            self._json(refusal[0], {"error": refusal[1]})
+        return refusal is not None
+
+    def _begin(self, recipe: dict[str, Any], task: str = "make") -> FakeJob:
         double = self.server_double
-        if double.refusal is not None:
-            status, error = double.refusal
-            self._json(status, {"error": error})
-            return
         job = FakeJob(secrets.token_hex(6), {"steps": 100, "prior": "exact"} | recipe)
-        job.png = double.png
+        job.png, job.task = double.png, task
         double.jobs[job.id] = job
         job.send("state", state="queued")
         threading.Thread(target=double.script, args=(job,), daemon=True).start()
-        self._json(201, {"id": job.id, "state": "queued", "recipe": job.recipe})
+        return job
 
     def _answer_for(self, job: FakeJob, rest: list[str], method: str, body: bytes) -> None:
         double = self.server_double
@@ -403,6 +438,8 @@ class _Handler(BaseHTTPRequestHandler):
             job.send("state", state="queued")
             threading.Thread(target=double.script, args=(job,), daemon=True).start()
         else:
+            if order == "resume":
+                job.resumed.set()
             job.send("state", state="paused" if order == "pause" else "running")
 
     def _stream(self, job: FakeJob, after: int) -> None:

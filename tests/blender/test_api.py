@@ -9,7 +9,7 @@ import sys
 import bpy
 import pytest
 from conftest import EXTENSION, ROOT
-from fake_server import run_until_told
+from fake_server import be_looked_at, run_until_told
 
 
 @pytest.fixture
@@ -44,6 +44,22 @@ def test_a_mesh_is_painted_whatever_is_selected(api, server):
     assert isinstance(image, bpy.types.Image)
     assert plane.active_material is not None
     assert bpy.data.objects["Cube"].active_material is None
+
+
+def test_looks_are_waited_for_and_named_and_one_of_them_is_made(api, server):
+    def script(job):
+        job.turn.set()
+        job.finish.set()
+        be_looked_at(job)
+
+    server.script = script
+    ids = api.looks("a red cube", 3, seed=5)
+    assert [server.jobs[job_id].recipe["seed"] for job_id in ids] == [5, 6, 7]
+    assert bpy.ops.msd.finish_looks(job_ids=ids[1]) == {"FINISHED"}
+    assert [obj["msd_job"] for obj in bpy.data.objects] == [ids[1]]
+    with pytest.raises(api.Problem) as caught:
+        api.looks("a red cube", 17)
+    assert caught.value.code == "value-out-of-range"
 
 
 def test_a_callback_gets_the_result_when_the_job_is_over(api):

@@ -9,6 +9,7 @@ from server.jobs.events import State
 from server.jobs.store import Job
 from server.priors.cards import built_in_cards
 from server.recipe import read_recipe
+from server.studio.look_steps import steps_of_look
 from server.studio.plan import plan_of
 
 
@@ -36,4 +37,14 @@ def test_presets_cost_what_their_recipes_come_to() -> None:
             for preset, cost in presets.items():
                 recipe = read_recipe({"kind": kind, "prompt": "a duck", "prior": card.name, "preset": preset})
                 assert cost["denoiser_calls"] == plan_of(recipe, card).calls
+                assert cost["look_calls"] == plan_of(recipe, card).calls_until(steps_of_look(recipe, card))
                 assert (cost["steps"], cost["views_per_step"]) == (recipe.steps, recipe.views_per_step)
+
+
+def test_a_look_at_an_object_asks_for_a_third_of_a_sketch_whatever_the_quality() -> None:
+    (card,) = (card for card in built_in_cards() if card.name == "embedded")
+    costs = preset_costs(card)["mesh"]
+    for preset in ("standard", "fine"):
+        steps = costs[preset]["look_calls"] / costs[preset]["denoiser_calls"] * costs[preset]["steps"]
+        assert round(steps) == round(0.35 * costs["sketch"]["steps"])
+    assert costs["sketch"]["look_calls"] < 0.36 * costs["sketch"]["denoiser_calls"]

@@ -15,7 +15,8 @@ from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio.events import Progress
-from server.studio.looking import Looked, steps_of_look
+from server.studio.look_steps import steps_of_look
+from server.studio.looking import Looked
 from server.studio.production import produce
 from server.studio.snapshot import Unfinished
 from server.studio.thumbnail import NAME, SIDE
