@@ -127,6 +127,17 @@ def test_a_paused_job_can_be_finished_or_cancelled(office: Any, recipe: MakeReci
     assert office.wait_for_state(ids[1], "done", "failed").report["stopped_by"] == "finish"
 
 
+def test_a_job_that_is_paused_before_its_turn_lets_others_pass_and_waits(office: Any, recipe: MakeRecipe) -> None:
+    running = office.submit(recipe("endless"))
+    held, other = office.submit(recipe("bricks", seed=1)), office.submit(recipe("bricks", seed=2))
+    office.queue.pause(held)
+    office.queue.cancel(running)
+    office.wait_for_state(other, "done")
+    assert office.store.get(held).state == "paused"
+    office.queue.resume(held)
+    office.wait_for_state(held, "done")
+
+
 def test_a_job_that_is_to_go_on_at_once_is_never_left_paused(office: Any, recipe: MakeRecipe) -> None:
     job_id = office.submit(recipe("endless", seed=13))
     office.wait_for_step(job_id, 2)
@@ -143,9 +154,9 @@ def test_orders_that_make_no_sense_are_refused(office: Any, recipe: MakeRecipe) 
     running = office.submit(recipe("endless"))
     queued = office.submit(recipe("bricks"))
     office.wait_for_state(running, "running")
-    for order, job_id in [(office.queue.resume, queued), (office.queue.pause, queued), (office.queue.finish, queued)]:
+    for order in (office.queue.resume, office.queue.finish):
         with pytest.raises(Conflict) as refused:
-            order(job_id)
+            order(queued)
         assert "queued" in refused.value.message
     office.queue.cancel(running)
     done = office.wait_for_state(queued, "done")
