@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from server import shelf
 from server.errors import BadRequest
+from server.shelf import Shelf
 
 MOST_BYTES = 256 * 1024 * 1024
 MOST_SIDE = 8192
 KINDS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-SUFFIX = ".image"
 
 
 def read_image(source: Path | bytes) -> NDArray[np.uint8]:
@@ -44,27 +43,9 @@ def read_image(source: Path | bytes) -> NDArray[np.uint8]:
     return pixels
 
 
-def put(folder: Path, data: bytes) -> str:
-    """Keep the file of a picture that `read_image` takes; as `server.shelf.put`."""
-    return shelf.put(folder, data, SUFFIX)
-
-
-def has(folder: Path, name: str) -> bool:
-    return shelf.find(folder, name, SUFFIX) is not None
-
-
-def get(folder: Path | None, name: str) -> NDArray[np.uint8]:
-    """The picture of that digest, as `read_image`.
-
-    Raises:
-        BadRequest: "image-missing", or as `read_image`.
-    """
-    path = shelf.find(folder, name, SUFFIX)
-    if path is None:
-        raise missing()
-    return read_image(path)
-
-
-def missing() -> BadRequest:
+def _missing() -> BadRequest:
     hint = "Send it again, then the recipe. A server keeps the newest pictures alone."
     return BadRequest("image-missing", "The picture that the texture begins as, or its mask, is not there.", hint)
+
+
+PICTURES = Shelf(".image", read_image, _missing)

@@ -131,14 +131,14 @@ def _make(row: Row, out: Path, priors: PriorShelf, table: Table) -> Told:
 def _produce(row: Row, out: Path, priors: PriorShelf, table: Table) -> dict[str, Any]:
     from server.meshing.given import given_bytes
     from server.meshing.reading import read_mesh_file
-    from server.meshing.shelf import put
+    from server.meshing.shelf import MESHES
     from server.studio.production import produce
 
     making, folder = out / MAKING, out / MAKING / row.name
     shutil.rmtree(folder, ignore_errors=True)
     meshes = making / "meshes"
     if row.mesh is not None:
-        put(meshes, given_bytes(read_mesh_file(row.mesh)))
+        MESHES.put(meshes, given_bytes(read_mesh_file(row.mesh)))
     prior = priors.get(row.recipe.prior, row.recipe.loras)
 
     def deliver(made: Path) -> None:

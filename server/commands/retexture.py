@@ -24,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _retexture(args: argparse.Namespace) -> dict[str, Any]:
-    from server.meshing import shelf
     from server.meshing.given import given_bytes
     from server.meshing.reading import read_mesh_file
+    from server.meshing.shelf import MESHES
     from server.shelf import digest_of
 
     check_suffix(args.out, (".png",))
@@ -36,4 +36,4 @@ def _retexture(args: argparse.Namespace) -> dict[str, Any]:
     def keep(folder: Path) -> None:
         save_results({args.out: (folder / "texture.png").read_bytes()}, GOES_ON)
 
-    return make(recipe, args, [args.out], keep, lambda folder: shelf.put(folder, mesh))
+    return make(recipe, args, [args.out], keep, lambda folder: MESHES.put(folder, mesh))

@@ -117,9 +117,9 @@ def _texture(args: argparse.Namespace) -> dict[str, Any]:
         save_results({out: (folder / made).read_bytes() for out, made in files.items()}, GOES_ON)
 
     def give(folder: Path) -> None:
-        from server import images
+        from server.images import PICTURES
 
         for data in given.values():
-            images.put(folder, data)
+            PICTURES.put(folder, data)
 
     return make(recipe, args, list(files), keep, give)

@@ -17,13 +17,13 @@ from server.evaluation.colours import colour_error
 from server.evaluation.measures import SurfacePoints, sample_surface
 from server.evaluation.shapes import true_mesh
 from server.evaluation.turntable import turntable
-from server.meshing import shelf
 from server.meshing.arrays import Floats, MeshArrays, Triangles
 from server.meshing.baking import Texture
 from server.meshing.export import Placement
 from server.meshing.given import GivenMesh, checked, given_bytes
 from server.meshing.pictures import sample
 from server.meshing.reduction import reduce
+from server.meshing.shelf import MESHES
 from server.meshing.unwrapping import unwrap
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
@@ -87,7 +87,7 @@ def _row(kind: str, seed: int, preset: str, model: Prior, device: str, pictures:
     mesh = stripped(kind)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        recipe = _recipe(caption.text(), seed, preset, model, shelf.put(folder, given_bytes(mesh)))
+        recipe = _recipe(caption.text(), seed, preset, model, MESHES.put(folder, given_bytes(mesh)))
         asked = Assignment(recipe, model, folder, lambda event: None, lambda: None, device, None, 1, folder)
         painted = paint(asked)
         texture, shares = bake(painted, asked)

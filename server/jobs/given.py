@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from server import images
 from server.errors import BadRequest
 from server.images import MOST_BYTES as MOST_IMAGE_BYTES
+from server.images import PICTURES, read_image
 from server.jobs.artifacts import job_folder
-from server.meshing import shelf as meshes
 from server.meshing.given import MOST_BYTES as MOST_MESH_BYTES
 from server.meshing.given import read_given
+from server.meshing.shelf import MESHES
 from server.recipe import Recipe
 from server.shelf import digest_of
 
@@ -43,7 +43,7 @@ def keep_mesh(data_dir: Path, digest: str, data: bytes) -> int:
     if digest_of(data) != digest:
         raise BadRequest("mesh-unreadable", "The mesh did not arrive as it was sent.", _AGAIN)
     mesh = read_given(data)
-    meshes.put(given_folder(data_dir), data)
+    MESHES.put(given_folder(data_dir), data)
     return len(mesh.triangle)
 
 
@@ -51,22 +51,22 @@ def keep_image(data_dir: Path, digest: str, data: bytes) -> tuple[int, int]:
     """Check and keep the file of a picture. Returns its width and height.
 
     Raises:
-        BadRequest: "image-unreadable" when it is not of that SHA-256; or as `images.read_image`.
+        BadRequest: "image-unreadable" when it is not of that SHA-256; or as `read_image`.
         OSError: it cannot be written.
     """
     if digest_of(data) != digest:
         raise BadRequest("image-unreadable", "The picture did not arrive as it was sent.", _AGAIN)
-    height, width = images.read_image(data).shape[:2]
-    images.put(given_folder(data_dir), data)
+    height, width = read_image(data).shape[:2]
+    PICTURES.put(given_folder(data_dir), data)
     return width, height
 
 
 def check_given(data_dir: Path, recipe: Recipe) -> None:
     """Raises BadRequest "mesh-missing" or "image-missing" when the recipe names what is not there."""
     folder = given_folder(data_dir)
-    if recipe.kind == "retexture" and not meshes.has(folder, recipe.retexture.mesh):
-        raise meshes.missing()
+    if recipe.kind == "retexture" and not MESHES.has(folder, recipe.retexture.mesh):
+        raise MESHES.missing()
     source = recipe.texture.source
     named = [source.image, source.mask] if recipe.kind == "texture" else []
-    if not all(images.has(folder, name) for name in named if name):
-        raise images.missing()
+    if not all(PICTURES.has(folder, name) for name in named if name):
+        raise PICTURES.missing()

@@ -12,10 +12,10 @@ from scipy.spatial import cKDTree
 
 from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.hash_grid import choose_backend
-from server.meshing import shelf
 from server.meshing.arrays import Floats
 from server.meshing.given import GivenMesh
 from server.meshing.layout import Layout, lay_out, without_area
+from server.meshing.shelf import MESHES
 from server.png import write_png
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.climb import step_generator
@@ -74,7 +74,7 @@ def make_retexture(asked: Assignment) -> dict[str, Any]:
 def paint(asked: Assignment) -> Painted:
     """Optimise the colours of the mesh that the recipe names."""
     recipe, card, device = asked.recipe, asked.prior.card, asked.device
-    mesh = shelf.get(asked.given, recipe.retexture.mesh)
+    mesh = MESHES.get(asked.given, recipe.retexture.mesh)
     backend = choose_backend(device)
     if backend.name == "torch":
         asked.on_event(Log("warning", backend.why))

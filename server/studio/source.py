@@ -12,10 +12,10 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional
 
-from server import images
 from server.generators.grain import recoloured, recolouring
 from server.generators.original import Original
 from server.generators.picture import Picture
+from server.images import PICTURES
 from server.studio.assignment import Assignment
 
 # A tile's edges fit together where they differ by no more than this many times what any neighbours inside it do.
@@ -67,17 +67,17 @@ def source_of(asked: Assignment) -> Source | None:
     """The picture that the recipe begins as, if it names one; warned of when its edges do not fit together.
 
     Raises:
-        BadRequest: "image-missing", or as `images.read_image`.
+        BadRequest: "image-missing", or as `server.images.read_image`.
     """
     texture, wish = asked.recipe.texture, asked.recipe.texture.source
     if not wish.image:
         return None
     size = texture.width, texture.height
-    pixels = _resized(images.get(asked.given, wish.image)[..., :3], size)
+    pixels = _resized(PICTURES.get(asked.given, wish.image)[..., :3], size)
     repeats = (texture.tile_x, texture.tile_y)
     share = None
     if wish.mask:
-        grey = _resized(images.get(asked.given, wish.mask)[..., :3], size).mean(-1) / 255
+        grey = _resized(PICTURES.get(asked.given, wish.mask)[..., :3], size).mean(-1) / 255
         share = torch.from_numpy(feathered(grey.astype(np.float32), wish.feather, repeats))
     sides = zip(("left and right", "top and bottom"), (1, 0), repeats, strict=True)
     loose = [name for name, axis, repeated in sides if repeated and not fits_together(pixels, axis)]

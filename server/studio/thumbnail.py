@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from server.meshing import shelf
 from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.export import read_npz, read_texture
 from server.meshing.given import GivenMesh
 from server.meshing.pictures import render
+from server.meshing.shelf import MESHES
 from server.png import write_png
 from server.recipe import Recipe
 from server.studio.material import COLOUR
@@ -50,7 +50,7 @@ def _picture(recipe: Recipe, folder: Path, meshes: Path | None) -> NDArray[np.ui
         texture = read_texture(file, *(folder / name for name in MAPS))
         return render(read_npz(file), view, SIDE, texture=texture, clear=True)[0]
     with Image.open(folder / COLOUR) as picture:
-        return _painted(shelf.get(meshes, recipe.retexture.mesh), np.asarray(picture), view, SIDE)[0]
+        return _painted(MESHES.get(meshes, recipe.retexture.mesh), np.asarray(picture), view, SIDE)[0]
 
 
 def painted_sides(mesh: GivenMesh, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -11,9 +11,10 @@ import pytest
 import trimesh
 
 from server.errors import BadRequest
-from server.meshing import given, shelf
+from server.meshing import given
 from server.meshing.given import checked, given_bytes, read_given
 from server.meshing.reading import read_mesh_file
+from server.meshing.shelf import MESHES
 from tests.meshing.given_meshes import cube, cube_arrays
 
 
@@ -175,11 +176,11 @@ def test_a_file_without_uvs_with_several_meshes_or_of_no_kind_is_refused(tmp_pat
 def test_the_shelf_keeps_the_newest_meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.shelf.MOST_KEPT", 2)
     names = [
-        shelf.put(tmp_path, given_bytes(checked(cube_arrays() | {"chosen": np.arange(12) <= n}))) for n in range(2)
+        MESHES.put(tmp_path, given_bytes(checked(cube_arrays() | {"chosen": np.arange(12) <= n}))) for n in range(2)
     ]
-    assert all(shelf.has(tmp_path, name) for name in names)
-    assert np.array_equal(shelf.get(tmp_path, names[1]).chosen, np.arange(12) <= 1)
+    assert all(MESHES.has(tmp_path, name) for name in names)
+    assert np.array_equal(MESHES.get(tmp_path, names[1]).chosen, np.arange(12) <= 1)
     for folder, name in ((tmp_path, "0" * 64), (tmp_path, ""), (None, names[0])):
         with pytest.raises(BadRequest) as caught:
-            shelf.get(folder, name)
+            MESHES.get(folder, name)
         assert caught.value.code == "mesh-missing"

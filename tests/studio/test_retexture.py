@@ -15,9 +15,9 @@ from PIL import Image
 
 from server.errors import BadRequest, Cancelled
 from server.generators.radiance_field.plan import PAINTED
-from server.meshing import shelf
 from server.meshing.export import Placement
 from server.meshing.given import GivenMesh, checked, given_bytes
+from server.meshing.shelf import MESHES
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.priors.exact_card import EXACT_CARD
@@ -42,7 +42,7 @@ def prior() -> Prior:
 
 
 def asked(folder: Path, mesh: GivenMesh, **changes: Any) -> Recipe:
-    name = shelf.put(folder / "given", given_bytes(mesh))
+    name = MESHES.put(folder / "given", given_bytes(mesh))
     recipe = {"kind": "retexture", "prompt": "a red cube", "prior": "exact", "steps": STEPS, "render_size": 16}
     return read_recipe(recipe | {"retexture": {"mesh": name, "size": 48}} | changes)
 

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from server import images
 from server.errors import BadRequest
+from server.images import PICTURES
 from server.png import png_bytes
 from server.priors.card import Leg
 from server.priors.embedded.card import EMBEDDED_CARD
@@ -47,9 +47,9 @@ def make(
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """The texture that it becomes, and what is warned of."""
     given = folder / "given"
-    named = {"image": images.put(given, png_bytes(picture)), **source}
+    named = {"image": PICTURES.put(given, png_bytes(picture)), **source}
     if mask is not None:
-        named["mask"] = images.put(given, png_bytes(mask))
+        named["mask"] = PICTURES.put(given, png_bytes(mask))
     texture = {"width": SIDE, "height": SIDE, "source": named}
     recipe = read_recipe({"kind": "texture", "prompt": "anything", "steps": 30, "texture": texture})
     said: list[Event] = []

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from server.meshing import shelf
 from server.meshing.arrays import MeshArrays
 from server.meshing.export import write_npz
 from server.meshing.given import given_bytes
+from server.meshing.shelf import MESHES
 from server.recipe import read_recipe
 from server.studio.thumbnail import NAME, SIDE, painted_sides, write_thumbnail
 from tests.meshing.given_meshes import cube
@@ -54,7 +54,7 @@ def test_a_texture_is_shown_whole_in_its_proportions(
 
 
 def test_a_mesh_that_was_textured_is_shown_with_its_new_picture(tmp_path: Path) -> None:
-    digest = shelf.put(tmp_path / "meshes", given_bytes(cube()))
+    digest = MESHES.put(tmp_path / "meshes", given_bytes(cube()))
     # Pictures need not be square.
     Image.new("RGB", (48, 24), RED).save(tmp_path / "texture.png")
     write_thumbnail(recipe("retexture", mesh=digest), tmp_path, tmp_path / "meshes")
