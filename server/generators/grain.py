@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from server.generators.picture import padded
+
 # Pixels around a place that tell how its colours were changed.
 RADIUS = 3
 # Of colours in [0, 1]: where they vary by less, the variance tells nothing.
@@ -29,9 +31,7 @@ def recolouring(before: Tensor, after: Tensor, kept: float, periodic: tuple[bool
 
     def mean(values: Tensor) -> Tensor:
         """Around every place, of [C, H, W]."""
-        for axis, sides in ((0, (RADIUS, RADIUS, 0, 0)), (1, (0, 0, RADIUS, RADIUS))):
-            values = functional.pad(values[None], sides, "circular" if periodic[axis] else "replicate")[0]
-        return functional.avg_pool2d(values[None], 2 * RADIUS + 1, 1)[0]
+        return functional.avg_pool2d(padded(values, RADIUS, periodic)[None], 2 * RADIUS + 1, 1)[0]
 
     def covariance(one: Tensor, other: Tensor) -> Tensor:
         products = mean((one[:, None] * other[None]).flatten(0, 1)).view(3, 3, *one.shape[1:])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from server.generators.picture import Picture
+from server.generators.picture import Picture, padded
 
 # Pixels along a cell of the finest grid that a picture is fitted to: with fewer, nodes could take turns.
 PIXELS_OF_A_CELL = 2
@@ -26,22 +26,20 @@ class Original:
         size = (PIXELS_OF_A_CELL * down, PIXELS_OF_A_CELL * across)
         smaller = image.shape[1] > size[0] and image.shape[2] > size[1]
         kind = "area" if smaller else "bilinear"
-        self._image = functional.interpolate(image[None], size, mode=kind)[0].to(picture.grids[0].device)
+        smooth = functional.interpolate(image[None], size, mode=kind)[0].to(picture.grids[0].device)
+        # One pixel more on every side, so that what lies between the last pixel and the first is read as well.
+        self._padded = padded(smooth, 1, self._periodic)[None]
 
     def read(self, points: Tensor) -> Tensor:
         """Colours [N, 3] at points [N, 2] in windows."""
-        # One pixel more on every side, so that what lies between the last pixel and the first is read as well.
-        padded = self._image[None]
-        for axis, sides in ((0, (1, 1, 0, 0)), (1, (0, 0, 1, 1))):
-            padded = functional.pad(padded, sides, "circular" if self._periodic[axis] else "replicate")
-        height, width = self._image.shape[1:]
+        height, width = (side - 2 for side in self._padded.shape[2:])
         places = []
         for axis, count in ((0, width), (1, height)):
             place = points[:, axis] / self._extent[axis]
             place = place.remainder(1) if self._periodic[axis] else place.clamp(0, 1)
             places.append((place * count + 1) * (2 / (count + 2)) - 1)
         grid = torch.stack(places, -1)[None, None]
-        found: Tensor = functional.grid_sample(padded, grid, align_corners=False)[0, :, 0].T
+        found: Tensor = functional.grid_sample(self._padded, grid, align_corners=False)[0, :, 0].T
         return found
 
 

@@ -28,6 +28,14 @@ PIXELS_OF_A_CELL = 8
 ENOUGH_PIXELS = 16
 
 
+def padded(image: Tensor, margin: int, periodic: tuple[bool, bool]) -> Tensor:
+    """[C, H + 2 margin, W + 2 margin]: an image [C, H, W] with what lies beyond its edges, where it repeats and where
+    not."""
+    for axis, sides in ((0, (margin, margin, 0, 0)), (1, (0, 0, margin, margin))):
+        image = nn.functional.pad(image[None], sides, "circular" if periodic[axis] else "replicate")[0]
+    return image
+
+
 class Picture(nn.Module):
     """Colour in (0, 1) at every point of a plane; one tile spans [0, extent_x] x [0, extent_y], in windows.
 
@@ -155,8 +163,7 @@ class Picture(nn.Module):
     def _enlarged(self, image: Tensor, step: int) -> Tensor:
         """[3, H * step, W * step] between the pixels of [3, H, W], strip by strip."""
         height, width = image.shape[1:]
-        for axis, sides in ((0, (1, 1, 0, 0)), (1, (0, 0, 1, 1))):
-            image = nn.functional.pad(image[None], sides, "circular" if self.periodic[axis] else "replicate")[0]
+        image = padded(image, 1, self.periodic)
         large = torch.empty(3, height * step, width * step, device=image.device)
         rows = max(1, 2**20 // (width * step * step))
         for first in range(0, height, rows):

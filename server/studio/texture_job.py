@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -96,8 +97,11 @@ def _from(source: Source, asked: Assignment) -> tuple[list[Start], Picture]:
     if not source.reimagine:
         return [Start(asked.recipe.seed, picture, Outcome(0, 0, 0.0, "steps", 0), _verdict(picture, asked))], began
 
+    # Previews ask for the same few sizes again and again.
+    smaller = functools.cache(source.resized)
+
     def show(picture: Picture, width: int, height: int) -> Tensor:
-        return source.resized(width, height).result(began, picture)
+        return smaller(width, height).result(began, picture)
 
     shares = LOADED, OPTIMISED
     return [_paint(asked, subject, "Painting", shares, asked.kept_start(subject), show=show)], began
