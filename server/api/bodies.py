@@ -14,6 +14,7 @@ from server.api.problems import Refused
 from server.errors import BadRequest
 from server.ranges import shown
 from server.recipe import MOST_STEPS, Recipe, read_recipe
+from server.recipe_parts import whole
 
 # Numbers of more digits are cut to these, which is beyond every range, too, so that the refusal names the field.
 MOST_DIGITS = 400
@@ -90,9 +91,7 @@ def as_body(schema: dict[str, Any]) -> dict[str, Any]:
 
 def steps_from(data: dict[str, Any]) -> int:
     """Read `{"steps": 300}`. Raises BadRequest "request-invalid" for another form."""
-    steps = data.get("steps")
-    # JSON does not tell 300.0 from 300.
-    steps = int(steps) if type(steps) is float and steps.is_integer() else steps
+    steps = whole(data.get("steps"))  # JSON does not tell 300.0 from 300
     if data.keys() != {"steps"} or type(steps) is not int or not 1 <= steps <= MOST_STEPS:
         hint = 'Send how many more are to be made: {"steps": 300}.'
         raise BadRequest("request-invalid", f"The request is not a number of steps, 1 to {MOST_STEPS}.", hint)

@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 
 from server.api.answers import Answer
 from server.api.bodies import as_body, check_is_json, object_from, read_body, recipes_from, take_anew
-from server.api.descent_routes import add_descent_routes
+from server.api.descent_routes import Key, add_descent_routes
 from server.api.given import add_given_routes
 from server.api.house_routes import add_house_routes
 from server.api.limits import MOST_JOBS_A_PAGE, MOST_QUEUED, MOST_SEEDS
@@ -109,7 +109,7 @@ def build_routes(office: Office) -> APIRouter:
         responses={200: {"model": JobAnswer, "description": "The job of the same key"}, **refusals(409, 413, 415, 429)},
         openapi_extra=as_body(_ORDERED),
     )
-    async def submit(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Answer:
+    async def submit(request: Request, idempotency_key: Key = None) -> Answer:
         """Queue a recipe. The same Idempotency-Key gives the same job again. What was made here before is done at once,
         with the result that is there, unless it is asked for anew."""
         check_is_json(request.headers.get("content-type"))
@@ -128,9 +128,7 @@ def build_routes(office: Office) -> APIRouter:
         responses={200: {"model": Batch, "description": "The jobs of the same key"}, **refusals(409, 413, 415, 429)},
         openapi_extra=as_body(_BATCH),
     )
-    async def submit_batch(
-        request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
-    ) -> Answer:
+    async def submit_batch(request: Request, idempotency_key: Key = None) -> Answer:
         """Queue one recipe with several seeds: all of the jobs, or none. With `look` each is paused, with a thumbnail
         of four sides, as soon as one can tell what it will be; those that are resumed go on from there."""
         check_is_json(request.headers.get("content-type"))
