@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bpy
 
-from .core.errors import Problem
+from .core.errors import Problem, mistake
 from .core.names import undo_name
 from .core.other_blender import OtherBlender, new_folder
 from .scene import parts, replacing
@@ -97,6 +97,9 @@ class Reshaper:
                 redraw_sidebars()
         except Problem as problem:
             self.problem = problem
+            self.cancel()
+        except Exception as error:  # or it would be tried again at every turn of the timer
+            self.problem = mistake(error)
             self.cancel()
 
     def wait(self) -> None:
