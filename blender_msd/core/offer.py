@@ -37,7 +37,7 @@ class Model:
         known_things: per kind, in words, what can be asked for.
         calls: per kind and preset, how often the network is asked.
         look_calls: per kind and preset, how often a quick look asks it.
-    seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
+        seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
         steps: per kind and preset, how many a job takes.
         bandwidths: per kind, the legs of a run that is left to the model.
     """

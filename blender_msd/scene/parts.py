@@ -50,7 +50,6 @@ def make_hull(obj: bpy.types.Object, faces: int) -> bpy.types.Object:
     _wrap(mesh, faces // 2 + 2)  # which many corners a convex body of so many triangles has
     hull = _part(obj, mesh, block_name(f"UCX_{obj.name}"), "HULL")
     hull.display_type = "WIRE"
-    hull.hide_set(True)
     return hull
 
 
@@ -78,8 +77,7 @@ def _part(obj: bpy.types.Object, mesh: bpy.types.Mesh, name: str, part: str) -> 
     made.hide_render = True
     for collection in obj.users_collection:
         collection.objects.link(made)
-    if part == "LOD":
-        made.hide_set(True)
+    made.hide_set(True)
     return made
 
 

@@ -48,8 +48,15 @@ def pixels(obj: bpy.types.Object) -> NDArray[np.uint8]:
 def _plain(obj: bpy.types.Object) -> NDArray[np.uint8]:
     socket: Any = _base_colour(obj)
     linear = np.array([0.8] * 3 if socket is None else socket.default_value[:3])
-    value = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055)
-    return np.round(np.clip(value, 0, 1) * 255).astype(np.uint8)
+    found: NDArray[np.uint8] = np.round(np.clip(encoded(linear), 0, 1) * 255).astype(np.uint8)
+    return found
+
+
+def encoded(linear: NDArray[Any]) -> NDArray[Any]:
+    """Linear light as sRGB (IEC 61966-2-1), of any shape."""
+    curved = 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055
+    found: NDArray[Any] = np.where(linear <= 0.0031308, 12.92 * linear, curved)
+    return found
 
 
 def _base_colour(obj: bpy.types.Object | None) -> bpy.types.NodeSocket | None:

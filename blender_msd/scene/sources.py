@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.errors import Problem
 from ..core.limits import PICTURE_SIDE
 from ..core.sent import Sent, png_bytes
+from . import pictures
 
 Part = Literal["ALL", "ERASED", "MASK"]
 
@@ -97,7 +98,7 @@ def _pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
     image.pixels.foreach_get(values.ravel())  # type: ignore[attr-defined]  # an array, which the stubs call a number
     colour = values[..., :3] if image.channels >= 3 else np.repeat(values[..., :1], 3, 2)
     if image.is_float:
-        colour = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * np.maximum(colour, 0) ** (1 / 2.4) - 0.055)
+        colour = pictures.encoded(colour)
     alpha = values[..., -1:] if image.channels in (2, 4) else np.ones((height, width, 1), np.float32)
     whole = np.concatenate([colour, alpha], -1)[::-1]
     found: NDArray[np.uint8] = np.round(np.clip(np.nan_to_num(whole), 0, 1) * 255).astype(np.uint8)

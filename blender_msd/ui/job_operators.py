@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -11,7 +10,6 @@ from .. import bridge
 from ..core.errors import Problem
 from ..core.job_requests import Order
 from ..core.job_view import OVER, JobView, clock
-from ..core.limits import SEED
 from ..scene.present import present
 from . import aims, texts
 from .beginnings import choose_look
@@ -19,7 +17,7 @@ from .choices import JobChoice
 from .operators import outcome, refuse
 from .preferences import setup
 from .settings import settings_for
-from .values import Values
+from .values import Values, drawn_seed
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -211,7 +209,7 @@ class MSD_OT_another_seed(_Again):
     bl_description = "Make what the job was to make once more, from another seed"
 
     def do(self, context: bpy.types.Context, job: JobView) -> set[OperatorReturnItems]:
-        return _again(self, context, job, seed=random.randint(int(SEED.least), int(SEED.most)))
+        return _again(self, context, job, seed=drawn_seed())
 
 
 def _again(

@@ -3,7 +3,6 @@ chosen in the panel without one."""
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -13,7 +12,7 @@ from ..core.checks import number
 from ..core.errors import Problem
 from ..core.job_view import JobView
 from ..core.library import Result
-from ..core.limits import FACES, SEED, STEPS
+from ..core.limits import FACES, STEPS
 from ..scene.images import Target
 from ..scene.placement import Place
 from ..scene.present import present
@@ -23,7 +22,7 @@ from .operators import outcome, refuse
 from .preferences import setup
 from .recall import recall
 from .settings import scene_settings, settings_for, window_settings
-from .values import Values
+from .values import Values, drawn_seed
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -143,7 +142,7 @@ class MSD_OT_vary_result(ResultOperator):
 
     def do(self, context: bpy.types.Context, result: Result) -> set[OperatorReturnItems]:
         link, where, wanted, made = bridge.current(), _where(context, result.kind), setup(), list[JobView]()
-        seed = random.randint(int(SEED.least), int(SEED.most))
+        seed = drawn_seed()
         link.recipe_of(
             result.job_id, lambda recipe: made.append(link.make(recipe | {"seed": seed}, where, wanted)), wanted
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -10,7 +9,6 @@ import bpy
 from .. import bridge
 from ..core.arrays import Png
 from ..core.errors import Problem
-from ..core.limits import SEED
 from ..core.recipes import variation
 from ..core.sent import Sent
 from ..scene.images import Target
@@ -19,7 +17,7 @@ from . import aims
 from .operators import outcome, refuse
 from .preferences import setup
 from .settings import scene_settings
-from .values import Values
+from .values import Values, drawn_seed
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -53,7 +51,7 @@ class MSD_OT_vary(bpy.types.Operator):
         try:
             last, png = present(_last())
             picture = Sent("images", png.data)
-            seed = random.randint(int(SEED.least), int(SEED.most))
+            seed = drawn_seed()
             recipe = variation(last, picture.name, values["reimagine"], seed)
             where = link.where(present(link.finished_job).handle)
             target = where if isinstance(where, Target) else aims.target(context, values)

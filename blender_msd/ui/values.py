@@ -26,6 +26,10 @@ PLACING = {
 }
 
 
+def drawn_seed() -> int:
+    return random.randint(int(SEED.least), int(SEED.most))
+
+
 class Values:
     """Checked settings: what the caller of an operator gave, else what the scene says.
 
@@ -76,7 +80,7 @@ class Values:
             "noise": (self._unless_own("noise") or "").lower(),
             **{name: KEPT[name][self[name]] for name in KEPT},
             "perp_neg": None if switch is None else switch == "ON",
-            "seed": random.randint(int(SEED.least), int(SEED.most)) if draw else self["seed"],
+            "seed": drawn_seed() if draw else self["seed"],
         }
         if kind == "mesh":
             side = self._unless_own("texture_size")
