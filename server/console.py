@@ -44,6 +44,15 @@ def silence(stream: TextIO) -> None:
     os.close(nowhere)
 
 
+def keep_stdout_for_answers() -> TextIO:
+    """stdout, for a process whose parent reads it: whatever else is printed, by Python or by a native library, goes to
+    stderr from here on."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return answers
+
+
 class _Bearing(io.TextIOWrapper):
     """A console stream that is silent from the first error of the kind `borne`."""
 

@@ -44,7 +44,8 @@ class About(_Said):
 class Device(_Said):
     wanted: str = Field(description="as --devices named it; a card that `auto` found by its number")
     state: Literal["off", "starting", "idle", "busy", "down"]
-    problem: str = Field(description="why it is down")
+    problem: str = Field(description="why it is down; what it waits for, while it starts on a cluster")
+    node: str = Field(default="", description="of the cluster: host and address")
     device: str = Field(default="", description="cpu, cuda or cuda:NUMBER; absent before the worker answers")
     name: str = ""
     torch: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from server.api.feeds import Feeds
 from server.api.guard import LOOPBACK_HOSTS
 from server.api.leases import Leases
 from server.jobs.events import Bell
+from server.jobs.post import Post
 from server.jobs.queue import Queue
 from server.jobs.store import Store
 from server.priors.catalogue import Allowed, KnownPriors
@@ -60,17 +62,18 @@ class Office:
         allowed: Allowed = Allowed(),
         quota_bytes: int | None = None,
         idle_unload_s: float | None = None,
+        elsewhere: Sequence[Post] = (),
     ) -> Office:
         """Open the store in `data_dir` and queue again what was under way. The queue is not started.
 
         Args:
-            quota_bytes, idle_unload_s: as `Queue`.
+            quota_bytes, idle_unload_s, elsewhere: as `Queue`.
 
         Raises:
             Problem: "store-broken", "store-busy", "disk-full".
         """
         bell = Bell()
         store = Store(data_dir / "jobs.sqlite", bell.ring)
-        queue = Queue(store, data_dir, devices, low_vram, quota_bytes, idle_unload_s)
+        queue = Queue(store, data_dir, devices, low_vram, quota_bytes, idle_unload_s, elsewhere)
         queue.recover()
         return Office(data_dir, token, bell, store, queue, hosts, heartbeat_s, prior_folders, allowed)

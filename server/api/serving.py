@@ -28,6 +28,8 @@ from server.api.parent import watch_parent
 from server.api.problems import Refused
 from server.api.wire import Wire
 from server.errors import BadRequest, Problem
+from server.farm.posts import posts_on
+from server.farm.wish import Farm
 from server.jobs.store import Store
 from server.priors.catalogue import Allowed, stay_offline
 
@@ -91,6 +93,7 @@ def serve(
     key: Path | None = None,
     quota_bytes: int | None = None,
     idle_unload_s: float | None = None,
+    farm: Farm | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; blocks; prints the address on stderr.
 
@@ -109,10 +112,11 @@ def serve(
             workers uses the network.
         token_file, certificate, key: as `Interface`.
         quota_bytes, idle_unload_s: as `Queue`.
+        farm: the workers are on this cluster, and none is here; `device` is then of which kind theirs are.
 
     Raises:
-        Problem: "server-already-running", "data-folder-unusable", "port-taken", "store-broken".
-        BadRequest: "device-unknown", and as `Interface.check`.
+        Problem: "server-already-running", "data-folder-unusable", "port-taken", "store-broken", and as `posts_on`.
+        BadRequest: "device-unknown", and as `Interface.check` and `posts_on`.
     """
     devices = _read_devices(device)
     interface = Interface(host, port, token_file, certificate, key)
@@ -122,16 +126,18 @@ def serve(
     data_dir = data_dir.absolute()
     with DataFolderLock(data_dir), _bind(host, port) as listener, written_log(data_dir, token):
         bound_port = listener.getsockname()[1]
+        elsewhere = [] if farm is None else posts_on(farm, device, data_dir, low_vram)
         office = Office.open(
             data_dir,
             token,
-            devices,
+            [] if farm is not None else devices,
             interface.hosts,
             prior_folders=prior_folders,
             low_vram=low_vram,
             allowed=allowed,
             quota_bytes=quota_bytes,
             idle_unload_s=idle_unload_s,
+            elsewhere=elsewhere,
         )
 
         def ready() -> None:

@@ -56,12 +56,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="give a model's memory back after so long without a job (default: it stays)",
     )
+    parser.add_argument(
+        "--ray",
+        metavar="HOST:PORT",
+        help="have the workers on the Ray cluster with this head node, and none here (see docs/farm-ray.md)",
+    )
+    parser.add_argument(
+        "--ray-workers",
+        type=whole(1, 1000),
+        metavar="N",
+        help="how many there (default: one for each graphics card; without any, as many as its cores make)",
+    )
+    parser.add_argument(
+        "--ray-cores", type=whole(1, 1000), default=2, metavar="N", help="of each, where no card is used (default: 2)"
+    )
     add_low_vram(parser)
     parser.set_defaults(run=_serve)
 
 
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
+    from server.farm.wish import Farm
     from server.priors.catalogue import Allowed
 
     serve(
@@ -78,4 +93,5 @@ def _serve(args: argparse.Namespace) -> None:
         key=args.tls_key,
         quota_bytes=args.quota,
         idle_unload_s=args.idle_unload,
+        farm=None if args.ray is None else Farm(args.ray, args.ray_workers, args.ray_cores),
     )

@@ -8,7 +8,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import server
+from server.jobs.post import Post
 from server.jobs.silence import Silence, processor_seconds
 
 LOG_LIMIT = 5_000_000
@@ -27,30 +27,29 @@ Answer = dict[str, Any]
 
 
 class WorkerProcess:
-    """A running `server.jobs.worker` for one device; its stderr goes to `log`, and the log before it to `log`.1.
+    """A running `server.jobs.worker`, or what speaks for one that is elsewhere; its stderr goes to a log, and a long log
+    to the same name with .1.
 
     Must be created on a thread that lives as long as the worker should: Linux sends the worker's parent-death signal
     when that thread ends.
 
     Args:
-        on_answer: called from a thread with every answer, and with None once there will be no other.
+        post: where the worker is.
+        log: of the worker.
+        on_answer: called from a thread with every answer, and with None once there will be no other. How a worker
+            elsewhere went is kept here.
     """
 
-    def __init__(
-        self,
-        device: str,
-        log: Path,
-        on_answer: Callable[[WorkerProcess, Answer | None], None],
-        low_vram: bool = False,
-    ) -> None:
-        self._log = log
+    def __init__(self, post: Post, log: Path, on_answer: Callable[[WorkerProcess, Answer | None], None]) -> None:
+        command, log = post.command(log), post.log_here(log)
+        self._post, self._log = post, log
+        self._gone: Answer | None = None
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_name(f"{log.name}.1"))
-        options = ["--low-vram"] if low_vram else []
         with log.open("ab") as file:
             self._log_start = file.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-X", "faulthandler", "-m", "server.jobs.worker", device, *options],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -116,11 +115,19 @@ class WorkerProcess:
             self._process.wait()
 
     def how_it_ended(self) -> str:
-        """Its exit code in plain words; waits for the end."""
-        return exit_in_words(self._process.wait())
+        """Its exit code in plain words, or what was told of a worker elsewhere; waits for the end."""
+        code = self._process.wait()
+        return exit_in_words(code) if self._gone is None else str(self._gone["how"])
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether a worker elsewhere went with its node, or with the way to it. Known once it has ended."""
+        return self._post.is_elsewhere and (self._gone is None or bool(self._gone["lost"]))
 
     def last_words(self) -> str:
         """The most telling line it wrote to its log since its job began, or "" if it wrote none."""
+        if self._gone is not None:
+            return str(self._gone["words"])
         try:
             with self._log.open("rb") as file:
                 file.seek(max(self._log_start, self._log.stat().st_size - 20_000))
@@ -149,7 +156,10 @@ class WorkerProcess:
                     answer = json.loads(line)
                 except ValueError:
                     break
-                self._on_answer(self, answer)
+                if answer["answer"] == "gone":
+                    self._gone = answer
+                else:
+                    self._on_answer(self, answer)
         # What cannot be understood any more cannot be trusted with a job.
         self._process.kill()
         self._orders.put(None)

@@ -18,6 +18,7 @@ from server.jobs.intake import Terms
 from server.jobs.job import Job
 from server.jobs.memory import Room
 from server.jobs.outbox import Ending
+from server.jobs.post import Post, post_here
 from server.jobs.quota import Quota
 from server.jobs.refusals import Conflict
 from server.jobs.store import Store
@@ -40,6 +41,7 @@ class Queue:
         devices: names for the workers: "auto", "cpu", "cuda", "cuda:1". One worker runs on each; "auto" is every card
             of the machine, or its processor.
         low_vram: whether the workers save their devices' memory, at the cost of time.
+        elsewhere: places of further workers, on other machines.
         quota_bytes: as `Quota`.
         idle_unload_s: a worker without a job for so long ends, and is started again for the next; None: it stays warm.
 
@@ -55,6 +57,7 @@ class Queue:
         low_vram: bool = False,
         quota_bytes: int | None = None,
         idle_unload_s: float | None = None,
+        elsewhere: Sequence[Post] = (),
     ) -> None:
         self._store = store
         self._data_dir = data_dir
@@ -67,21 +70,20 @@ class Queue:
         self.low_vram, self._idle_unload_s = low_vram, idle_unload_s
         self._supervisors: list[Supervisor] = []
         self._dispatch = Dispatch(store, data_dir, self._rooms)
-        for name in devices:
-            self._add(name)
+        for post in (*(post_here(name, low_vram) for name in devices), *elsewhere):
+            self._add(post)
         self._closing = threading.Event()
         self._missed: set[str] = set()
         self._quota = Quota(store, data_dir, quota_bytes)
         self._caretaker = threading.Thread(target=self._take_care, name="caretaker", daemon=True)
 
-    def _add(self, device: str) -> Supervisor:
+    def _add(self, post: Post) -> Supervisor:
         added = Supervisor(
             self._store,
             self._dispatch,
             self._data_dir,
-            device,
+            post,
             self._data_dir / "logs" / f"worker-{len(self._supervisors)}.log",
-            self.low_vram,
             self._lock,
             self._idle_unload_s,
             self.use_too,
@@ -95,7 +97,7 @@ class Queue:
             known = {supervisor.device for supervisor in self._supervisors}
             for name in devices:
                 if name not in known and not self._closing.is_set():
-                    self._add(name).start()
+                    self._add(post_here(name, self.low_vram)).start()
 
     def recover(self) -> None:
         """After the server's end, whatever it was: what was under way is queued again, or is done if its files are.

@@ -1,4 +1,4 @@
-"""One device: its worker process is kept alive, given jobs one after the other, and never waited for."""
+"""One post: its worker process is kept alive, given jobs one after the other, and never waited for."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from typing import Any
 
 from server.accelerators import kind_of
 from server.errors import Problem
+from server.jobs.deaths import LOST
 from server.jobs.dispatch import Dispatch
 from server.jobs.faults import StoreFault
 from server.jobs.given import places_of
 from server.jobs.guarded import Guarded
 from server.jobs.memory import Room
 from server.jobs.outbox import Ending
+from server.jobs.post import Post
 from server.jobs.process import Answer, WorkerProcess
 from server.jobs.run import Run, ending_of
 from server.jobs.store import Store
+from server.jobs.watch import LOOK_EVERY_S, Watch
 
-LOOK_EVERY_S = 0.5
-# torch alone takes a minute from a slow disk.
-START_LIMIT_S = 180.0
-SILENCE_LIMIT_S = 60.0
 # How long a worker may take to keep its job when the server ends.
 STOP_GRACE_S = 3.0
 # A worker that dies sooner than this, without a job, is started again when there is one.
@@ -36,17 +35,20 @@ GO_ON = "It goes on from where it was."
 
 
 class Supervisor:
-    """The worker of one device, and the job that it has.
+    """The worker of one post, and the job that it has.
 
     Args:
         dispatch: tells which job is for it.
         lock: held on the way from "queued" to a worker that has the job, and while orders are given, so that no order
             to a job is lost in between.
-        device, idle_unload_s: as `Queue`.
+        log: of the worker.
+        idle_unload_s: as `Queue`.
         on_others: told which other devices the worker has seen.
 
     Attributes:
-        state: "off", "starting", "idle", "busy", "down"; `problem`: why, if down; `facts`: of the living worker.
+        device: what the post is called.
+        state: "off", "starting", "idle", "busy", "down"; `problem`: why, if down, and what a start waits for; `facts`:
+            of the living worker.
     """
 
     def __init__(
@@ -54,31 +56,29 @@ class Supervisor:
         store: Store,
         dispatch: Dispatch,
         data_dir: Path,
-        device: str,
+        post: Post,
         log: Path,
-        low_vram: bool,
         lock: threading.RLock,
         idle_unload_s: float | None = None,
         on_others: Callable[[list[str]], None] = lambda names: None,
     ) -> None:
-        self.device = device
+        self.device = post.name
         self.state, self.problem = "off", ""
         self.facts: dict[str, Any] = {}
         self.run: Run | None = None
         self._store, self._dispatch = store, dispatch
-        self._kind = "" if device == "auto" else kind_of(device)
+        self._post, self._kind = post, post.kind
         self._data_dir, self._log = data_dir, log
-        self._low_vram = low_vram
         self._lock = lock
         self._idle_unload_s, self._on_others = idle_unload_s, on_others
         self._worker: WorkerProcess | None = None
-        self._started = self._stopped_since = self._idle_since = 0.0
-        self._silent = ""
+        self._watch: Watch | None = None
+        self._started = self._idle_since = 0.0
         self._killed = self._unloading = False
         self._failed_starts = 0
         self._closing = False
         self._news: queue.SimpleQueue[tuple[WorkerProcess, Answer | None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name=f"supervisor {device}", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=f"supervisor {post.name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -154,6 +154,8 @@ class Supervisor:
             self._idle_since = time.monotonic()
             self._failed_starts = 0
             self._on_others(answer["others"])
+        elif answer["answer"] == "waiting":
+            self.problem = answer["why"]
         elif answer["answer"] == "event":
             self._pass_on(answer)
         elif answer["answer"] == "alive":
@@ -181,16 +183,18 @@ class Supervisor:
 
     def _bury(self, worker: WorkerProcess) -> None:
         """The worker is gone."""
-        ending, words, silent = worker.how_it_ended(), worker.last_words(), self._silent
-        _LOG.info("%s: worker %d %s", self.device, worker.pid, silent or ending)
-        self._worker, self.facts, self._silent, self._killed = None, {}, "", False
+        ending, words, was_lost = worker.how_it_ended(), worker.last_words(), worker.was_lost
+        if self._watch is not None and self._watch.silent:
+            ending = self._watch.silent
+        _LOG.info("%s: worker %d %s", self.device, worker.pid, ending)
+        self._worker, self._watch, self.facts, self._killed = None, None, {}, False
         was_unloading, self._unloading = self._unloading, False
         was_starting, self.state = self.state == "starting", "off"
         with self._lock:
             run, self.run = self.run, None
         if was_starting:
             self.state = "down"
-            self.problem = f"The worker {silent or ending} while it started. {words}".strip()
+            self.problem = f"The worker {ending} while it started. {words}".strip()
             self._failed_starts += 1
             # Once may be an accident.
             if self._failed_starts == 1:
@@ -201,17 +205,19 @@ class Supervisor:
         if run is not None and not run.is_cancelled:
             last = f" Its last words: {words}" if words else ""
             hint = f"{GO_ON} Log: {self._log}"
-            problem = Problem("worker-died", f"The worker {silent or ending} while this job ran.{last}", hint)
-            self._store.interrupt(run.job_id, silent or ending, problem.as_json())
+            problem = Problem("worker-died", f"The worker {ending} while this job ran.{last}", hint)
+            cause = LOST if was_lost else ending
+            self._store.interrupt(run.job_id, cause, problem.as_json(), forgives_progress=was_lost)
         if run is not None or (not was_unloading and time.monotonic() - self._started > SHORT_LIFE_S):
             self._start_worker()
 
     def _start_worker(self) -> None:
         if self._closing:
             return
-        self._started, self._stopped_since = time.monotonic(), 0.0
+        self._started = time.monotonic()
         try:
-            self._worker = WorkerProcess(self.device, self._log, self._on_answer, self._low_vram)
+            self._worker = WorkerProcess(self._post, self._log, self._on_answer)
+            self._watch = Watch(self._worker)
             self.state = "starting"
             _LOG.info("%s: worker %d starts", self.device, self._worker.pid)
         except OSError as error:
@@ -231,14 +237,11 @@ class Supervisor:
             self._store.end(job.id, "failed", error=problem.as_json())
 
     def _look_after_worker(self) -> None:
-        worker, now = self._worker, time.monotonic()
-        if worker is None:
+        worker, watch, now = self._worker, self._watch, time.monotonic()
+        if worker is None or watch is None:
             return
-        self._undo_stop(worker, now)
-        limit = START_LIMIT_S if self.state == "starting" else SILENCE_LIMIT_S
-        if not self._silent and worker.is_hanging(limit):
-            self._silent = f"said nothing for {limit:g} seconds"
-            self._kill(worker)
+        if watch.look(self.state == "starting"):
+            self._killed = True
         if self.run is not None and self.run.leave_by is not None and now > self.run.leave_by:
             self._kill(worker)
         if self._idle_unload_s is not None and now - self._idle_since > self._idle_unload_s:
@@ -249,16 +252,6 @@ class Supervisor:
         """It gets no other job, even if it still says how the last one ended."""
         self._killed = True
         worker.kill()
-
-    def _undo_stop(self, worker: WorkerProcess, now: float) -> None:
-        """Somebody stopped the process and not the server: it would hold the device and its job for ever."""
-        if not worker.is_stopped:
-            self._stopped_since = 0.0
-        elif self._stopped_since == 0.0:
-            self._stopped_since = now
-        elif now - self._stopped_since > LOOK_EVERY_S:
-            worker.go_on()
-            self._stopped_since = 0.0
 
     def _take_job(self) -> None:
         if self._closing or self.run is not None or not self._store.any_queued():

@@ -30,11 +30,11 @@ import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from server import accelerators
 from server.accelerators import choose_device, is_device, others_like
-from server.console import prepare_console
+from server.console import keep_stdout_for_answers, prepare_console
 from server.errors import Cancelled, Problem, disk_problem
 from server.jobs.answers import Answers, Reporter
 from server.jobs.artifacts import check_is_no_link
@@ -159,14 +159,6 @@ def _is_device_lost(error: Exception) -> bool:
     return isinstance(error, torch.AcceleratorError)
 
 
-def _keep_stdout_for_answers() -> TextIO:
-    """Whatever else is printed, by Python or by a native library, goes to stderr from here on."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return answers
-
-
 def _die_with_parent() -> None:
     """The end of stdin does the same; this also works while a native call holds the interpreter."""
     if sys.platform == "linux":
@@ -187,7 +179,7 @@ def main() -> None:
     wanted, low_vram = _arguments()
     _die_with_parent()
     prepare_console()
-    answers = Answers(_keep_stdout_for_answers())
+    answers = Answers(keep_stdout_for_answers())
     # Ctrl+C in a terminal reaches the whole process group; the server decides what happens to the worker.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders = Orders(sys.stdin)

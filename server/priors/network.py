@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 # Each library reads its own when it is imported; whoever starts later inherits them.
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 def stay_offline() -> None:
     """For this process and those that it starts; to be called before any of the libraries is imported."""
-    os.environ.update(dict.fromkeys(_OFFLINE, "1"))
+    os.environ.update(dict.fromkeys(OFFLINE, "1"))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from server.jobs.artifacts import job_folder
+from server.jobs.post import post_here
 from server.jobs.process import WorkerProcess
 from server.jobs.queue import Queue
 from server.jobs.refusals import Conflict, NoSuchJob
@@ -212,7 +213,7 @@ def test_a_stopped_worker_is_made_to_go_on(office: Any, recipe: MakeRecipe) -> N
 
 
 def test_orders_to_a_worker_that_does_not_read_wait_for_nobody(office: Any, recipe: MakeRecipe) -> None:
-    worker = WorkerProcess("cpu", office.data_dir / "unread.log", lambda worker, answer: None)
+    worker = WorkerProcess(post_here("cpu"), office.data_dir / "unread.log", lambda worker, answer: None)
     os.kill(worker.pid, signal.SIGSTOP)
     for _ in range(20_000):
         worker.send("cancel", job="a job of some name")
@@ -231,7 +232,7 @@ def test_an_idle_worker_that_died_is_buried_and_not_shown_as_idle(office: Any, r
 
 def test_the_last_words_are_those_of_the_job_and_not_of_the_one_before(office: Any, recipe: MakeRecipe) -> None:
     (office.data_dir / "logs").mkdir(exist_ok=True)
-    worker = WorkerProcess("cpu", log := office.data_dir / "logs" / "words.log", lambda worker, answer: None)
+    worker = WorkerProcess(post_here("cpu"), log := office.data_dir / "logs" / "words.log", lambda worker, answer: None)
     log.write_text("the reason of an earlier job\n", encoding="utf-8")
     worker.begin_job()
     worker.kill()
