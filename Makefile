@@ -9,6 +9,7 @@
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
 # make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make soak       half an hour of jobs on one server (MINUTES=): are memory and descriptors the same at its end?
+# make farm       twelve jobs on a Ray cluster on this computer, whose nodes are killed and cut off; as root on Linux
 # make door       how fast the server answers while both cores are busy, and what a hundred readers cost a job
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
@@ -40,7 +41,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test chaos soak door setup-packages test-setup test-setup-short test-gui \
+.PHONY: setup extension demo paper gpu gpu-packages test chaos soak farm door setup-packages test-setup test-setup-short test-gui \
   test-gui-short lint \
   test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
@@ -115,6 +116,10 @@ chaos: $(SERVER)
 MINUTES ?= 30
 soak: $(SERVER)
 	.venv/bin/python -m tests.jobs.soak $(MINUTES)
+
+farm: $(SERVER)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check "ray>=2.52" submitit
+	.venv/bin/python -m tests.farm.whole
 
 door: $(SERVER)
 	.venv/bin/python -m tests.jobs.door_figures

@@ -1,4 +1,5 @@
-"""What runs on this machine, and why: Python, packages, devices, hash grid, priors, threads, disk."""
+"""What runs on this machine, and why: Python, packages, devices, hash grid, priors, threads, disk; and where the workers
+of a server are."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from server import __version__, accelerators
 from server.commands.shared import add_json
+from server.paths import path_argument
 from server.priors.catalogue import list_priors
 
 if TYPE_CHECKING:
@@ -42,12 +44,15 @@ ENOUGH_DISK_GB = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir", type=path_argument, help="of a server that runs: on which device, and which node, each worker is"
+    )
     add_json(parser)
     parser.set_defaults(run=_doctor)
 
 
 def _doctor(args: argparse.Namespace) -> dict[str, Any] | None:
-    report = examine()
+    report = examine() if args.data_dir is None else examine(args.data_dir) | {"workers": _workers(args.data_dir)}
     if args.json:
         return report
     print(describe(report))
@@ -99,6 +104,7 @@ def describe(report: dict[str, Any]) -> str:
         ("Packages", packages),
         *(("Device", _device_in_words(device)) for device in report["devices"]),
         *(("Hash grid", f"{grid['device']}: {grid['why']}") for grid in report["hash_grid"]),
+        *(("Worker", _worker_in_words(worker)) for worker in report.get("workers", [])),
         *(("Prior", _prior_in_words(prior)) for prior in report["priors"]),
         ("Threads", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in threads.items())),
         ("Disk", f"{report['disk']['free_gb']} GB free at {report['disk']['path']}"),
@@ -111,6 +117,22 @@ def _device_in_words(device: dict[str, Any]) -> str:
     memory = "" if device["memory_gb"] is None else f", {device['free_gb']} of {device['memory_gb']} GB free"
     told = [f"{device['device']}: {device['name']}{memory}.", *device["runs"], *device["falls_back"]]
     return " ".join(told)
+
+
+def _workers(data_dir: Path) -> list[dict[str, Any]]:
+    from server.commands.running_server import RunningServer
+
+    workers: list[dict[str, Any]] = RunningServer(data_dir).get("capabilities")["devices"]
+    return workers
+
+
+def _worker_in_words(worker: dict[str, Any]) -> str:
+    """ "ray:0 is busy: cuda, NVIDIA L4, on render2 (10.0.0.2)." """
+    facts = [worker.get(fact, "") for fact in ("device", "name")] + [
+        f"on {worker['node']}" if worker.get("node") else ""
+    ]
+    told = ", ".join(filter(None, facts)) or worker["problem"].rstrip(".")
+    return f"{worker['wanted']} is {worker['state']}: {told}." if told else f"{worker['wanted']} is {worker['state']}."
 
 
 def _prior_in_words(prior: dict[str, Any]) -> str:

@@ -120,7 +120,9 @@ def _mark(data_dir: Path) -> str:
 def _ask(wish: Wish, *options: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "server.farm.survey", wish.as_text(), *options]
     environment = {**os.environ, "PYTHONPATH": wish.root}
-    slow = Problem("cluster-unreachable", f"The cluster at {wish.address} does not answer.", "See that its nodes are up.")
+    slow = Problem(
+        "cluster-unreachable", f"The cluster at {wish.address} does not answer.", "See that its nodes are up."
+    )
     try:
         ran = subprocess.run(command, env=environment, capture_output=True, timeout=SURVEY_S, text=True)
     except subprocess.TimeoutExpired:

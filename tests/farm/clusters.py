@@ -63,7 +63,7 @@ class Node:
 @dataclass
 class Cluster:
     """Attributes:
-    token: without which nothing is done.
+    token: without which nothing is done; "" for a cluster that takes orders from anybody.
     folder: of Ray's own files.
     """
 
@@ -80,10 +80,15 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         """For whoever is to be let in."""
-        return {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token, "OMP_NUM_THREADS": "1"}
+        mode = {"RAY_AUTH_MODE": "token" if self.token else "disabled", "RAY_AUTH_TOKEN": self.token or "unused" * 6}
+        return {**os.environ, **mode, "OMP_NUM_THREADS": "1"}
 
-    def add(self, cores: int) -> Node:
-        """A node with so many cores; the first is the head."""
+    def add(self, cores: int, hidden: Path | None = None) -> Node:
+        """A node with so many cores; the first is the head.
+
+        Args:
+            hidden: a folder that a host of its own sees empty.
+        """
         number = len(self.nodes) + 1
         is_head = not self.nodes
         node = Node(f"{self.prefix}.{number}", f"msd-{self.port}-{number}" if self._has_bridge and not is_head else "")
@@ -91,12 +96,14 @@ class Cluster:
         if node.namespace:
             self._plug_in(node, number)
         for _ in range(3):
-            if self._start(node, cores, is_head):
+            if self._start(node, cores, is_head, hidden):
                 return node
         raise AssertionError(f"a node did not start; see {self.folder}")
 
-    def _start(self, node: Node, cores: int, is_head: bool) -> bool:
+    def _start(self, node: Node, cores: int, is_head: bool, hidden: Path | None) -> bool:
         inside = ["ip", "netns", "exec", node.namespace] if node.namespace else []
+        if hidden is not None:
+            inside += ["sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(hidden)]
         ray = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--node-ip-address", node.address]
         if is_head:
             where = ["--head", "--port", str(self.port), "--include-dashboard", "false", "--temp-dir", str(self.folder)]
@@ -104,7 +111,9 @@ class Cluster:
             where = ["--address", self.address]
         with (self.folder / f"node-{len(self.nodes)}.log").open("wb") as log:
             command = [*inside, *ray, *where, "--num-cpus", str(cores), *_SMALL]
-            node.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+            node.process = subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and node.process.poll() is None:
             if b"runtime started" in Path(log.name).read_bytes():
@@ -160,14 +169,14 @@ def can_have_hosts() -> bool:
 
 
 @contextlib.contextmanager
-def cluster(cores: tuple[int, ...]) -> Iterator[Cluster]:
+def cluster(cores: tuple[int, ...], has_token: bool = True) -> Iterator[Cluster]:
     """A head without cores, which is where the server is, and a node with each of these."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # Of loopback every address is there already. Sockets in deep folders have names that are too long.
     prefix = f"10.{200 + port % 50}.{port % 250}" if can_have_hosts() else f"127.{port % 250}.77"
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        made = Cluster(secrets.token_hex(16), port, Path(folder), prefix)
+        made = Cluster(secrets.token_hex(16) if has_token else "", port, Path(folder), prefix)
         try:
             made.lay_cables()
             made.add(0)

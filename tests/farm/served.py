@@ -21,7 +21,7 @@ PATIENCE_S = 300.0
 # Shorter still, and one that lasts.
 SHORT_MESH = MESH | {"steps": 6, "mesh": {"resolution": 32, "faces": 500, "texture_size": 64}}
 SHORT_TEXTURE = TEXTURE | {"steps": 20}
-LONG_TEXTURE = TEXTURE | {"steps": 600}
+LONG_TEXTURE = TEXTURE | {"steps": 1200}
 
 
 class Served:
@@ -85,24 +85,26 @@ class Served:
         """The device that has a job."""
         return next(device for device in self.devices() if device["state"] == "busy")
 
-    def last_artifact(self, job_id: str, event: str) -> str:
-        """The file that the last such event of a job that is over names."""
-        return str([data["artifact"] for name, data in self._events(job_id) if name == event][-1])
-
-    def notes(self, job_id: str) -> str:
-        """What a job that is over was told about."""
-        return " ".join(data["message"] for name, data in self._events(job_id) if name == "log")
-
-    def _events(self, job_id: str) -> list[tuple[str, dict[str, Any]]]:
+    def first(self, job_id: str, event: str) -> dict[str, Any]:
+        """What the first such event of a job tells, as soon as it is there."""
         with self.client.stream("GET", f"/v1/jobs/{job_id}/events") as answer:
-            lines = list(answer.iter_lines())
-        names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-        data = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
-        return list(zip(names, data, strict=True))
+            name = ""
+            for line in answer.iter_lines():
+                name = line.removeprefix("event: ") if line.startswith("event: ") else name
+                if name == event and line.startswith("data: "):
+                    data: dict[str, Any] = json.loads(line.removeprefix("data: "))
+                    return data
+        raise AssertionError(f"{job_id} ended without {event}")
+
+
+def refused(data_dir: Path, options: list[str], environment: Mapping[str, str]) -> str:
+    """What a server says that ends by itself."""
+    assert start(data_dir, options, environment).wait(PATIENCE_S) == 1
+    return (data_dir.parent / "server.log").read_text(encoding="utf-8").strip()
 
 
 def start(data_dir: Path, options: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    data_dir.mkdir(mode=0o700, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "server", "serve", "--data-dir", str(data_dir), *options]
     with (data_dir.parent / "server.log").open("ab") as log:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log, stdin=subprocess.DEVNULL)

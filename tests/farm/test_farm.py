@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.farm.clusters import Cluster
-from tests.farm.served import LONG_TEXTURE, SHORT_MESH, SHORT_TEXTURE, Served, start, wait_for
+from tests.farm.served import LONG_TEXTURE, MESH, ROOT, SHORT_MESH, SHORT_TEXTURE, Served, refused, start, wait_for
 from tests.jobs.chaos.kills import result_of, same
-
-
-def said_by(process: subprocess.Popen[bytes], data_dir: Path) -> str:
-    """What a server that ends by itself has said."""
-    assert process.wait(120) == 1
-    return (data_dir.parent / "server.log").read_text(encoding="utf-8")
 
 
 def test_each_worker_tells_on_which_node_it_is(farm: Served, two_nodes: Cluster) -> None:
@@ -26,14 +21,17 @@ def test_each_worker_tells_on_which_node_it_is(farm: Served, two_nodes: Cluster)
     assert [device["wanted"] for device in devices] == ["ray:0", "ray:1"]
     addresses = {device["node"].partition("(")[2].rstrip(")") for device in devices}
     assert addresses == {node.address for node in two_nodes.nodes[1:]}
+    command = [sys.executable, "-m", "server", "doctor", "--data-dir", str(farm.data_dir)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert all(f"is idle: cpu, CPU, on {device['node']}." in told for device in devices)
 
 
 def test_live_meshes_and_pictures_arrive_from_a_node_as_from_here(farm: Served) -> None:
-    job_ids = [farm.submit(SHORT_MESH), farm.submit(SHORT_TEXTURE)]
-    for job_id, live in zip(job_ids, ("preview_mesh", "preview_image"), strict=True):
-        assert farm.until(job_id, "done")["attempts"] == 1
-        artifact = farm.last_artifact(job_id, live)
-        assert farm.client.get(f"/v1/jobs/{job_id}/artifacts/{artifact}").status_code == 200
+    lasting = [farm.submit(SHORT_MESH, steps=200), farm.submit(SHORT_TEXTURE, steps=2000)]
+    for job_id, live in zip(lasting, ("preview_mesh", "preview_image"), strict=True):
+        artifact = farm.first(job_id, live)["artifact"]
+        assert farm.client.get(f"/v1/jobs/{job_id}/artifacts/{artifact}").content.startswith(b"PK")
+        farm.order("cancel", job_id)
 
 
 def test_a_job_on_a_node_is_paused_resumed_finished_and_cancelled(farm: Served) -> None:
@@ -60,13 +58,13 @@ def test_a_worker_that_was_stopped_on_its_node_is_made_to_go_on(farm: Served) ->
 
 def test_a_worker_that_is_killed_on_its_node_is_replaced_and_its_job_goes_on(farm: Served) -> None:
     farm.until_all_are("idle")
-    job_id = farm.submit(SHORT_TEXTURE, seed=4)
+    job_id = farm.submit(LONG_TEXTURE, seed=4)
     farm.until_step(job_id, 1)
     pid = farm.busy()["pid"]
     os.kill(pid, signal.SIGKILL)
     job = farm.until(job_id, "done")
     assert job["attempts"] == 2
-    assert "SIGKILL" in farm.notes(job_id)
+    assert "SIGKILL" in farm.first(job_id, "log")["message"]
 
 
 def test_the_end_of_a_relay_is_the_end_of_its_worker(farm: Served) -> None:
@@ -80,17 +78,17 @@ def test_the_end_of_a_relay_is_the_end_of_its_worker(farm: Served) -> None:
 
 def test_a_token_that_is_not_the_clusters_is_refused(two_nodes: Cluster, tmp_path: Path) -> None:
     environment = two_nodes.environment | {"RAY_AUTH_TOKEN": "0" * 32}
-    said = said_by(start(tmp_path / "data", ["--ray", two_nodes.address], environment), tmp_path / "data")
+    said = refused(tmp_path / "data", ["--ray", two_nodes.address], environment)
     assert "does not let this server in" in said
     assert "InvalidAuthToken" in said
 
 
 def test_jobs_of_a_node_that_is_lost_go_on_elsewhere_to_the_same_bits(farm: Served, two_nodes: Cluster) -> None:
-    recipes = [(SHORT_MESH, 5), (SHORT_TEXTURE, 6)]
-    truth = [farm.submit(recipe, seed=seed) for recipe, seed in recipes]
+    recipes = [MESH | {"steps": 60, "seed": 5}, LONG_TEXTURE | {"seed": 6}]
+    truth = [farm.submit(recipe) for recipe in recipes]
     for job_id in truth:
         farm.until(job_id, "done")
-    again = [farm.submit(recipe, seed=seed) for recipe, seed in recipes]
+    again = [farm.submit(recipe) for recipe in recipes]
     for job_id in again:
         farm.until_step(job_id, 1)
     two_nodes.nodes[-1].kill()
