@@ -1,5 +1,5 @@
-"""What runs on this machine, and why: Python, packages, devices, hash grid, priors, threads, disk; and where the workers
-of a server are."""
+"""What runs on this machine, and why: Python, packages, devices, hash grid, priors, threads, disk; and where the
+workers of a server are."""
 
 from __future__ import annotations
 

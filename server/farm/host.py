@@ -68,7 +68,7 @@ class Host:
         """Start the worker, unless the node is not fit.
 
         Returns:
-            "node": what it is called; "id": Ray's name for it; "amiss": as `what_is_amiss`, whereupon nothing was started.
+            "node": what it is called; "id": Ray's name for it; "amiss": as `what_is_amiss`: then nothing was started.
         """
         import ray
 

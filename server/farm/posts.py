@@ -110,7 +110,7 @@ def _wish(farm: Farm, device: str, data_dir: Path, low_vram: bool) -> Wish:
 
 
 def _mark(data_dir: Path) -> str:
-    """What the mark in the data folder says; once made it stays, because a node may see new files only after a while."""
+    """What the mark in the data folder says. It stays: a node may see new files only after a while."""
     file = data_dir / MARK
     if not file.exists():
         write_bytes(file, secrets.token_hex(16).encode())

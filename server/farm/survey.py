@@ -1,5 +1,5 @@
-"""Looks at a cluster: `python -m server.farm.survey WISH` prints which nodes could have such a worker, and which of them
-cannot. A process of its own, because Ray may keep one waiting, and because the server has no Ray in it.
+"""Looks at a cluster: `python -m server.farm.survey WISH` prints which nodes are large enough for such a worker, and
+what keeps them from it. A process of its own, because Ray may keep one waiting, and because the server has none in it.
 
 With `--without-token` as the second argument it says only whether the cluster lets anybody in.
 """
@@ -60,10 +60,7 @@ def main() -> None:
     answers = keep_stdout_for_answers()
     said: dict[str, Any]
     try:
-        if options == ["--without-token"]:
-            said = {"open": lets_anybody_in(wish.address)}
-        else:
-            said = {"nodes": _look(wish)}
+        said = {"open": lets_anybody_in(wish.address)} if options else {"nodes": _look(wish)}
     except Problem as problem:
         said = {"problem": [problem.code, problem.message, problem.hint]}
     print(json.dumps(said), file=answers, flush=True)

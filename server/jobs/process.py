@@ -27,8 +27,8 @@ Answer = dict[str, Any]
 
 
 class WorkerProcess:
-    """A running `server.jobs.worker`, or what speaks for one that is elsewhere; its stderr goes to a log, and a long log
-    to the same name with .1.
+    """A running `server.jobs.worker`, or what speaks for one that is elsewhere; its stderr goes to a log, and a log
+    that has grown long to the same name with .1.
 
     Must be created on a thread that lives as long as the worker should: Linux sends the worker's parent-death signal
     when that thread ends.

@@ -1,4 +1,4 @@
-"""What Ray costs: twelve jobs on two workers of the server's own, and on two of a cluster on the same computer, in turn.
+"""What Ray costs: twelve jobs on two workers of the server's own, and on two of a cluster on this computer, in turn.
 
 `python -m tests.farm.overhead [ROUNDS]`, on a computer that has nothing else to do.
 """
