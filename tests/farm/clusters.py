@@ -94,7 +94,7 @@ class Cluster:
         node = Node(f"{self.prefix}.{number}", f"msd-{self.port}-{number}" if self._has_bridge and not is_head else "")
         self.nodes.append(node)
         if node.namespace:
-            self._plug_in(node, number)
+            self._plug_in(node)
         for _ in range(3):
             if self._start(node, cores, is_head, hidden):
                 return node
@@ -130,8 +130,8 @@ class Cluster:
     def _has_bridge(self) -> bool:
         return self.prefix.startswith("10.")
 
-    def _plug_in(self, node: Node, number: int) -> None:
-        cable = f"{self._bridge}v{number}"
+    def _plug_in(self, node: Node) -> None:
+        cable = self._cable(node)
         for command in (
             f"ip netns add {node.namespace}",
             f"ip link add {cable} type veth peer name eth0 netns {node.namespace}",
@@ -141,6 +141,9 @@ class Cluster:
             f"ip -n {node.namespace} link set lo up",
         ):
             subprocess.run(command.split(), check=True)
+
+    def _cable(self, node: Node) -> str:
+        return f"{self._bridge}v{node.address.rpartition('.')[2]}"
 
     def lay_cables(self) -> None:
         if self._has_bridge:
@@ -152,6 +155,8 @@ class Cluster:
         for node in reversed(self.nodes):
             node.kill()
             if node.namespace:
+                # A namespace whose processes are only just ending would keep its cable.
+                subprocess.run(["ip", "link", "del", self._cable(node)], check=False)
                 subprocess.run(["ip", "netns", "del", node.namespace], check=True)
         if self._has_bridge:
             subprocess.run(["ip", "link", "del", self._bridge], check=True)
