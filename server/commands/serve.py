@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many there (default: one for each graphics card; without any, as many as its cores make)",
     )
     parser.add_argument(
-        "--ray-cores", type=whole(1, 1000), default=2, metavar="N", help="of each, where no card is used (default: 2)"
+        "--ray-cores", type=whole(1, 1000), metavar="N", help="of each, where no card is used (default: 2)"
     )
     add_low_vram(parser)
     parser.set_defaults(run=_serve)
@@ -76,9 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _serve(args: argparse.Namespace) -> None:
     from server.api.serving import serve
-    from server.farm.wish import Farm
+    from server.errors import BadRequest
+    from server.farm.wish import CORES, Farm
     from server.priors.catalogue import Allowed
 
+    if args.ray is None and (args.ray_workers or args.ray_cores):
+        hint = "Name its head node with --ray, or leave them out."
+        raise BadRequest("cluster-address-missing", "--ray-workers and --ray-cores are about a cluster.", hint)
     serve(
         args.host,
         args.port,
@@ -93,5 +97,5 @@ def _serve(args: argparse.Namespace) -> None:
         key=args.tls_key,
         quota_bytes=args.quota,
         idle_unload_s=args.idle_unload,
-        farm=None if args.ray is None else Farm(args.ray, args.ray_workers, args.ray_cores),
+        farm=None if args.ray is None else Farm(args.ray, args.ray_workers, args.ray_cores or CORES),
     )

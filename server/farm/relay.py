@@ -128,6 +128,7 @@ class Relay:
                     self._say(answer)
         except (RayActorError, GetTimeoutError):
             if not is_ready:
+                ray.kill(host)  # it may only be slow, and would keep its place
                 return False
             # The node may only be out of reach. Its worker ends when nobody asks it; the job is nobody else's before.
             for _ in range(int(sent.LEASE_S) + 1):

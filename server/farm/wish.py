@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+# What a worker makes use of.
+CORES = 2
+
 
 @dataclass(frozen=True)
 class Farm:
@@ -18,7 +21,7 @@ class Farm:
 
     address: str
     workers: int | None = None
-    cores: int = 2
+    cores: int = CORES
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.farm.clusters import Cluster
-from tests.farm.served import LONG_TEXTURE, MESH, ROOT, SHORT_MESH, SHORT_TEXTURE, Served, refused, start, wait_for
+from tests.farm.served import LONG_TEXTURE, MESH, ROOT, SHORT_MESH, SHORT_TEXTURE, Served, refused, wait_for
 from tests.jobs.chaos.kills import result_of, same
 
 
@@ -98,10 +97,3 @@ def test_jobs_of_a_node_that_is_lost_go_on_elsewhere_to_the_same_bits(farm: Serv
         assert same(result_of(farm.data_dir, one), result_of(farm.data_dir, other))
     waiting = wait_for(lambda: next((each for each in farm.devices() if each["state"] == "starting"), None), "a worker")
     wait_for(lambda: "free core" in farm.devices()[int(waiting["wanted"][-1])]["problem"], "it to say what for")
-
-
-@pytest.mark.parametrize("address", ["nowhere", "10.0.0.1:", "10.0.0.1:70000"])
-def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path) -> None:
-    process = start(tmp_path / "data", ["--ray", address], os.environ)
-    assert process.wait(60) == 2
-    assert "is not an address" in (tmp_path / "server.log").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from server.commands.main import main
 from server.errors import BadRequest, Problem
 from server.farm.host import what_is_amiss
 from server.farm.posts import posts_on
@@ -69,3 +70,14 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
 sys.exit("it joined")
 """
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("address", ["nowhere", "10.0.0.1:", "10.0.0.1:70000"])
+def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="is not an address"):
+        posts_on(Farm(address), "auto", tmp_path, low_vram=False)
+
+
+def test_what_is_asked_of_a_cluster_that_nobody_named_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["serve", "--data-dir", str(tmp_path), "--ray-workers", "3"]) == 2
+    assert "Name its head node with --ray" in capsys.readouterr().err
