@@ -17,7 +17,8 @@ import httpx
 from tests.jobs.chaos.kills import MESH, TEXTURE
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 300.0
+# A busy computer takes minutes to import torch.
+PATIENCE_S = 600.0
 # Shorter still, and one that lasts.
 SHORT_MESH = MESH | {"steps": 6, "mesh": {"resolution": 32, "faces": 500, "texture_size": 64}}
 SHORT_TEXTURE = TEXTURE | {"steps": 20}

@@ -22,7 +22,7 @@ JOBS = 12
 RECIPES: list[dict[str, Any]] = [
     {**(SHORT_MESH if seed % 2 else LONG_TEXTURE | {"steps": 300}), "seed": seed} for seed in range(JOBS)
 ]
-LASTING: list[dict[str, Any]] = [{**MESH, "steps": 200, "seed": 20}, {**LONG_TEXTURE, "steps": 4000, "seed": 21}]
+LASTING: list[dict[str, Any]] = [{**MESH, "steps": 60, "seed": 20}, {**LONG_TEXTURE, "seed": 21}]
 
 
 def whole(folder: Path) -> Iterator[str]:
