@@ -40,8 +40,8 @@ from server.meshing.fields import from_torch
 from server.meshing.surface import extract_surface
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
-from server.studio import checkpoint
 from server.studio.checkpoint import KeptField, load_field
+from server.studio.kept_names import FIELD
 from server.studio.mesh_files import MAPS
 from server.studio.production import produce
 from server.training.view_judge import ViewJudge
@@ -193,7 +193,7 @@ def _make(
         report = produce(recipe, model, folder, lambda event: None, lambda: None, device)
         mesh = read_npz(folder / "mesh.npz")
         texture = read_texture(folder / "mesh.npz", *(folder / picture for picture in MAPS))
-        field = load_field(folder / checkpoint.NAME, device)
+        field = load_field(folder / FIELD, device)
     placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
     after = compare(meshed_surface(mesh, texture, placement), caption)
     before = compare(raw_surface(field, recipe.mesh.resolution, report["level"], device), caption)
