@@ -1,1 +1,1 @@
-"""Workers on the nodes of a Ray cluster. Ray is imported by the processes of this room alone, and only there."""
+"""Work on other computers. What brings it there, Ray, is imported by processes of this room alone, and only there."""
