@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from typing import Any, TextIO
 
 from server.console import keep_stdout_for_answers, prepare_console
@@ -57,7 +58,7 @@ class Relay:
         self._answers, self._orders = answers, orders
         # Nodes that cannot have it, each with the reason.
         self._unfit: dict[str, str] = {}
-        self._node = self._node_id = ""
+        self._node = self._node_id = self._last_try = ""
 
     def run(self) -> None:
         """Until its worker has ended. Raises Gone."""
@@ -92,7 +93,8 @@ class Relay:
                 self._say({"answer": "waiting", "why": self._why_it_waits(time.monotonic() - since)})
             try:
                 found = ray.get(begun)
-            except RayActorError:
+            except RayActorError as error:
+                self._last_try = str(error).strip().splitlines()[-1]
                 time.sleep(1.0)
                 continue
             self._node, self._node_id = found["node"], found["id"]
@@ -173,7 +175,8 @@ class Relay:
 
     def _why_it_waits(self, seconds: float) -> str:
         if seconds < START_S:
-            return "It starts on the cluster."
+            failed = f" The last try ended with: {self._last_try}" if self._last_try else ""
+            return f"It starts on the cluster.{failed}"
         cores = self._wish.cores
         wanted = f"{cores} free cores of one node" if self._wish.device == "cpu" else "a free graphics card"
         unfit = "".join(f" {reason}." for reason in self._unfit.values())
@@ -216,8 +219,12 @@ def main() -> None:
         print(f"The worker {gone.how}. {gone.words}".strip(), file=sys.stderr, flush=True)
         told = {"answer": "gone", "how": gone.how, "words": gone.words, "lost": gone.lost}
         print(json.dumps(told), file=answers, flush=True)
-    # Not sys.exit: Ray would say goodbye to a cluster that may not answer.
-    os._exit(0)
+        # Not sys.exit: Ray would say goodbye to a cluster that may not answer.
+        os._exit(0)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ PATIENCE_S = 600.0
 # Shorter still, and one that lasts.
 SHORT_MESH = MESH | {"steps": 6, "mesh": {"resolution": 32, "faces": 500, "texture_size": 64}}
 SHORT_TEXTURE = TEXTURE | {"steps": 20}
-LONG_TEXTURE = TEXTURE | {"steps": 1200}
+LONG_TEXTURE = TEXTURE | {"steps": 200}
 
 
 class Served:

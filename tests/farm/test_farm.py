@@ -83,7 +83,7 @@ def test_a_token_that_is_not_the_clusters_is_refused(two_nodes: Cluster, tmp_pat
 
 
 def test_jobs_of_a_node_that_is_lost_go_on_elsewhere_to_the_same_bits(farm: Served, two_nodes: Cluster) -> None:
-    recipes = [MESH | {"steps": 60, "seed": 5}, LONG_TEXTURE | {"seed": 6}]
+    recipes = [MESH | {"steps": 40, "seed": 5}, LONG_TEXTURE | {"seed": 6}]
     truth = [farm.submit(recipe) for recipe in recipes]
     for job_id in truth:
         farm.until(job_id, "done")

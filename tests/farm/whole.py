@@ -20,9 +20,9 @@ from tests.jobs.chaos.kills import result_of, same
 
 JOBS = 12
 RECIPES: list[dict[str, Any]] = [
-    {**(SHORT_MESH if seed % 2 else LONG_TEXTURE | {"steps": 300}), "seed": seed} for seed in range(JOBS)
+    {**(SHORT_MESH if seed % 2 else LONG_TEXTURE | {"steps": 60}), "seed": seed} for seed in range(JOBS)
 ]
-LASTING: list[dict[str, Any]] = [{**MESH, "steps": 60, "seed": 20}, {**LONG_TEXTURE, "seed": 21}]
+LASTING: list[dict[str, Any]] = [{**MESH, "steps": 40, "seed": 20}, {**LONG_TEXTURE, "seed": 21}]
 
 
 def whole(folder: Path) -> Iterator[str]:
