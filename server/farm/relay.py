@@ -178,7 +178,8 @@ class Relay:
             failed = f" The last try ended with: {self._last_try}" if self._last_try else ""
             return f"It starts on the cluster.{failed}"
         cores = self._wish.cores
-        wanted = f"{cores} free cores of one node" if self._wish.device == "cpu" else "a free graphics card"
+        of_processor = "a free core" if cores == 1 else f"{cores} free cores of one node"
+        wanted = of_processor if self._wish.device == "cpu" else "a free graphics card"
         unfit = "".join(f" {reason}." for reason in self._unfit.values())
         return f"It waits for {wanted} in the cluster at {self._wish.address}.{unfit}"
 
