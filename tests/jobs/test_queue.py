@@ -345,7 +345,7 @@ def test_a_worker_that_hangs_while_it_starts_is_replaced_once_and_then_said_to_b
     hangs = tmp_path / "slow" / "torch" / "__init__.py"
     hangs.write_text("import time\ntime.sleep(3600)\n")
     monkeypatch.setenv("PYTHONPATH", str(hangs.parents[1]))
-    monkeypatch.setattr("server.jobs.supervisor.START_LIMIT_S", 2.0)
+    monkeypatch.setattr("server.jobs.watch.START_LIMIT_S", 2.0)
     with closing(Office(tmp_path)) as office:
         job_id = office.submit(recipe("bricks"))
         job = office.wait_for_state(job_id, "failed", "done")
@@ -356,7 +356,7 @@ def test_a_worker_that_hangs_while_it_starts_is_replaced_once_and_then_said_to_b
         # Once it can start, the same job is tried again and is done.
         hangs.unlink()
         monkeypatch.delenv("PYTHONPATH")
-        monkeypatch.setattr("server.jobs.supervisor.START_LIMIT_S", 180.0)
+        monkeypatch.setattr("server.jobs.watch.START_LIMIT_S", 180.0)
         office.queue.retry(job_id)
         assert office.wait_for_state(job_id, "failed", "done").state == "done"
 
