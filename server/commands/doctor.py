@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> dict[str, Any] | None:
-    report = examine() if args.data_dir is None else examine(args.data_dir) | {"workers": _workers(args.data_dir)}
+    report = examine() if args.data_dir is None else examine(args.data_dir) | {"workers": workers_of(args.data_dir)}
     if args.json:
         return report
     print(describe(report))
@@ -104,7 +104,7 @@ def describe(report: dict[str, Any]) -> str:
         ("Packages", packages),
         *(("Device", _device_in_words(device)) for device in report["devices"]),
         *(("Hash grid", f"{grid['device']}: {grid['why']}") for grid in report["hash_grid"]),
-        *(("Worker", _worker_in_words(worker)) for worker in report.get("workers", [])),
+        *(("Worker", worker_in_words(worker)) for worker in report.get("workers", [])),
         *(("Prior", _prior_in_words(prior)) for prior in report["priors"]),
         ("Threads", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in threads.items())),
         ("Disk", f"{report['disk']['free_gb']} GB free at {report['disk']['path']}"),
@@ -119,14 +119,15 @@ def _device_in_words(device: dict[str, Any]) -> str:
     return " ".join(told)
 
 
-def _workers(data_dir: Path) -> list[dict[str, Any]]:
+def workers_of(data_dir: Path) -> list[dict[str, Any]]:
+    """As the server that uses the folder tells them. Raises Problem, as `RunningServer`."""
     from server.commands.running_server import RunningServer
 
     workers: list[dict[str, Any]] = RunningServer(data_dir).get("capabilities")["devices"]
     return workers
 
 
-def _worker_in_words(worker: dict[str, Any]) -> str:
+def worker_in_words(worker: dict[str, Any]) -> str:
     """ "ray:0 is busy: cuda, NVIDIA L4, on render2 (10.0.0.2)." """
     facts = [worker.get(fact, "") for fact in ("device", "name")] + [
         f"on {worker['node']}" if worker.get("node") else ""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 
+from server.commands.doctor import worker_in_words, workers_of
 from tests.farm.clusters import Cluster
-from tests.farm.served import LONG_TEXTURE, MESH, ROOT, SHORT_MESH, SHORT_TEXTURE, Served, refused, wait_for
+from tests.farm.served import LONG_TEXTURE, MESH, SHORT_MESH, SHORT_TEXTURE, Served, refused, wait_for
 from tests.jobs.chaos.kills import result_of, same
 
 
@@ -20,9 +19,8 @@ def test_each_worker_tells_on_which_node_it_is(farm: Served, two_nodes: Cluster)
     assert [device["wanted"] for device in devices] == ["ray:0", "ray:1"]
     addresses = {device["node"].partition("(")[2].rstrip(")") for device in devices}
     assert addresses == {node.address for node in two_nodes.nodes[1:]}
-    command = [sys.executable, "-m", "server", "doctor", "--data-dir", str(farm.data_dir)]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert all(f"is idle: cpu, CPU, on {device['node']}." in told for device in devices)
+    told = [worker_in_words(worker) for worker in workers_of(farm.data_dir)]
+    assert told == [f"{device['wanted']} is idle: cpu, CPU, on {device['node']}." for device in devices]
 
 
 def test_live_meshes_and_pictures_arrive_from_a_node_as_from_here(farm: Served) -> None:
