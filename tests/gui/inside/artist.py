@@ -23,6 +23,7 @@ HEADER = 20  # height of a panel's header, in pixels
 ROW = 9  # pixels between two looks; a button is some 20 high
 SETTLE = 0.04  # for Blender to notice the pointer
 TABS = 24  # width of the column with the sidebar's tabs
+DRAWN = 10.0  # seconds in which a busy machine draws a sidebar
 EDGE = 9  # from the sidebar's left to where it can be dragged
 
 
@@ -86,7 +87,7 @@ class Artist:
 
     def click(self, what: str, across: float = 0.5) -> Steps:
         """Click a button or a setting, wherever it is; see `find`."""
-        yield from self._click_at(*(yield from self.find(what, across)))
+        yield from self.click_at(*(yield from self.find(what, across)))
 
     def type(self, what: str, text: str) -> Steps:
         """Click a text field, type into it, and press Return."""
@@ -144,16 +145,16 @@ class Artist:
             across: where in the sidebar's width it is looked for, from 0 at the left to 1 at the right.
         """
         known = self._known.get(f"{self.editor} {what} {across}")
-        if known is not None and what in (yield from self._name_at(*known)):
+        if known is not None and what in (yield from self.name_at(*known)):
             return known
         sidebar = self.region("UI")
         x = sidebar.x + round(across * (sidebar.width - TABS))
         top = self.top_of(sidebar)
         for y in range(top + ROW, top + sidebar.height, ROW):
-            if what in (yield from self._name_at(x, y)):
+            if what in (yield from self.name_at(x, y)):
                 # Its middle, not its edge.
                 self._known[f"{self.editor} {what} {across}"] = place = (x, y + 4)
-                return place if what in (yield from self._name_at(*place)) else (x, y)
+                return place if what in (yield from self.name_at(*place)) else (x, y)
         raise AssertionError(f"{what} is not in the sidebar of {self.editor}")
 
     def open_sidebar(self) -> Steps:
@@ -167,7 +168,7 @@ class Artist:
             return
         top = self.top_of(sidebar)
         for y in range(top + 20, top + sidebar.height, 30):
-            yield from self._click_at(sidebar.x + sidebar.width - TABS // 2, y)
+            yield from self.click_at(sidebar.x + sidebar.width - TABS // 2, y)
             if sidebar.active_panel_category == "MSD":
                 yield 0.3
                 return
@@ -179,16 +180,16 @@ class Artist:
         x = sidebar.x + (sidebar.width - TABS) // 2
         top, bottom = self.top_of(sidebar), self.top_of(sidebar) + sidebar.height
         last = bottom - ROW
-        while last > top and not (yield from self._name_at(x, last)):
+        while last > top and not (yield from self.name_at(x, last)):
             last -= ROW
         for y in range(last + HEADER, bottom, HEADER // 2):
             before = yield from self._open_panels()
-            yield from self._click_at(x, y)
+            yield from self.click_at(x, y)
             after = yield from self._open_panels()
             if name in after - before:
                 return
             if before != after:
-                yield from self._click_at(x, y)  # another panel's header
+                yield from self.click_at(x, y)  # another panel's header
         raise AssertionError(f"no header opened {name}")
 
     def widen_sidebar(self, width: int) -> Steps:
@@ -218,13 +219,14 @@ class Artist:
         """Blender counts from the bottom, the screen from the top."""
         return int(self.window.height - y)
 
-    def _click_at(self, x: int, y: int) -> Steps:
+    def click_at(self, x: int, y: int) -> Steps:
+        """Click a place of the screen."""
         yield from self.point(x, y)
         yield 0.1
         self._say("click 1")
         yield 0.25
 
-    def _name_at(self, x: int, y: int) -> Generator[float, None, str]:
+    def name_at(self, x: int, y: int) -> Generator[float, None, str]:
         """What Blender calls that which is under this place of the screen: an operator or a setting, or nothing."""
         yield from self.point(x, y)
         context = {"window": self.window, "area": self.area, "region": self.region("UI")}
@@ -242,5 +244,9 @@ class Artist:
         yield 0.2
         before = {name: len(times) for name, times in self._stopwatch.drawings.items()}
         self.region("UI").tag_redraw()
-        yield 0.3
-        return {name for name, times in self._stopwatch.drawings.items() if len(times) > before.get(name, 0)}
+        ends = time.monotonic() + DRAWN
+        while True:
+            yield 0.1
+            drawn = {name for name, times in self._stopwatch.drawings.items() if len(times) > before.get(name, 0)}
+            if drawn or time.monotonic() > ends:
+                return drawn
