@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "BLENDER_USER_RESOURCES"
-# Of torch's and Python's own helpers: what a worker's command holds.
-WORKER = "spawn_main"
+# What the command of a process that computes names.
+WORKER = "server.jobs.worker"
 
 
 def of_user(folder: Path) -> list[int]:

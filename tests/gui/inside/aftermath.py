@@ -76,7 +76,7 @@ def _check_what_is_left(day: Day) -> None:
     assert not threads, f"threads are left: {threads}"
     servers = artist.server_pids()
     assert len(servers) == 1, [processes.described(pid) for pid in servers]
-    known = {os.getpid(), *servers, *processes.descendants_of(servers[0])}
+    known = {os.getpid(), artist.hands.pid, *servers, *processes.descendants_of(servers[0])}
     orphans = [processes.described(pid) for pid in processes.of_user(artist.user) if pid not in known]
     assert not orphans, orphans
     if not any(view.state == "failed" for view in link.views()):

@@ -39,7 +39,7 @@ class Artist:
         self.out = out
         self._scenario = scenario
         self._stopwatch = stopwatch
-        self._hands = subprocess.Popen(["xdotool", "-"], stdin=subprocess.PIPE)
+        self.hands = subprocess.Popen(["xdotool", "-"], stdin=subprocess.PIPE)
         self._known: dict[str, tuple[int, int]] = {}
 
     # What the scenarios look at.
@@ -211,9 +211,9 @@ class Artist:
     # How it is done.
 
     def _say(self, command: str) -> None:
-        assert self._hands.stdin is not None
-        self._hands.stdin.write(f"{command}\n".encode())
-        self._hands.stdin.flush()
+        assert self.hands.stdin is not None
+        self.hands.stdin.write(f"{command}\n".encode())
+        self.hands.stdin.flush()
 
     def _down(self, y: int) -> int:
         """Blender counts from the bottom, the screen from the top."""

@@ -66,16 +66,16 @@ class Day:
     # What is done about a job.
 
     def pause(self) -> Deed:
-        return (yield from self._click("msd.pause"))
+        return (yield from self._click_about("msd.pause", 0.5, "queued", "running"))
 
     def resume(self) -> Deed:
-        return (yield from self._click("msd.resume"))
+        return (yield from self._click_about("msd.resume", 0.5, "paused"))
 
     def cancel(self) -> Deed:
-        return (yield from self._click("msd.cancel", 0.75))
+        return (yield from self._click_about("msd.cancel", 0.75, "queued", "running", "paused", "finishing"))
 
     def finish_now(self) -> Deed:
-        return (yield from self._click("msd.finish", 0.25))
+        return (yield from self._click_about("msd.finish", 0.25, "running", "paused"))
 
     def try_again(self) -> Deed:
         return (yield from self._call_about(bpy.ops.msd.retry, "failed", "cancelled"))
@@ -229,9 +229,7 @@ class Day:
         return False
 
     def _click(self, operator: str, across: float = 0.5) -> Deed:
-        """On its button, once that is there."""
-        if not (yield from self._occasion(getattr(bpy.ops.msd, operator.removeprefix("msd.")).poll)):
-            return False
+        """On its button, if that is there."""
         yield from self.artist.press("Escape")
         yield from self.artist.open_sidebar()
         place = yield from self.artist.look_for(operator, across)
@@ -239,6 +237,17 @@ class Day:
             return False
         yield from self.artist.click_at(*place)
         return True
+
+    def _click_about(self, operator: str, across: float, *states: str) -> Deed:
+        """On its button below the big one, while the job there is in one of these states."""
+
+        def is_there() -> bool:
+            job = self.artist.link.newest("mesh")
+            return job is not None and job.state in states
+
+        if not (yield from self._occasion(is_there)):
+            return False
+        return (yield from self._click(operator, across))
 
     def _call_about(self, operator: Callable[..., object], *states: str) -> Deed:
         """On one of the jobs in these states."""

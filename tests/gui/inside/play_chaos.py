@@ -140,7 +140,7 @@ def main() -> None:
     bpy.context.preferences.view.show_splash = False
     bpy.ops.preferences.addon_enable(module=EXTENSION)
     journal, pulse = Journal(Path(folder)), Pulse()
-    artist = Survivor(EXTENSION, Path(out), "chaos", Stopwatch(EXTENSION))
+    artist = Survivor(Path(folder).with_name("places.json"), EXTENSION, Path(out), "chaos", Stopwatch(EXTENSION))
     artist.preferences.server_python = os.environ["SERVER_PYTHON"]
     run(story(artist, journal, pulse, Path(folder), [int(seed) for seed in seeds]), artist, pulse)
 

@@ -3,8 +3,8 @@ they were seen before."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,14 @@ Seen = Generator[float, None, tuple[int, int] | None]
 
 
 class Survivor(Artist):
-    def __init__(self, *arguments: Any) -> None:
+    """Args:
+    places: file with where buttons were seen, by this artist or another; otherwise as `Artist`.
+    """
+
+    def __init__(self, places: Path, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._places: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._file = places
+        self._places: dict[str, list[list[int]]] = json.loads(places.read_text("utf-8")) if places.exists() else {}
 
     @property
     def user(self) -> Path:
@@ -42,22 +47,23 @@ class Survivor(Artist):
 
     def look_for(self, what: str, across: float) -> Seen:
         """As `find`; None when it is not to be seen. Looks first where it was seen before."""
-        for place in reversed(self._places[what]):
-            if what in (yield from self.name_at(*place)):
-                return place
+        for x, y in reversed(self._places.get(what, [])):
+            if what in (yield from self.name_at(x, y)):
+                return x, y
         sidebar = self.region("UI")
         x = sidebar.x + round(across * (sidebar.width - TABS))
         top = self.top_of(sidebar)
         for y in range(top + ROW, top + sidebar.height, ROW):
             found = yield from self.name_at(x, y)
             if found:
-                self._note(found, (x, y))
+                self._note(found, [x, y])
             if what in found:
                 return x, y
         return None
 
-    def _note(self, command: str, place: tuple[int, int]) -> None:
+    def _note(self, command: str, place: list[int]) -> None:
         """Where an operator is, as Python would call it: bpy.ops.msd.pause(job_id="...")."""
-        places = self._places[command.partition("(")[0].removeprefix("bpy.ops.")]
+        places = self._places.setdefault(command.partition("(")[0].removeprefix("bpy.ops."), [])
         if place not in places:
             places.append(place)
+            self._file.write_text(json.dumps(self._places), "utf-8")
