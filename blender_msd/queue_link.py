@@ -188,12 +188,17 @@ class QueueLink(JobList, ServerLink):
         """Give the server an order about a job, without blocking."""
         client, connection = self._client, self._connection
         number, job_id = followed.view.number, followed.view.job_id
+        # The server would make the whole of a quick look that was there, which nobody has chosen.
+        is_only_looked_at = order == "retry" and followed.view.look == "there"
 
         def tell() -> None:
             # A thread of its own has connected before, or does so now.
             used = client or (connection.connect(self._stop_start) if connection else None)
             if used is not None:
                 self._order_patiently(used, job_id, order)
+                if is_only_looked_at:
+                    with contextlib.suppress(Problem):  # it was made in no time
+                        used.order(job_id, "pause")
                 self._queue.put((number, messages.Obeyed(order)))
 
         self._ask(tell)

@@ -187,9 +187,13 @@ def in_turn(job: FakeJob) -> None:
 
 
 def be_looked_at(job: FakeJob) -> None:
-    """A quick look in its turn; once it is resumed, the rest as `run_until_told`."""
+    """A quick look in its turn; once it is resumed, the rest as `run_until_told`. One that was there is not looked at
+    again."""
     job.turn.wait()
     if job.cancelled.is_set():
+        return
+    if job.task == "looked":
+        run_until_told(job)
         return
     job.send("state", state="running")
     job.progress(0.3)
