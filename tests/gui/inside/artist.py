@@ -38,7 +38,7 @@ class Artist:
         self._extension = extension
         self.out = out
         self._scenario = scenario
-        self._stopwatch = stopwatch
+        self.stopwatch = stopwatch
         self.hands = subprocess.Popen(["xdotool", "-"], stdin=subprocess.PIPE)
         self._known: dict[str, tuple[int, int]] = {}
 
@@ -84,6 +84,10 @@ class Artist:
         """For example "n" or "ctrl+z"."""
         self._say(f"key {keys}")
         yield 0.4
+
+    def press_button(self) -> None:
+        """Of the mouse, where the pointer is; waits for nothing."""
+        self._say("click 1")
 
     def click(self, what: str, across: float = 0.5) -> Steps:
         """Click a button or a setting, wherever it is; see `find`."""
@@ -131,12 +135,12 @@ class Artist:
             yield 0.02
         assert camera.returncode == 0, f"no picture of {name}"
 
-    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Steps:
+    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 60.0, every: float = 0.1) -> Steps:
         ends = time.monotonic() + seconds
         while not condition():
             link = self.link
             assert time.monotonic() < ends, f"waited in vain for {what}; job {link.job}, problem {link.problem}"
-            yield 0.1
+            yield every
 
     def find(self, what: str, across: float = 0.5) -> Found:
         """Where an operator ("msd.generate_mesh") or a setting ("mesh.prompt") is in the sidebar, on the screen.
@@ -223,7 +227,7 @@ class Artist:
         """Click a place of the screen."""
         yield from self.point(x, y)
         yield 0.1
-        self._say("click 1")
+        self.press_button()
         yield 0.25
 
     def name_at(self, x: int, y: int) -> Generator[float, None, str]:
@@ -242,11 +246,11 @@ class Artist:
     def _open_panels(self) -> Generator[float, None, set[str]]:
         """Those that are drawn when the sidebar is."""
         yield 0.2
-        before = {name: len(times) for name, times in self._stopwatch.drawings.items()}
+        before = {name: len(times) for name, times in self.stopwatch.drawings.items()}
         self.region("UI").tag_redraw()
         ends = time.monotonic() + DRAWN
         while True:
             yield 0.1
-            drawn = {name for name, times in self._stopwatch.drawings.items() if len(times) > before.get(name, 0)}
+            drawn = {name for name, times in self.stopwatch.drawings.items() if len(times) > before.get(name, 0)}
             if drawn or time.monotonic() > ends:
                 return drawn
