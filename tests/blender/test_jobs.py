@@ -210,6 +210,23 @@ def test_a_job_that_waits_is_cancelled_on_the_server_and_the_others_stay(server,
     assert third.busy
 
 
+def test_a_job_whose_cancelling_the_server_did_not_hear_is_cancelled_once_it_answers(server, bridge, start):
+    server.script = in_turn
+    first, second, third = start(), start(), start()
+    pump_until(bridge, lambda: first.job_id and second.job_id and third.job_id)
+    jobs = [server.jobs[view.job_id] for view in (first, second)]
+    server.deaf_to.add("cancel")
+    for view in (first, second):  # of which the first is watched
+        bridge.cancel(view.handle)
+        bridge.remove(view.handle)
+    pump_until(bridge, lambda: len(bridge._unheard) == 2)
+    assert not any(job.cancelled.is_set() for job in jobs)
+    server.deaf_to.clear()
+    start()
+    pump_until(bridge, lambda: all(job.cancelled.is_set() for job in jobs))
+    assert third.busy
+
+
 def test_a_job_that_is_cancelled_before_the_server_has_it_is_never_made(server, bridge, start):
     server.script = in_turn
     first, second = start("one"), start("two")

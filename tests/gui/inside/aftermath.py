@@ -37,7 +37,7 @@ def all_is_well(day: Day) -> Generator[float, None, Counter[str]]:
     yield from _agree_with_the_server(day)
     _check_what_is_left(day)
     for other in day.others:
-        assert other.process.returncode == 0, f"the other Blender ended with {other.process.returncode}"
+        assert other.process.poll() == 0, f"the other Blender ended with {other.process.returncode}"
     bpy.ops.msd.clear_jobs()
     return counts
 

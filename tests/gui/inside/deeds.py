@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ Deed = Generator[float, None, bool]
 # Of small things, with one model whose steps take a moment; an object is seen to form for some seconds.
 STEPS = 16
 # Seconds that an occasion is waited for.
-OCCASION = 3.0
+OCCASION = 15.0
 
 
 class Day:
@@ -59,9 +60,11 @@ class Day:
         return True
 
     def look_quickly(self) -> Deed:
-        self._ask_for_little("mesh")
-        bpy.context.window_manager.msd.looks = 2
-        return (yield from self._click("msd.look_at_meshes", 0.3))
+        # Of an object it would take a hundred steps.
+        self._ask_for_little("texture")
+        bpy.ops.msd.look_at_textures(count=2)
+        yield 0.1
+        return True
 
     # What is done about a job.
 
@@ -95,21 +98,27 @@ class Day:
         return True
 
     def choose_a_look(self) -> Deed:
-        if not (yield from self._occasion(lambda: any(job.waits_to_be_chosen for job in self._looks), 20.0)):
+        def there() -> list[str]:
+            return [job.handle for job in self.artist.link.looks() if job.waits_to_be_chosen]
+
+        if not (yield from self._occasion(there)):
             return False
-        if not (yield from self._click("msd.tick_look", 0.25)):
-            return False
-        return (yield from self._click("msd.finish_looks", 0.25))
+        bpy.ops.msd.tick_look(job_id=self.rng.choice(there()))
+        yield 0.5
+        bpy.ops.msd.finish_looks()
+        return True
 
     def forget_the_looks(self) -> Deed:
-        if not self._looks:
+        yield from ()
+        if not self.artist.link.looks():
             return False
-        return (yield from self._click("msd.forget_looks", 0.75))
+        bpy.ops.msd.forget_looks()
+        return True
 
     def place_a_result(self) -> Deed:
         link = self.artist.link
         bpy.ops.msd.list_results()
-        if not (yield from self._occasion(lambda: link.shelf.results, 20.0)):
+        if not (yield from self._occasion(lambda: link.shelf.results)):
             return False
         result = self.rng.choice(link.shelf.results)
         bpy.ops.msd.place_result(job_id=result.job_id)
@@ -204,10 +213,6 @@ class Day:
     def _file(self) -> Path:
         return self.folder / "saved.blend"
 
-    @property
-    def _looks(self) -> list[object]:
-        return list(self.artist.link.looks())
-
     def _ask_for_little(self, kind: str) -> bpy.types.PropertyGroup:
         settings = getattr(bpy.context.scene.msd, kind)
         settings.prompt = {"mesh": "a red cube", "texture": "red bricks", "retexture": "a blue ball"}[kind]
@@ -221,12 +226,14 @@ class Day:
     def _decide_what_quitting_does(self) -> None:
         self.artist.preferences.on_quit = self.rng.choice(("GO_ON", "STOP"))
 
-    def _occasion(self, condition: Callable[[], object], seconds: float = OCCASION) -> Deed:
-        for _ in range(round(seconds / 0.1)):
-            if condition():
-                return True
+    def _occasion(self, condition: Callable[[], object]) -> Deed:
+        """Wait for it while there is hope: while a job is under way, or a question is open."""
+        link, ends = self.artist.link, time.monotonic() + OCCASION
+        while not condition():
+            if time.monotonic() > ends or not (link.open_questions or any(view.busy for view in link.views())):
+                return False
             yield 0.1
-        return False
+        return True
 
     def _click(self, operator: str, across: float = 0.5) -> Deed:
         """On its button, if that is there."""

@@ -138,6 +138,8 @@ def main() -> None:
     folder, out, *seeds = sys.argv[sys.argv.index("--") + 1 :]
     # Before the first window is drawn: it would cover everything.
     bpy.context.preferences.view.show_splash = False
+    # It is rendered when a file is saved, which takes seconds without a graphics card.
+    bpy.context.preferences.filepaths.file_preview_type = "NONE"
     bpy.ops.preferences.addon_enable(module=EXTENSION)
     journal, pulse = Journal(Path(folder)), Pulse()
     artist = Survivor(Path(folder).with_name("places.json"), EXTENSION, Path(out), "chaos", Stopwatch(EXTENSION))
