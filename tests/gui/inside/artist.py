@@ -21,10 +21,24 @@ Found = Generator[float, None, tuple[int, int]]
 
 HEADER = 20  # height of a panel's header, in pixels
 ROW = 9  # pixels between two looks; a button is some 20 high
-SETTLE = 0.04  # for Blender to notice the pointer
+SETTLE = 0.01  # between two looks whether Blender has noticed the pointer
+NOTICED = 5.0  # seconds in which a busy machine does
 TABS = 24  # width of the column with the sidebar's tabs
 DRAWN = 10.0  # seconds in which a busy machine draws a sidebar
 EDGE = 9  # from the sidebar's left to where it can be dragged
+
+
+class ARTIST_OT_pointer(bpy.types.Operator):
+    """Notes where the pointer is, as the events say that Blender has got."""
+
+    bl_idname = "artist.pointer"
+    bl_label = "Where is the pointer?"
+    x = y = -1
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        seen = ARTIST_OT_pointer
+        seen.x, seen.y = event.mouse_x, event.mouse_y
+        return {"FINISHED"}
 
 
 class Artist:
@@ -41,6 +55,7 @@ class Artist:
         self.stopwatch = stopwatch
         self.hands = subprocess.Popen(["xdotool", "-"], stdin=subprocess.PIPE)
         self._known: dict[str, tuple[int, int]] = {}
+        bpy.utils.register_class(ARTIST_OT_pointer)
 
     # What the scenarios look at.
 
@@ -76,8 +91,13 @@ class Artist:
     # Hands.
 
     def point(self, x: int, y: int) -> Steps:
-        """Move the pointer to a place of the screen, in pixels from its upper left."""
+        """Move the pointer to a place of the screen, in pixels from its upper left, until Blender has noticed it."""
         self._say(f"mousemove {x} {y}")
+        seen, ends = ARTIST_OT_pointer, time.monotonic() + NOTICED
+        while (abs(seen.x - x) > 1 or abs(seen.y - self._down(y)) > 1) and time.monotonic() < ends:
+            yield SETTLE
+            bpy.ops.artist.pointer("INVOKE_DEFAULT")
+        # It knows of an event before its buttons do.
         yield SETTLE
 
     def press(self, keys: str) -> Steps:
