@@ -18,8 +18,9 @@ Deed = Generator[float, None, bool]
 
 # Of small things, with one model whose steps take a moment; an object is seen to form for some seconds.
 STEPS = 16
-# Seconds that an occasion is waited for.
-OCCASION = 15.0
+# Seconds that an occasion is waited for, while something happens.
+OCCASION = 60.0
+MOVING = ("starting", "queued", "running", "finishing")
 
 
 class Day:
@@ -227,10 +228,11 @@ class Day:
         self.artist.preferences.on_quit = self.rng.choice(("GO_ON", "STOP"))
 
     def _occasion(self, condition: Callable[[], object]) -> Deed:
-        """Wait for it while there is hope: while a job is under way, or a question is open."""
+        """Wait for it while there is hope: while a job moves, or a question is open."""
         link, ends = self.artist.link, time.monotonic() + OCCASION
         while not condition():
-            if time.monotonic() > ends or not (link.open_questions or any(view.busy for view in link.views())):
+            moves = link.open_questions or any(view.state in MOVING for view in link.views())
+            if not moves or time.monotonic() > ends:
                 return False
             yield 0.1
         return True
