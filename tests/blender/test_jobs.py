@@ -319,11 +319,14 @@ def test_a_second_job_can_be_begun_while_one_runs(server, bridge, three):
 def test_a_double_click_begins_one_job(server, bridge, start):
     server.script = run_until_told
     bpy.context.scene.msd.mesh.prompt = "a duck"
-    assert "{msd.generate_mesh}" in draw("MSD_PT_view3d_object")
     view = start()
-    assert "{msd.generate_mesh off}" in draw("MSD_PT_view3d_object")
-    view.began = 0.0
+    # Off, it would take no click for as long as the pointer rests on it.
     assert "{msd.generate_mesh}" in draw("MSD_PT_view3d_object")
+    operator = SimpleNamespace(execute=lambda context: {"FINISHED"})
+    begins = inside("ui.operators").MSD_OT_generate_mesh
+    assert begins.invoke(operator, bpy.context, None) == {"CANCELLED"}
+    view.began -= 1.0
+    assert begins.invoke(operator, bpy.context, None) == {"FINISHED"}
 
 
 def test_opening_a_file_leaves_every_job_running_and_each_result_is_offered(server, bridge, three, tmp_path):
