@@ -55,7 +55,7 @@ class Begins:
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
         """A click. A second one that comes at once was meant for the first job.
 
-        The button stays on meanwhile: one that was off takes no click in Blender for as long as the pointer rests there.
+        The button stays on meanwhile: while the pointer rests on one that was off, Blender takes no click for it.
         """
         jobs = bridge.current().jobs
         return {"CANCELLED"} if jobs and jobs[-1].view.is_new else self.execute(context)
