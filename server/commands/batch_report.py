@@ -11,9 +11,9 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from server.files import write_text
+from server.studio.kept_names import THUMBNAIL
 
 PAGE, ROWS = "report.html", "report.json"
-THUMBNAIL = "thumbnail.png"
 
 State = Literal["done", "failed", "waiting"]
 

@@ -80,9 +80,9 @@ def _remesh(args: argparse.Namespace) -> dict[str, Any]:
 
 def _checkpoint(wanted: str, data_dir: Path | None) -> Path:
     from server.jobs.artifacts import job_folder
-    from server.studio.checkpoint import NAME
+    from server.studio.kept_names import FIELD
 
     path = as_path(wanted)
     if data_dir is not None and not os.path.exists(path):
         path = job_folder(data_dir, path.name)
-    return path / NAME if os.path.isdir(path) or not path.suffix else path
+    return path / FIELD if os.path.isdir(path) or not path.suffix else path

@@ -117,6 +117,20 @@ def match(one: tuple[Floats, Triangles], other: tuple[Floats, Triangles], count:
     return Match(first.take(some), second.take(there), second.take(some), first.take(back))
 
 
+def seen_points(vertices: Floats, triangles: Triangles, size: int = 96, distance: float = 3.0) -> SurfacePoints:
+    """The points of a mesh behind the pixels of the views of `outlines`: what is seen more is there more often."""
+    hits = [
+        rasterise(vertices, triangles, Views.orbit([float(azimuth)], elevation, distance), size)[0]
+        for azimuth, elevation in SILHOUETTE_ANGLES
+    ]
+    return points_on(
+        vertices,
+        triangles,
+        np.concatenate([hit.triangle[hit.mask] for hit in hits]),
+        np.concatenate([hit.weights[hit.mask] for hit in hits]),
+    )
+
+
 def chamfer(matched: Match) -> float:
     """Symmetric Chamfer distance: the mean distance to the other surface, over both surfaces, in ball radii."""
     there = np.linalg.norm(matched.first.position - matched.beside_first.position, axis=1)
@@ -138,11 +152,20 @@ def normal_consistency(matched: Match) -> float:
 def sample_surface(vertices: Floats, triangles: Triangles, count: int, rng: np.random.Generator) -> SurfacePoints:
     """`count` points, uniform by area."""
     a, b, c = vertices[triangles].astype(np.float64).transpose(1, 0, 2)
-    cross = np.cross(b - a, c - a)
-    area = np.linalg.norm(cross, axis=1)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
     chosen = rng.choice(len(triangles), count, p=area / area.sum())
     u, v = rng.random((2, count, 1))
     over = u + v > 1
     u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
-    position = a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
-    return SurfacePoints(position, cross[chosen] / area[chosen, None], chosen, np.hstack([1 - u - v, u, v]))
+    return points_on(vertices, triangles, chosen, np.hstack([1 - u - v, u, v]))
+
+
+def points_on(
+    vertices: Floats, triangles: Triangles, chosen: NDArray[np.int64], weights: NDArray[np.float64]
+) -> SurfacePoints:
+    """The points of these triangles [N] with these barycentric coordinates [N, 3]."""
+    a, b, c = vertices[triangles[chosen]].astype(np.float64).transpose(1, 0, 2)
+    cross = np.cross(b - a, c - a)
+    normal = cross / np.linalg.norm(cross, axis=1, keepdims=True)
+    position = weights[:, :1] * a + weights[:, 1:2] * b + weights[:, 2:] * c
+    return SurfacePoints(position, normal, chosen, weights)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from server.evaluation.colours import ColouredMesh, colour_error, true_colours
@@ -23,6 +24,8 @@ from server.evaluation.measures import (
     match,
     normal_consistency,
     outlines,
+    sample_surface,
+    seen_points,
     silhouette_iou,
     voxel_centres,
     voxelise,
@@ -40,8 +43,8 @@ from server.meshing.fields import from_torch
 from server.meshing.surface import extract_surface
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
-from server.studio import checkpoint
 from server.studio.checkpoint import KeptField, load_field
+from server.studio.kept_names import FIELD
 from server.studio.mesh_files import MAPS
 from server.studio.production import produce
 from server.training.view_judge import ViewJudge
@@ -51,7 +54,15 @@ from server.world.shapes import signed_distance
 VOXELS = 112
 # A mesh of the true shape needs no more than the finest mesh that it is compared with.
 TRUE_RESOLUTION = 128
-SCORES = ("volume_iou", "silhouette_iou", "chamfer", "normal_consistency", "planarity", "colour_error")
+SCORES = (
+    "volume_iou",
+    "silhouette_iou",
+    "chamfer",
+    "normal_consistency",
+    "planarity",
+    "colour_error",
+    "seen_colour_error",
+)
 RAW = "raw_"
 FACES = ("janus", "facing")
 MEASURES = (*SCORES, *FACES, "seconds", "denoiser_calls", *(RAW + score for score in SCORES))
@@ -66,11 +77,14 @@ def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
         in units of CIE L*a*b*, lower is better. Pose and size count: nothing is aligned first. Colours are compared at
         points of the made surface with the nearest point of the true one, lit as the priors' pictures are: the error
         includes what the field got wrong, what the mesh lost of it, and parts that are not where they belong, but not
-        that light is taken for paint.
+        that light is taken for paint. "seen_colour_error" is the same in pictures from all sides: what no camera of
+        the priors' law sees, the ground side of a cube, counts in the one and not in the other.
     """
     made = (mesh.vertices, mesh.triangles)
     matched = match(made, true_mesh(caption.name))
     painted, true = mesh.colours_at(matched.first), true_colours(caption, matched.beside_first.position)
+    seen, places = seen_points(*made), _true_places(caption.name)
+    nearest = places.data[places.query(seen.position)[1]]
     return {
         "volume_iou": iou(voxelise(*made, VOXELS), _true_voxels(caption.name)),
         "silhouette_iou": silhouette_iou(outlines(*made), _true_outlines(caption.name)),
@@ -78,6 +92,7 @@ def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
         "normal_consistency": normal_consistency(matched),
         "planarity": planarity(matched, caption.name),
         "colour_error": colour_error(painted, true),
+        "seen_colour_error": colour_error(mesh.colours_at(seen), true_colours(caption, nearest)),
     }
 
 
@@ -193,7 +208,7 @@ def _make(
         report = produce(recipe, model, folder, lambda event: None, lambda: None, device)
         mesh = read_npz(folder / "mesh.npz")
         texture = read_texture(folder / "mesh.npz", *(folder / picture for picture in MAPS))
-        field = load_field(folder / checkpoint.NAME, device)
+        field = load_field(folder / FIELD, device)
     placement = Placement(report["placement"]["scale"], tuple(report["placement"]["offset"]))
     after = compare(meshed_surface(mesh, texture, placement), caption)
     before = compare(raw_surface(field, recipe.mesh.resolution, report["level"], device), caption)
@@ -259,6 +274,12 @@ def true_mesh(kind: str) -> tuple[Floats, Triangles]:
 @cache
 def _true_outlines(kind: str) -> Bools:
     return outlines(*true_mesh(kind))
+
+
+@cache
+def _true_places(kind: str) -> cKDTree:
+    """Points all over the true surface, as dense as `match` has them."""
+    return cKDTree(sample_surface(*true_mesh(kind), 100_000, np.random.default_rng(0)).position)
 
 
 @cache

@@ -14,11 +14,10 @@ from server.jobs.artifacts import find_artifact, job_folder, remove_files
 from server.jobs.faults import StoreFault
 from server.jobs.intake import Terms
 from server.jobs.job import Job, Task
-from server.jobs.quota import FIELD
 from server.jobs.refusals import Conflict
 from server.jobs.store import Store
 from server.recipe import Recipe, read_recipe
-from server.studio.kept_names import STATE
+from server.studio.kept_names import FIELD, STATE
 
 _AGAIN = "Make it again from its recipe; star what is to stay."
 

@@ -48,10 +48,13 @@ class Dispatch:
 
     def reuse(self, job: Job) -> bool:
         """Give a queued job the result of one that made the same before; whether there is one."""
+        return self._reuse(job, self._store.of_digest(job.digest), self._rooms())
+
+    def _reuse(self, job: Job, twins: Sequence[Job], rooms: Sequence[Room]) -> bool:
         if job.anew or job.attempts or job.task != "make":
             return False
-        kinds = {room.kind for room in self._rooms()}
-        for source in self._store.of_digest(job.digest):
+        kinds = {room.kind for room in rooms}
+        for source in twins:
             if source.made_on in kinds and is_whole(source, self._data_dir):
                 try:
                     share_files(self._data_dir, source, job.id)
@@ -69,25 +72,27 @@ class Dispatch:
         return False
 
     def _next(self, room: Room, is_ready: bool) -> Job | None:
+        # Asked twice a second by every idle device, for each job that waits: the rooms once, the twins once a job.
+        rooms = self._rooms()
         for job_id in self._store.in_turn():
             job = self._store.get(job_id)
-            if self._is_under_way(job) or self.reuse(job):
+            twins = self._store.of_digest(job.digest)
+            if self._is_under_way(job, twins) or self._reuse(job, twins, rooms):
                 continue
             if room.fits(job.needs) if is_ready else room.could_fit(job.needs):
                 return job
             if is_ready:
-                self._pass_over(job)
+                self._pass_over(job, rooms)
         return None
 
-    def _is_under_way(self, job: Job) -> bool:
+    def _is_under_way(self, job: Job, twins: Sequence[Job]) -> bool:
         """The same is being made: two at once would only get in each other's way."""
-        twin = next((other for other in self._store.of_digest(job.digest) if other.state in ACTIVE), None)
+        twin = next((other for other in twins if other.state in ACTIVE), None)
         if twin is not None:
             self._note(job, f"Job {twin.id} is making the same.", tells=False)
         return twin is not None
 
-    def _pass_over(self, job: Job) -> None:
-        rooms = self._rooms()
+    def _pass_over(self, job: Job, rooms: Sequence[Room]) -> None:
         try:
             check_any_could_fit(job.needs, rooms)
         except BadRequest as problem:

@@ -10,7 +10,7 @@ from server.accelerators import kind_of
 from server.errors import BadRequest
 from server.priors.cards import built_in_cards
 from server.priors.pretrained.finding import check_model_here
-from server.priors.pretrained.memory import estimate
+from server.priors.pretrained.memory import count_weights, estimate
 
 # What a job's `needs` are called, of a processor's main memory and of a card's own.
 Where = Literal["cpu", "card"]
@@ -57,7 +57,9 @@ def needs_of(prior: str, low_vram: bool) -> dict[str, int]:
     if model is None:
         return {}
     # Which of the two halves a card computes in, changes little; its worker asks it, and has the last word.
-    on_card, on_processor = estimate(model, "cuda", low_vram, wide=True), estimate(model, "cpu")
+    weights = count_weights(model)
+    on_card = estimate(model, weights, "cuda", low_vram, wide=True)
+    on_processor = estimate(model, weights, "cpu")
     return {"cpu": int(on_processor.device), "card": int(on_card.device)}
 
 

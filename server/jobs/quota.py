@@ -12,12 +12,10 @@ from pathlib import Path
 from server.jobs.artifacts import job_folder
 from server.jobs.events import ACTIVE
 from server.jobs.store import Store
-from server.studio.kept_names import ASIDE, STATE, SUFFIX
+from server.studio.kept_names import ASIDE, FIELD, STATE, SUFFIX, THUMBNAIL
 
 # What is left of a job whose files went: how it was made and looked, some twenty kilobytes.
-NEVER = ("recipe.json", "report.json", "thumbnail.png")
-# The field of a mesh, from which it can be meshed again.
-FIELD = "field.safetensors"
+NEVER = ("recipe.json", "report.json", THUMBNAIL)
 # What goes before results do, in this order.
 SPARE = ({STATE}, {STATE, FIELD})
 _LOG = logging.getLogger(__name__)

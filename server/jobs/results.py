@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.recipe import Kind
+from server.studio.kept_names import THUMBNAIL
 
 # Letters of what is searched for.
 MOST_SEARCH = 1000
-THUMBNAIL = "thumbnail.png"
 
 
 @dataclass(frozen=True)

@@ -24,22 +24,25 @@ class Silence:
 
     def __init__(self, worked: Callable[[], float], now: Callable[[], float] = time.monotonic) -> None:
         self._worked, self._now = worked, now
-        self._heard = self._noticed = now()
-        self._worked_then = 0.0
+        self._heard = self._noticed = self._still_since = now()
+        self._worked_then = self._worked_lately = 0.0
 
     def heard(self) -> None:
         """It said something just now; from any thread."""
         self._heard = self._now()
 
     def is_hanging(self, limit_s: float) -> bool:
-        """Whether it has said nothing for so long, and either had the processor for as long or did not want it. To be
-        asked every second or so."""
+        """Whether it has said nothing for so long, and meanwhile either had the processor for as long or, lately and
+        for as long, did not want it. To be asked every second or so."""
+        now, worked = self._now(), self._worked()
         if self._noticed != self._heard:
-            self._noticed, self._worked_then = self._heard, self._worked()
-        if self._now() - self._noticed <= limit_s:
+            self._noticed, self._worked_then = self._heard, worked
+            self._still_since, self._worked_lately = now, worked
+        if worked - self._worked_lately >= STILL_S:
+            self._still_since, self._worked_lately = now, worked
+        if now - self._noticed <= limit_s:
             return False
-        worked = self._worked() - self._worked_then
-        return worked < STILL_S or worked > limit_s
+        return now - self._still_since > limit_s or worked - self._worked_then > limit_s
 
 
 def processor_seconds(pid: int) -> float:

@@ -44,7 +44,7 @@ from server.jobs.process import JOB_LINE
 from server.recipe import Recipe, read_recipe
 from server.studio.events import OnEvent, Progress
 from server.studio.journal import NAME, Journal
-from server.studio.kept_names import STATE
+from server.studio.kept_names import STATE, THUMBNAIL
 
 if TYPE_CHECKING:
     from server.priors.denoiser import Prior
@@ -87,7 +87,7 @@ def make(order: dict[str, Any], control: Control, priors: PriorShelf, answers: A
     except LeftForLater as left:
         told.catch_up()
         if left.why == "look":
-            answers.send("event", job=job_id, name="look", data={"artifact": "thumbnail.png"})
+            answers.send("event", job=job_id, name="look", data={"artifact": THUMBNAIL})
         answers.send("left", job=job_id, why=left.why)
     except Problem as problem:
         answers.send("failed", job=job_id, error=problem.as_json(), fatal=False)

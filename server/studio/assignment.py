@@ -17,11 +17,12 @@ from server.generators.subject import Subject
 from server.png import write_png
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, why_too_much
-from server.studio import starts, thumbnail
+from server.studio import starts
 from server.studio.climb import Step, StopRequest
 from server.studio.ended import keep_end, load_end, unusable_end
 from server.studio.events import Log, OnEvent
 from server.studio.keeping import Keeper
+from server.studio.kept_names import THUMBNAIL
 from server.studio.looking import Look, Looked
 from server.studio.optimisation import Outcome, optimise
 from server.studio.snapshot import Snapshot, Unfinished
@@ -101,7 +102,7 @@ class Assignment:
                 subject, self.prior, self.recipe, on_step, keeper.should_stop, self.warn, keeper.save, start
             )
         except Looked:
-            write_png(self.folder / thumbnail.NAME, picture())
+            write_png(self.folder / THUMBNAIL, picture())
             raise
 
     def kept_start(self, subject: Subject) -> Snapshot | None:

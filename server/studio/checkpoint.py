@@ -16,9 +16,9 @@ from server.generators.radiance_field.field import Blob, RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape, grid_levels
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
+from server.studio.kept_names import FIELD
 from server.studio.tensor_files import read_tensors, write_tensors
 
-NAME = "field.safetensors"
 FORMAT = 1
 AXES = "Z up, front towards +X, inside the unit ball"
 
@@ -68,7 +68,7 @@ def load_field(path: Path, device: str = "cpu") -> KeptField:
         BadRequest: "checkpoint-missing" or "checkpoint-unreadable".
     """
     if not os.path.isfile(path):
-        raise BadRequest("checkpoint-missing", f"There is no file {path}.", f"Jobs keep their field as {NAME}.")
+        raise BadRequest("checkpoint-missing", f"There is no file {path}.", f"Jobs keep their field as {FIELD}.")
     try:
         return _rebuild(*read_tensors(path), device)
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError, Problem) as error:

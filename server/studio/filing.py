@@ -8,19 +8,20 @@ from typing import Any
 
 from server.files import write_text
 from server.recipe import Recipe
-from server.studio import thumbnail
+from server.studio.kept_names import THUMBNAIL
+from server.studio.thumbnail import write_thumbnail
 
 
 def file_away(recipe: Recipe, folder: Path, report: dict[str, Any], meshes: Path | None = None) -> None:
     """Write the thumbnail, recipe.json and, last of all files, report.json; they are named in `report` then.
 
     Args:
-        meshes: as `thumbnail.write_thumbnail`.
+        meshes: as `write_thumbnail`.
 
     Raises:
         OSError: one of them cannot be written.
     """
-    thumbnail.write_thumbnail(recipe, folder, meshes)
-    report["artifacts"] = sorted([*report["artifacts"], thumbnail.NAME, "recipe.json", "report.json"])
+    write_thumbnail(recipe, folder, meshes)
+    report["artifacts"] = sorted([*report["artifacts"], THUMBNAIL, "recipe.json", "report.json"])
     write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
     write_text(folder / "report.json", json.dumps(report, indent=2))

@@ -14,8 +14,8 @@ from server.meshing.fields import from_torch
 from server.meshing.obj import obj_files
 from server.meshing.unwrapping import ShouldStop
 from server.recipe import MeshRecipe, Recipe
-from server.studio import checkpoint
 from server.studio.events import Log, OnEvent, Progress
+from server.studio.kept_names import FIELD
 
 MAPS = ("albedo.png", "normal.png")
 UNNAMED = "mesh"
@@ -87,7 +87,7 @@ def deliver(folder: Path, out: Path, name: str = UNNAMED, field: Path | None = N
         JobFailed: as server.files.save_results.
     """
     mesh = _contents(folder, out, name)
-    fields = {} if field is None else {field: (folder / checkpoint.NAME).read_bytes()}
+    fields = {} if field is None else {field: (folder / FIELD).read_bytes()}
     save_results({**mesh, **fields}, otherwise)
     return [str(path) for path in mesh]
 

@@ -9,16 +9,17 @@ from server.generators.radiance_field.hash_grid import choose_backend
 from server.generators.radiance_field.subject import RadianceSubject
 from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
-from server.studio import checkpoint, thumbnail
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.checkpoint import save_field
 from server.studio.climb import step_generator
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
 from server.studio.field_plan import field_plan
+from server.studio.kept_names import FIELD
 from server.studio.mesh_files import write_mesh_files
 from server.studio.narration import LOADED, OPTIMISED, Narrator
 from server.studio.plan import render_size_of
 from server.studio.sides import four_sides
+from server.studio.thumbnail import SIDE
 
 
 def make_mesh(asked: Assignment) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
 
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
     outcome = asked.optimise(
-        subject, narrator, asked.kept_start(subject), lambda: four_sides(subject, device, thumbnail.SIDE // 2)
+        subject, narrator, asked.kept_start(subject), lambda: four_sides(subject, device, SIDE // 2)
     )
     asked.leave_if_asked()
     # However short the run was.
@@ -56,7 +57,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         on_event(event)
 
     # Before meshing, which may fail where another budget or level would not.
-    save_field(asked.folder / checkpoint.NAME, subject.field, subject.occupancy, recipe)
+    save_field(asked.folder / FIELD, subject.field, subject.occupancy, recipe)
     report = write_mesh_files(
         subject.field,
         occupied,
@@ -68,5 +69,5 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         device,
         recipe,
     )
-    report["artifacts"].append(checkpoint.NAME)
+    report["artifacts"].append(FIELD)
     return {**report, **account(outcome)}

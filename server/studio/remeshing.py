@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from server.recipe import Recipe
-from server.studio import checkpoint
+from server.studio.checkpoint import load_field, relabel
 from server.studio.climb import StopRequest
 from server.studio.events import OnEvent, Progress
 from server.studio.filing import file_away
+from server.studio.kept_names import FIELD
 from server.studio.mesh_files import write_mesh_files
 from server.studio.narration import LOADED
 
@@ -37,14 +38,14 @@ def remesh(
 
     started = time.monotonic()
     on_event(Progress("Loading", 0.0))
-    kept = checkpoint.load_field(folder / checkpoint.NAME, device)
+    kept = load_field(folder / FIELD, device)
     on_event(Progress("Loading", LOADED))
     occupied = kept.occupied.numpy()
     report = write_mesh_files(
         kept.field, occupied, recipe.mesh, folder, on_event, leave_if_asked, (LOADED, 0.99), device, recipe
     )
-    checkpoint.relabel(folder / checkpoint.NAME, recipe)
-    report["artifacts"].append(checkpoint.NAME)
+    relabel(folder / FIELD, recipe)
+    report["artifacts"].append(FIELD)
     report |= {"steps": 0, "denoiser_calls": 0, "seconds": round(time.monotonic() - started, 2)}
     file_away(recipe, folder, report)
     on_event(Progress("Done", 1.0, seconds_left=0.0))

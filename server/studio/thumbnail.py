@@ -16,12 +16,12 @@ from server.meshing.pictures import render
 from server.meshing.shelf import MESHES
 from server.png import write_png
 from server.recipe import Recipe
+from server.studio.kept_names import THUMBNAIL
 from server.studio.material import COLOUR
 from server.studio.mesh_files import MAPS
 from server.studio.sides import AZIMUTHS
 from server.world.views import Views
 
-NAME = "thumbnail.png"
 # Pixels along the longest side.
 SIDE = 128
 # From the front and a little above, turned so far that a side is seen, too.
@@ -30,7 +30,7 @@ _EVEN = np.array([[[128, 128, 255]]], np.uint8)
 
 
 def write_thumbnail(recipe: Recipe, folder: Path, meshes: Path | None = None) -> None:
-    """Write NAME beside the finished files in `folder`: of a mesh on nothing (RGBA), of a texture the whole tile.
+    """Write THUMBNAIL beside the finished files in `folder`: of a mesh on nothing (RGBA), of a texture the whole tile.
 
     Args:
         meshes: folder of the mesh that a "retexture" names.
@@ -38,7 +38,7 @@ def write_thumbnail(recipe: Recipe, folder: Path, meshes: Path | None = None) ->
     Raises:
         OSError: it cannot be written.
     """
-    write_png(folder / NAME, _picture(recipe, folder, meshes))
+    write_png(folder / THUMBNAIL, _picture(recipe, folder, meshes))
 
 
 def _picture(recipe: Recipe, folder: Path, meshes: Path | None) -> NDArray[np.uint8]:

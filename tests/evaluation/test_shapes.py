@@ -52,6 +52,7 @@ def test_the_true_object_scores_nearly_one_and_has_no_colour_error(kind: str, vo
     assert scores["chamfer"] < 0.01
     assert scores["normal_consistency"] > 0.97
     assert scores["colour_error"] < 1.5
+    assert scores["seen_colour_error"] < 1.5
     assert (scores["planarity"] is None) == (kind == "duck")
     # Smoothing rounds edges, not planes.
     assert kind == "duck" or scores["planarity"] < 2
@@ -69,7 +70,18 @@ def test_the_wrong_colour_is_noticed_and_the_shape_scores_as_before() -> None:
     duck = meshed("duck")
     right, wrong = compare(duck, usual("duck")), compare(duck, Caption("mesh", "duck", "blue"))
     assert wrong["colour_error"] > 50
-    assert {**wrong, "colour_error": 0} == {**right, "colour_error": 0}
+    assert wrong["seen_colour_error"] > 50
+    colours = {"colour_error": 0, "seen_colour_error": 0}
+    assert {**wrong, **colours} == {**right, **colours}
+
+
+def test_what_no_camera_sees_counts_in_one_of_the_two_errors_of_colour() -> None:
+    cube = meshed("cube")
+    height = cube.vertices[:, 2]
+    cube.colours[height < height.min() + 0.02] = 0
+    scores = compare(cube, usual("cube"))
+    assert scores["colour_error"] > 8
+    assert scores["seen_colour_error"] < 3
 
 
 def test_a_shape_that_faces_backward_scores_low() -> None:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from server.generators.picture import Picture, PictureSubject, cut_where_ordinary, seam_ratio
+from server.generators.picture import Picture, PictureSubject, cut_where_ordinary
+from tests.seams import seam_ratio
 
 
 def picture(periodic: tuple[bool, bool], extent: tuple[float, float] = (2.0, 2.0)) -> Picture:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from server.jobs.queue import Queue
 from server.jobs.refusals import Conflict, NoSuchJob
 from server.jobs.store import Store
 from server.recipe import Recipe
+from tests.jobs.conftest import Office
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -333,6 +335,29 @@ def test_jobs_fail_with_the_reason_when_no_worker_can_be_started(tmp_path: Path,
     error = fail_on(Queue(store := Store(tmp_path / "jobs.sqlite", ignore), tmp_path, ["cpu"]), store, recipe())
     assert error["code"] == "worker-did-not-start"
     assert "worker-0.log" in error["detail"]
+
+
+def test_a_worker_that_hangs_while_it_starts_is_replaced_once_and_then_said_to_be_down(
+    tmp_path: Path, recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow" / "torch").mkdir(parents=True)
+    hangs = tmp_path / "slow" / "torch" / "__init__.py"
+    hangs.write_text("import time\ntime.sleep(3600)\n")
+    monkeypatch.setenv("PYTHONPATH", str(hangs.parents[1]))
+    monkeypatch.setattr("server.jobs.supervisor.START_LIMIT_S", 2.0)
+    with closing(Office(tmp_path)) as office:
+        job_id = office.submit(recipe("bricks"))
+        job = office.wait_for_state(job_id, "failed", "done")
+        assert job.error["code"] == "worker-did-not-start"
+        assert "said nothing for 2 seconds while it started" in job.error["detail"]
+        assert [device["state"] for device in office.queue.devices()] == ["down"]
+
+        # Once it can start, the same job is tried again and is done.
+        hangs.unlink()
+        monkeypatch.delenv("PYTHONPATH")
+        monkeypatch.setattr("server.jobs.supervisor.START_LIMIT_S", 180.0)
+        office.queue.retry(job_id)
+        assert office.wait_for_state(job_id, "failed", "done").state == "done"
 
 
 def ignore(_: str) -> None:

@@ -38,6 +38,13 @@ def test_who_works_without_end_and_says_nothing_hangs() -> None:
     assert machine.pass_by(2, 1.0)
 
 
+def test_who_works_for_a_while_and_then_stands_still_hangs() -> None:
+    machine = Machine()
+    assert not machine.pass_by(5, 1.0)
+    assert not machine.pass_by(59, 0.0)
+    assert machine.pass_by(2, 0.0)
+
+
 def test_who_gets_a_twentieth_of_a_processor_is_given_twenty_times_as_long() -> None:
     machine = Machine()
     assert not machine.pass_by(1190, 0.05)

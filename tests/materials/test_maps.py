@@ -9,7 +9,6 @@ import pytest
 import torch
 from surfaces import field_of
 
-from server.generators.picture import seam_ratio
 from server.materials.borders import Borders
 from server.materials.cutting import begun_at, ordinary_cut, steps_of
 from server.materials.maps import derive
@@ -17,6 +16,7 @@ from server.materials.reducing import enlarged, reduced, reduction
 from server.recipe import MapName
 from server.world.captions import PATTERNS, Caption
 from server.world.patterns import paint, two_colours
+from tests.seams import seam_ratio
 
 NAMES = list(get_args(MapName))
 BOTH = Borders(True, True)

@@ -28,7 +28,9 @@ def test_the_estimate_counts_every_number_of_every_network(
     tensors = [tensor for network in networks for tensor in (*network.parameters(), *network.buffers())]
     numbers = sum(tensor.numel() for tensor in tensors if tensor.is_floating_point())
     # A single file may leave a projection out, or bring a layer that is not used.
-    assert memory.estimate(model, "cpu").device == pytest.approx(4 * numbers, rel=0.15 if form == "file" else 1e-3)
+    assert memory.estimate(model, memory.count_weights(model), "cpu").device == pytest.approx(
+        4 * numbers, rel=0.15 if form == "file" else 1e-3
+    )
 
 
 def test_a_card_holds_half_of_it_and_less_when_memory_is_spared(
@@ -37,7 +39,8 @@ def test_a_card_holds_half_of_it_and_less_when_memory_is_spared(
     monkeypatch.setattr(memory, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(memory, "FIELD_BYTES", 0.0)
     model = find_model(str(write_model(tmp_path / "model", "sd3 with T5")))
-    full, half, spare = (memory.estimate(model, *how) for how in (("cpu",), ("cuda",), ("cuda", True)))
+    weights = memory.count_weights(model)
+    full, half, spare = (memory.estimate(model, weights, *how) for how in (("cpu",), ("cuda",), ("cuda", True)))
     assert full.main == 0
     assert spare.device < half.device < full.device
     assert half.main > 0

@@ -20,7 +20,8 @@ from server.generators.radiance_field.field import Blob, RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.generators.radiance_field.occupancy import OccupancyGrid
 from server.recipe import Recipe, read_recipe
-from server.studio.checkpoint import NAME, load_field, save_field
+from server.studio.checkpoint import load_field, save_field
+from server.studio.kept_names import FIELD
 from server.studio.mesh_files import deliver, write_mesh_files
 from server.studio.tensor_files import write_tensors
 from tests.closeness import assert_close_to_rounding
@@ -49,8 +50,8 @@ def field() -> RadianceField:
 def kept(field: RadianceField, recipe: Recipe, tmp_path: Path) -> Path:
     occupancy = OccupancyGrid(side=16)
     occupancy.refresh(field.density, torch.Generator().manual_seed(0))
-    save_field(tmp_path / NAME, field, occupancy, recipe)
-    return tmp_path / NAME
+    save_field(tmp_path / FIELD, field, occupancy, recipe)
+    return tmp_path / FIELD
 
 
 def test_density_and_colour_come_back_exactly(kept: Path, field: RadianceField, recipe: Recipe) -> None:
@@ -76,9 +77,9 @@ def _rewritten(kept: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
 def test_a_field_that_began_as_haze_comes_back_as_itself(field: RadianceField, recipe: Recipe, tmp_path: Path) -> None:
     hazy = RadianceField(field.grid.shape, torch.Generator().manual_seed(4), hidden=16, blob=Blob(0.0, 1.0))
     occupancy = OccupancyGrid(side=16)
-    save_field(tmp_path / NAME, hazy, occupancy, recipe)
+    save_field(tmp_path / FIELD, hazy, occupancy, recipe)
     points = torch.rand(500, 3, generator=torch.Generator().manual_seed(1)) - 0.5
-    assert_close_to_rounding(load_field(tmp_path / NAME).field.density(points), hazy.density(points))
+    assert_close_to_rounding(load_field(tmp_path / FIELD).field.density(points), hazy.density(points))
 
 
 def test_a_file_from_before_there_was_a_choice_of_blobs_is_read_with_the_one_there_was(
@@ -103,7 +104,7 @@ def test_the_same_field_gives_the_same_file_and_nothing_half_written(
     occupancy.refresh(field.density, torch.Generator().manual_seed(0))
     save_field(kept.with_name("again.safetensors"), field, occupancy, recipe)
     assert kept.with_name("again.safetensors").read_bytes() == kept.read_bytes()
-    assert sorted(path.name for path in kept.parent.iterdir()) == ["again.safetensors", NAME]
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["again.safetensors", FIELD]
 
 
 def test_other_programs_can_read_what_the_file_is(kept: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_damaged_file_is_refused_by_name(kept: Path, damage: bytes | None) -> 
     with pytest.raises(BadRequest) as caught:
         load_field(kept)
     assert caught.value.code == "checkpoint-unreadable"
-    assert NAME in caught.value.message
+    assert FIELD in caught.value.message
 
 
 def test_a_file_of_another_kind_is_refused(kept: Path) -> None:
@@ -158,7 +159,7 @@ def test_remesh_refuses_a_field_that_is_damaged_inside(
     change_tensors(kept, DAMAGES[name])
     code, said = run(capsys, "remesh", str(kept), "--out", str(kept.with_name("mesh.glb")))
     assert (code, said["error"]["code"]) == (2, "checkpoint-unreadable")
-    assert NAME in said["error"]["detail"]
+    assert FIELD in said["error"]["detail"]
     assert not kept.with_name("mesh.glb").exists()
 
 
@@ -225,7 +226,7 @@ def test_remesh_meets_another_budget_and_texture_size(
 def test_remesh_finds_a_job_by_its_id(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "data" / "jobs" / "abc123"
     folder.mkdir(parents=True)
-    kept.rename(folder / NAME)
+    kept.rename(folder / FIELD)
     arguments = ["--data-dir", str(tmp_path / "data"), "--texture-size", "0", "--out", str(tmp_path / "m.npz")]
     code, report = run(capsys, "remesh", "abc123", *arguments)
     assert (code, report["texture_size"]) == (0, 0)

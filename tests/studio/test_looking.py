@@ -15,11 +15,12 @@ from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio.events import Progress
+from server.studio.kept_names import THUMBNAIL
 from server.studio.look_steps import steps_of_look
 from server.studio.looking import Looked
 from server.studio.production import produce
 from server.studio.snapshot import Unfinished
-from server.studio.thumbnail import NAME, SIDE
+from server.studio.thumbnail import SIDE
 
 ONE_CLIMB = (Leg("fresh", 2.0, 0.1),)
 SMALL = {"mesh": {"resolution": 24, "faces": 300, "texture_size": 64}, "texture": {"width": 32, "height": 32}}
@@ -77,8 +78,8 @@ def test_a_look_and_its_rest_make_the_same_steps_and_the_same_bits_as_one_run(
 def test_a_look_leaves_a_thumbnail_and_its_state_and_no_result(prior: Prior, tmp_path: Path) -> None:
     asked = recipe()
     run(asked, prior, tmp_path / "made", tmp_path / "unfinished", True)
-    assert [path.name for path in (tmp_path / "made").iterdir()] == [NAME]
-    with Image.open(tmp_path / "made" / NAME) as picture:
+    assert [path.name for path in (tmp_path / "made").iterdir()] == [THUMBNAIL]
+    with Image.open(tmp_path / "made" / THUMBNAIL) as picture:
         assert picture.size == (SIDE, SIDE)
     kept = Unfinished(tmp_path / "unfinished", asked, prior.card).load()
     assert kept is not None
@@ -88,10 +89,10 @@ def test_a_look_leaves_a_thumbnail_and_its_state_and_no_result(prior: Prior, tmp
 def test_a_look_that_was_cut_off_behind_its_last_step_is_a_look_nevertheless(prior: Prior, tmp_path: Path) -> None:
     asked = recipe()
     run(asked, prior, tmp_path / "made", tmp_path / "unfinished", True)
-    (tmp_path / "made" / NAME).unlink()
+    (tmp_path / "made" / THUMBNAIL).unlink()
     nothing, steps = run(asked, prior, tmp_path / "made", tmp_path / "unfinished", True)
     assert (nothing, steps) == ({}, [])
-    assert (tmp_path / "made" / NAME).is_file()
+    assert (tmp_path / "made" / THUMBNAIL).is_file()
 
 
 def test_what_is_not_longer_than_a_look_is_made_at_once(prior: Prior, tmp_path: Path) -> None:

@@ -14,14 +14,15 @@ from server.meshing.export import write_npz
 from server.meshing.given import given_bytes
 from server.meshing.shelf import MESHES
 from server.recipe import read_recipe
-from server.studio.thumbnail import NAME, SIDE, painted_sides, write_thumbnail
+from server.studio.kept_names import THUMBNAIL
+from server.studio.thumbnail import SIDE, painted_sides, write_thumbnail
 from tests.meshing.given_meshes import cube
 
 RED = (220, 30, 30)
 
 
 def picture_of(folder: Path) -> np.ndarray:
-    return np.asarray(Image.open(folder / NAME))
+    return np.asarray(Image.open(folder / THUMBNAIL))
 
 
 def recipe(kind: str, **part: Any) -> Any:
@@ -48,7 +49,7 @@ def test_a_texture_is_shown_whole_in_its_proportions(
 ) -> None:
     Image.new("RGB", size, RED).save(tmp_path / "texture.png")
     write_thumbnail(recipe("texture"), tmp_path)
-    with Image.open(tmp_path / NAME) as picture:
+    with Image.open(tmp_path / THUMBNAIL) as picture:
         assert picture.size == shown
         assert picture.getpixel((0, 0)) == RED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from server.accelerators import has_bfloat16, kind_of, memory_of
@@ -32,10 +33,30 @@ class Need:
     main: float
 
 
-def estimate(model: PretrainedModel, device: str, low_vram: bool = False, wide: bool | None = None) -> Need:
+def count_weights(model: PretrainedModel) -> dict[str, int]:
+    """How many numbers each part of the model has, by the headers of its files."""
+    if not model.prefixes:
+        files = {part: find_weights(model.path / part, part)[1] for part in model.configs}
+        return {part: sum(map(_in_shapes, (read_header(file).shapes for file in files[part]))) for part in files}
+    shapes = read_usual_header(model.path).shapes
+    prefixes = {part: model.prefixes[part] for part in model.configs}
+    return {
+        part: _in_shapes({name: shape for name, shape in shapes.items() if name.startswith(prefix)})
+        for part, prefix in prefixes.items()
+    }
+
+
+def estimate(
+    model: PretrainedModel,
+    weights: Mapping[str, int],
+    device: str,
+    low_vram: bool = False,
+    wide: bool | None = None,
+) -> Need:
     """What loading the model and one job with it will take.
 
     Args:
+        weights: as `count_weights` tells them of it.
         wide: whether the device computes in bfloat16; None asks it, which takes torch.
     """
     on_processor = kind_of(device) == "cpu"
@@ -43,7 +64,7 @@ def estimate(model: PretrainedModel, device: str, low_vram: bool = False, wide: 
         wide = not on_processor and has_bfloat16(device)
     of_networks, of_vae = (WIDTHS[name] for name in precision_names(model, on_processor, wide, low_vram))
     family = FAMILIES[model.family]
-    sizes = {part: _count_numbers(model, part) * (of_vae if part == "vae" else of_networks) for part in model.configs}
+    sizes = {part: number * (of_vae if part == "vae" else of_networks) for part, number in weights.items()}
     resident = sizes.pop(family.denoiser) + sizes.pop("vae")
     texts, largest = sum(sizes.values()), max(sizes.values())
     side = model.card.image_size
@@ -63,7 +84,8 @@ def check_memory(model: PretrainedModel, device: str, low_vram: bool = False) ->
     Raises:
         BadRequest: "memory-short", with what is needed, what is free, and what would do.
     """
-    need = estimate(model, device, low_vram)
+    weights = count_weights(model)
+    need = estimate(model, weights, device, low_vram)
     for where, name, bytes_needed in ((device, device, need.device), ("cpu", "main memory", need.main)):
         memory = memory_of(where)
         if memory is None or bytes_needed <= memory[0]:
@@ -72,24 +94,20 @@ def check_memory(model: PretrainedModel, device: str, low_vram: bool = False) ->
             "memory-short",
             f"{model.path.name} needs about {_gb(bytes_needed)} GB of {'memory' if name == 'cpu' else name}, and "
             f"{_gb(memory[0])} of {_gb(memory[1])} GB are free.",
-            _hint(model, device, low_vram, memory[0]),
+            _hint(model, weights, device, low_vram, memory[0]),
         )
 
 
-def _hint(model: PretrainedModel, device: str, low_vram: bool, free: float) -> str:
+def _hint(model: PretrainedModel, weights: Mapping[str, int], device: str, low_vram: bool, free: float) -> str:
     if kind_of(device) != "cpu" and not low_vram:
-        spare = estimate(model, device, low_vram=True)
+        spare = estimate(model, weights, device, low_vram=True)
         if spare.device <= free:
             return f"With --low-vram it needs about {_gb(spare.device)} GB. Or close other programs."
     return f"Close other programs, or take a smaller model: {SMALLER}."
 
 
-def _count_numbers(model: PretrainedModel, part: str) -> int:
-    if model.prefixes:
-        shapes = read_usual_header(model.path).shapes
-        return sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(model.prefixes[part]))
-    files = find_weights(model.path / part, part)[1]
-    return sum(math.prod(shape) for file in files for shape in read_header(file).shapes.values())
+def _in_shapes(shapes: Mapping[str, Sequence[int]]) -> int:
+    return sum(map(math.prod, shapes.values()))
 
 
 def _denoiser_level(model: PretrainedModel) -> int:
