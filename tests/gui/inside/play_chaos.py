@@ -101,7 +101,10 @@ def click_through(artist: Survivor, journal: Journal, pulse: Pulse, folder: Path
         yield day.rng.choice(PAUSES)
     since = time.monotonic()
     counts = yield from aftermath.all_is_well(day)
-    journal.note("survived", seed=seed, jobs=counts, seconds=time.monotonic() - since, latest=pulse.latest)
+    turn_ms = artist.stopwatch.measures()["longest_turn"]
+    journal.note(
+        "survived", seed=seed, jobs=counts, seconds=time.monotonic() - since, latest=pulse.latest, turn_ms=turn_ms
+    )
     pulse.latest = 0.0
     journal.go_to(turn + 1, 0)
 
