@@ -6,6 +6,7 @@
 # make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
 # make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: half of it
+# make test-gui-chaos  a hundred click-throughs in that window, with kills, undo and files opened in between; survived?
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
 # make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make soak       half an hour of jobs on one server (MINUTES=): are memory and descriptors the same at its end?
@@ -41,8 +42,8 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test chaos soak farm door setup-packages test-setup test-setup-short test-gui \
-  test-gui-short lint \
+.PHONY: setup extension demo paper gpu gpu-packages test chaos soak farm door setup-packages test-setup test-setup-short \
+  test-gui test-gui-short test-gui-chaos lint \
   test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
@@ -96,6 +97,10 @@ test-gui: $(SERVER) setup-packages
 
 test-gui-short: $(SERVER)
 	.venv/bin/python -m tests.gui an_object_forms_while_you_watch every_state_can_be_read_in_a_narrow_sidebar
+	.venv/bin/python -m tests.gui.chaos --count 10
+
+test-gui-chaos: $(SERVER)
+	.venv/bin/python -m tests.gui.chaos --count 100
 
 # Fetches the packages of a computer without a graphics card once; pip looks where it is set to look.
 setup-packages: $(SERVER)

@@ -207,9 +207,8 @@ class Link(RenderPause):
                 each.let_go()
             for each in self.jobs:
                 each.stop.set()
-            self._stop_start.set()
-            self._stop_offer.set()
-            self._stop_pictures.set()
+            for stop in (self._stop_start, self._stop_offer, self._stop_pictures):
+                stop.set()
             self._crew.join(JOIN_LIMIT)
             if left:
                 self.local.leave()
@@ -241,10 +240,13 @@ class Link(RenderPause):
         if isinstance(message, messages.Connected):
             self.server.connect()
             self._client, self._roll_at = message.client, 0.0
+            self._cancel_unheard(message.client)
         elif isinstance(message, messages.Offered):
             self.offer = message.offer
         elif isinstance(message, messages.Retrying):
             self.server.retries = message.attempts
+        elif isinstance(message, messages.Unheard):
+            self._unheard.add(message.job_id)
         elif isinstance(message, messages.Rolled):
             self._receive_roll(message)
         elif isinstance(message, messages.Rendering):

@@ -73,6 +73,8 @@ class QueueLink(JobList, ServerLink):
         self._connection = choose_connection(setup, self.local)
         if order == "finish":
             found.view.state = "finishing"
+        elif order == "retry":
+            self._unheard.discard(found.view.job_id)
         self._tell(found, order)
 
     def remove(self, handle: str) -> None:
@@ -174,7 +176,9 @@ class QueueLink(JobList, ServerLink):
         number, known_id, results = view.number, view.job_id, self._results
 
         def put(message: messages.Message) -> None:
-            self._queue.put((number, message))
+            # Whose job may have left the list.
+            of_nobody = isinstance(message, messages.Unheard)
+            self._queue.put((None if of_nobody else number, message))
 
         def work() -> None:
             if task == "fetch":
@@ -188,12 +192,17 @@ class QueueLink(JobList, ServerLink):
         """Give the server an order about a job, without blocking."""
         client, connection = self._client, self._connection
         number, job_id = followed.view.number, followed.view.job_id
+        # The server would make the whole of a quick look that was there, which nobody has chosen.
+        is_only_looked_at = order == "retry" and followed.view.look == "there"
 
         def tell() -> None:
             # A thread of its own has connected before, or does so now.
             used = client or (connection.connect(self._stop_start) if connection else None)
             if used is not None:
                 self._order_patiently(used, job_id, order)
+                if is_only_looked_at:
+                    with contextlib.suppress(Problem):  # it was made in no time
+                        used.order(job_id, "pause")
                 self._queue.put((number, messages.Obeyed(order)))
 
         self._ask(tell)
@@ -205,6 +214,8 @@ class QueueLink(JobList, ServerLink):
                 client.order(job_id, order)
                 return
             except Problem as problem:
+                if order == "cancel":
+                    self._go_unheard(job_id, problem)
                 if order != "retry" or problem.code != "wrong-state":
                     raise
             self._stop_start.wait(PAUSE)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from .core import messages
-from .core.client import Client
+from .core.client import Client, Unreachable
 from .core.connection import Setup, choose_connection
 from .core.crew import Crew
 from .core.errors import Problem
@@ -46,6 +47,8 @@ class ServerLink:
         self._stop_start = Interrupt()
         self._stop_offer = Interrupt()
         self._client: Client | None = None
+        # Ids of jobs that were cancelled while the server was out of reach.
+        self._unheard: set[str] = set()
         self._crew = Crew()
 
     @property
@@ -112,6 +115,17 @@ class ServerLink:
     def _ask_for_offer(self, client: Client, stop: Interrupt, refresh: bool = False) -> None:
         for offer in follow_offer(client, stop, refresh):
             self._queue.put((None, messages.Offered(offer)))
+
+    def _cancel_unheard(self, client: Client) -> None:
+        """Tell a server that answers again which of its jobs were cancelled meanwhile, without blocking."""
+        unheard, self._unheard = self._unheard, set()
+        for job_id in unheard:
+            self._crew.ask(partial(client.cancel, job_id), partial(self._go_unheard, job_id))
+
+    def _go_unheard(self, job_id: str, problem: Problem) -> None:
+        """On a thread: a job could not be cancelled; one that is over needs not be."""
+        if isinstance(problem, Unreachable):
+            self._queue.put((None, messages.Unheard(job_id)))
 
     def _ask(self, work: Callable[[], None]) -> None:
         self._crew.ask(work, lambda problem: self._queue.put((None, messages.RequestFailed(problem))))

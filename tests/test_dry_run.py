@@ -25,17 +25,17 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_model(tmp_path_factory.mktemp("model"), "sd1"))
 
 
-def test_a_photographic_model_gets_the_papers_method_and_published_settings(
+def test_a_photographic_model_gets_published_settings_and_the_rule_that_made_the_better_objects(
     photographs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = dry(capsys, "mesh", "a duck", "--prior", photographs)
     expected = {
         "method": "msd",
-        "estimator": "paper",
-        "centre": "inversion",
-        "kernel_time": "half_var",
-        "interval": [0.1, 2.0],
+        "estimator": "noised",
+        "centre": None,
         "steps": 7000,
+        "calls_a_step": [4, 4],
+        "denoiser_calls": 28_000,
         "perp_neg": True,
         "guidance_scale": 7.5,
         "noise": "fresh",
@@ -46,10 +46,19 @@ def test_a_photographic_model_gets_the_papers_method_and_published_settings(
     assert said["regularisers"]["sparsity"] == {"start": 0.15, "end": 0.0, "until": 0.3}
     (leg,) = said["bandwidths"]
     assert (leg["bandwidth_start"], leg["bandwidth_end"]) == (6.5, 0.35)
+
+
+def test_a_flat_picture_by_a_photographic_model_is_the_papers_and_so_is_an_object_that_is_asked_for_so(
+    photographs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sampler = {"estimator": "paper", "centre": "inversion", "kernel_time": "half_var", "interval": [0.1, 2.0]}
+    flat = dry(capsys, "texture", "bricks", "--prior", photographs)
+    assert {name: flat[name] for name in sampler} == sampler
+    assert (flat["steps"], flat["perp_neg"]) == (400, False)
+    said = dry(capsys, "mesh", "a duck", "--prior", photographs, "--estimator", "paper")
+    assert {name: said[name] for name in sampler} == sampler
     fewest, most = said["calls_a_step"]
     assert 7000 * fewest <= said["denoiser_calls"] <= 7000 * most
-    flat = dry(capsys, "texture", "bricks", "--prior", photographs)
-    assert (flat["steps"], flat["estimator"], flat["perp_neg"]) == (400, "paper", False)
 
 
 def test_the_embedded_prior_keeps_its_own(capsys: pytest.CaptureFixture[str]) -> None:

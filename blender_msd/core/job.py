@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .arrays import Maps, Mesh, read_mesh, read_pixels, read_png
-from .client import Client, Slow
+from .client import Client, Slow, Unreachable
 from .connection import Connection
 from .errors import Interrupted, Problem, mistake, read_problem
 from .events import Event, follow
@@ -33,6 +33,7 @@ from .messages import (
     Retrying,
     StateChanged,
     Submitted,
+    Unheard,
 )
 from .offer import read_offer
 from .patience import Patience
@@ -60,7 +61,8 @@ def run_job(
 ) -> None:
     """Do one job; the last message is `Finished`, `Failed` or `CancelledElsewhere`, or none when `stop` was set.
 
-    A job that nobody waits for any more is cancelled on the server, unless `stop` leaves it there.
+    A job that nobody waits for any more is cancelled on the server, unless `stop` leaves it there; when the server is
+    out of reach for that, the last message is `Unheard`.
 
     Args:
         results: the folder that gets a folder for the result.
@@ -110,8 +112,12 @@ def run_job(
         put(Failed(mistake(error)))
     finally:
         if client is not None and job_id and not stop.leaves:
-            with contextlib.suppress(Problem):
+            try:
                 client.cancel(job_id)
+            except Unreachable:
+                put(Unheard(job_id))
+            except Problem:
+                pass  # it is over
 
 
 def fetch_job(

@@ -144,6 +144,13 @@ class Obeyed:
 
 
 @dataclass(frozen=True)
+class Unheard:
+    """The server was out of reach when it was to cancel a job."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
 class Rendering:
     """Blender has begun to render, or has ended."""
 
@@ -194,6 +201,7 @@ Message = (
     | Failed
     | CancelledElsewhere
     | Obeyed
+    | Unheard
     | Rendering
     | Rolled
     | Answered

@@ -15,7 +15,7 @@ from .beginnings import begin_looks, choose_look
 from .choices import JobChoice, JobsChoice, LooksChoice
 from .job_operators import DEAR
 from .models import chosen_model
-from .operators import outcome, refuse
+from .operators import Begins, outcome, refuse
 from .properties import MeshSettings, TextureSettings
 from .retexture_properties import RetextureSettings
 from .settings import settings_for
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DESCRIPTION = "See what several seeds come to, before any of them costs its whole time; choose then which are made"
 
 
-class _Look(bpy.types.Operator, LooksChoice):
+class _Look(Begins, bpy.types.Operator, LooksChoice):
     """An operator that asks for quick looks; in background mode it waits for them."""
 
     kind: str

@@ -46,7 +46,22 @@ def outcome(operator: bpy.types.Operator, job: JobView | None) -> set[OperatorRe
     return {"FINISHED"}
 
 
-class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
+class Begins:
+    """An operator that begins something, and is clicked on a large button."""
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
+        """A click. A second one that comes at once was meant for the first job.
+
+        The button stays on meanwhile: while the pointer rests on one that was off, Blender takes no click for it.
+        """
+        jobs = bridge.current().jobs
+        return {"CANCELLED"} if jobs and jobs[-1].view.is_new else self.execute(context)
+
+
+class MSD_OT_generate_mesh(Begins, bpy.types.Operator, MeshSettings):
     bl_idname = "msd.generate_mesh"
     bl_label = "Generate"
     bl_description = "Make an object from the prompt. It forms in the viewport while you watch"
@@ -61,7 +76,7 @@ class MSD_OT_generate_mesh(bpy.types.Operator, MeshSettings):
         return outcome(self, job)
 
 
-class MSD_OT_fill_texture(bpy.types.Operator, TextureSettings):
+class MSD_OT_fill_texture(Begins, bpy.types.Operator, TextureSettings):
     bl_idname = "msd.fill_texture"
     bl_label = "Fill Texture"
     bl_description = "Make a picture from the prompt, on a new material of the active object"

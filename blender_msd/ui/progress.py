@@ -42,14 +42,13 @@ def draw_go(
     row = layout.row()
     row.scale_y = 1.6
     reason = why_off(settings, kind)
-    # A second click that comes at once was meant for the first job.
-    may_begin = row.enabled = not reason and not (link.jobs and link.jobs[-1].view.is_new)
+    row.enabled = not reason
     under_way = sum(each.view.busy and each.view.look != "there" for each in link.jobs)
     if under_way:
         row.operator(operator, text=f"Add to Queue ({under_way})", icon="ADD")
     else:
         row.operator(operator, icon="PLAY")
-    draw_ask(layout, settings, kind, may_begin)
+    draw_ask(layout, settings, kind, not reason)
     if reason:
         draw_text(layout, reason, "INFO")
     draw_looks(layout, kind)

@@ -99,6 +99,7 @@ class MSD_OT_details(Drawn, bpy.types.Operator, ProblemChoice):
         row = self.layout.row()
         row.operator("msd.copy_report", icon="COPYDOWN")
         if not self.of_set_up:
+            row.operator("msd.open_log", icon="TEXT")
             row.operator("msd.stop_server")
 
     def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:

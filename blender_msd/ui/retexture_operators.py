@@ -12,7 +12,7 @@ from ..core.errors import Problem
 from ..scene import overwriting, pictures
 from ..scene.present import present
 from .beginnings import begin
-from .operators import outcome, refuse
+from .operators import Begins, outcome, refuse
 from .retexture_properties import RetextureSettings
 from .settings import scene_settings
 from .values import Values
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 
-class MSD_OT_texture_mesh(bpy.types.Operator, RetextureSettings):
+class MSD_OT_texture_mesh(Begins, bpy.types.Operator, RetextureSettings):
     bl_idname = "msd.texture_mesh"
     bl_label = "Texture This Mesh"
     bl_description = "Paint the active mesh from the prompt, on the UV layer that it has. No UV is changed"

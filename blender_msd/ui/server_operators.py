@@ -82,6 +82,19 @@ class MSD_OT_open_folder(bpy.types.Operator, JobChoice):
         return {"FINISHED"}
 
 
+class MSD_OT_open_log(bpy.types.Operator):
+    bl_idname = "msd.open_log"
+    bl_label = "Open Log"
+    bl_description = "Show all that the server said since Blender started it, in the program for text files"
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        log = bridge.current().local.log
+        if not log.is_file():
+            return refuse(self, Problem("file-unusable", f"{log} is not there.", "Start the server from here first."))
+        bpy.ops.wm.path_open(filepath=str(log))
+        return {"FINISHED"}
+
+
 class MSD_OT_copy_report(bpy.types.Operator):
     bl_idname = "msd.copy_report"
     bl_label = "Copy Report"
@@ -116,5 +129,6 @@ CLASSES = (
     MSD_OT_open_preferences,
     MSD_OT_open_system_preferences,
     MSD_OT_open_folder,
+    MSD_OT_open_log,
     MSD_OT_copy_report,
 )

@@ -91,6 +91,7 @@ class Prior(_Said):
     view_prompts: bool = False
     guidance_scale: float = 1.0
     estimator: str = ""
+    picture_estimator: str = ""
     centre: str = ""
     kernel_time: str = ""
     interval: list[float] = []

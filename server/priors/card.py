@@ -62,8 +62,9 @@ class PriorCard:
         fixed_light: whether everything is lit by one lamp fixed in the world, so that light can be baked in as paint.
         view_prompts: whether `condition` makes a prompt depend on the view by words ("…, back view").
         guidance_scale: default classifier-free guidance scale; 1 means no guidance.
-        estimator: default estimator of the mean shift, a name of the recipe's. Trained networks are asked about inputs
-            as noisy as they were trained on ("noised"); the closed form is right about clean ones, too ("tweedie").
+        estimator, picture_estimator: default estimators of the mean shift, of objects and of flat pictures, by their
+            names in recipes. Trained networks are asked about inputs as noisy as they were trained on ("noised"); the
+            closed form is right about clean ones, too ("tweedie").
         centre, kernel_time, interval, inversion_scale, sampler_steps: of the paper's estimator, as
             server.guidance.mean_shift.Paper has them; the last is of every sampler.
         perp_neg: whether the prompts of other views are kept out of each view (opposing_views.py); matters where
@@ -89,6 +90,7 @@ class PriorCard:
     view_prompts: bool = False
     guidance_scale: float = 7.5
     estimator: str = "noised"
+    picture_estimator: str = "noised"
     # Random centres: image networks do not know what to do with a clean image at a high noise level, and starting two
     # bandwidths out is enough when the chain starts around x.
     centre: str = "random"

@@ -21,6 +21,7 @@ EXACT_CARD = PriorCard(
     fixed_light=True,
     guidance_scale=1.0,
     estimator="tweedie",
+    picture_estimator="tweedie",
     bandwidth_start=2.0,
     bandwidth_end=0.15,
     # Its denoiser takes clean pictures, and no tile is among the windows that it remembers.

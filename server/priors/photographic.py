@@ -35,7 +35,9 @@ def photographic(card: PriorCard) -> PriorCard:
     return replace(
         card,
         view_prompts=True,
-        estimator="paper",
+        # Objects: chosen by experiment, on a small model of photographs whose truth is known (docs/your-own-model.md).
+        estimator="noised",
+        picture_estimator="paper",
         centre="inversion",
         perp_neg=True,
         bandwidth_start=6.5,

@@ -124,7 +124,8 @@ def plan_of(recipe: Recipe, card: PriorCard) -> Plan:
     """The recipe's own settings where it has them, those of the card for its kind where not. A recipe that names its
     noise or a bandwidth has a course of one leg."""
     guidance = recipe.guidance
-    estimator = (guidance.estimator or card.estimator) if guidance.method == "msd" else None
+    own = card.picture_estimator if recipe.shown == "texture" else card.estimator
+    estimator = (guidance.estimator or own) if guidance.method == "msd" else None
     paper, sdi = estimator == "paper", guidance.method == "sdi"
     centre = (guidance.centre or card.centre) if paper else None
     samples_levels = paper or estimator == "exact" or guidance.method in ("sdi", "flow")

@@ -187,9 +187,13 @@ def in_turn(job: FakeJob) -> None:
 
 
 def be_looked_at(job: FakeJob) -> None:
-    """A quick look in its turn; once it is resumed, the rest as `run_until_told`."""
+    """A quick look in its turn; once it is resumed, the rest as `run_until_told`. One that was there is not looked at
+    again."""
     job.turn.wait()
     if job.cancelled.is_set():
+        return
+    if job.task == "looked":
+        run_until_told(job)
         return
     job.send("state", state="running")
     job.progress(0.3)
@@ -223,6 +227,7 @@ class FakeServer:
         script: run on a thread for every job.
         orders: what was asked of jobs, as (id, order).
         refused_orders: which of them are refused.
+        deaf_to: orders behind which it hangs up without a word.
         descents: what was asked to go on from, as (id, "continue" or "remesh", wishes).
         refusal: (status, error) answered to the next submissions instead of a job.
         cut_after: event ids after which an event stream is cut once.
@@ -251,6 +256,7 @@ class FakeServer:
         self.seen: list[str] = []
         self.orders: list[tuple[str, str]] = []
         self.refused_orders: set[str] = set()
+        self.deaf_to: set[str] = set()
         self.descents: list[tuple[str, str, dict[str, Any]]] = []
         self.last_event_ids: list[int] = []
         fake = self
@@ -403,6 +409,8 @@ class _Handler(BaseHTTPRequestHandler):
             case ["star"]:
                 job.starred = method == "PUT"
                 self._json(200, job.as_json())
+            case [order] if order in double.deaf_to:
+                self.close_connection = True
             case [order] if order in double.refused_orders:
                 self._refuse(409, "wrong-state", f"Cannot {order} this job.")
             case [("cancel" | "finish" | "pause" | "resume" | "retry" | "first") as order]:

@@ -210,6 +210,23 @@ def test_a_job_that_waits_is_cancelled_on_the_server_and_the_others_stay(server,
     assert third.busy
 
 
+def test_a_job_whose_cancelling_the_server_did_not_hear_is_cancelled_once_it_answers(server, bridge, start):
+    server.script = in_turn
+    first, second, third = start(), start(), start()
+    pump_until(bridge, lambda: first.job_id and second.job_id and third.job_id)
+    jobs = [server.jobs[view.job_id] for view in (first, second)]
+    server.deaf_to.add("cancel")
+    for view in (first, second):  # of which the first is watched
+        bridge.cancel(view.handle)
+        bridge.remove(view.handle)
+    pump_until(bridge, lambda: len(bridge._unheard) == 2)
+    assert not any(job.cancelled.is_set() for job in jobs)
+    server.deaf_to.clear()
+    start()
+    pump_until(bridge, lambda: all(job.cancelled.is_set() for job in jobs))
+    assert third.busy
+
+
 def test_a_job_that_is_cancelled_before_the_server_has_it_is_never_made(server, bridge, start):
     server.script = in_turn
     first, second = start("one"), start("two")
@@ -302,11 +319,14 @@ def test_a_second_job_can_be_begun_while_one_runs(server, bridge, three):
 def test_a_double_click_begins_one_job(server, bridge, start):
     server.script = run_until_told
     bpy.context.scene.msd.mesh.prompt = "a duck"
-    assert "{msd.generate_mesh}" in draw("MSD_PT_view3d_object")
     view = start()
-    assert "{msd.generate_mesh off}" in draw("MSD_PT_view3d_object")
-    view.began = 0.0
+    # Off, it would take no click for as long as the pointer rests on it.
     assert "{msd.generate_mesh}" in draw("MSD_PT_view3d_object")
+    operator = SimpleNamespace(execute=lambda context: {"FINISHED"})
+    begins = inside("ui.operators").MSD_OT_generate_mesh
+    assert begins.invoke(operator, bpy.context, None) == {"CANCELLED"}
+    view.began -= 1.0
+    assert begins.invoke(operator, bpy.context, None) == {"FINISHED"}
 
 
 def test_opening_a_file_leaves_every_job_running_and_each_result_is_offered(server, bridge, three, tmp_path):

@@ -11,6 +11,7 @@ import bpy
 import pytest
 from conftest import EXTENSION, inside, pump_until
 from fake_server import make_home
+from test_panels import details
 
 
 def use_own_server(bridge, preferences, folder, script: str = "make_cube") -> None:
@@ -96,6 +97,23 @@ def test_disabling_while_the_server_starts_ends_it(bridge, preferences, tmp_path
     addon_utils.disable(EXTENSION, default_set=True)
     assert process.poll() is not None
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("msd-")]
+
+
+def test_the_servers_log_opens_beside_the_report(bridge, preferences, tmp_path, monkeypatch):
+    with pytest.raises(RuntimeError, match="Start the server"):
+        bpy.ops.msd.open_log()
+    assert bridge.problem is not None
+    assert "{msd.open_log}" in details()
+    opened = tmp_path / "opened"
+    for name in ("xdg-open", "open"):  # what Blender asks to open a file, on Linux and on a Mac
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', encoding="utf-8")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    use_own_server(bridge, preferences, tmp_path)
+    bridge.local._open_log().close()
+    assert bpy.ops.msd.open_log() == {"FINISHED"}
+    assert opened.read_text(encoding="utf-8").strip() == str(bridge.local.log)
 
 
 def test_the_report_has_what_a_developer_needs_and_no_prompt(server, bridge):

@@ -168,6 +168,43 @@ def test_a_look_that_a_person_pauses_on_its_way_is_not_taken_for_one_that_is_the
     assert not four[0].waits_to_be_chosen
 
 
+def test_a_look_that_was_cancelled_on_its_way_is_looked_at_when_it_is_tried_again(server, bridge, four):
+    first = four[0]
+    bpy.ops.msd.cancel(job_id=first.job_id)
+    pump_until(bridge, lambda: server.jobs[first.job_id].state == "cancelled")
+    assert first not in bridge.looks()
+    assert "{msd.retry}" in draw("MSD_PT_view3d_jobs")
+    assert bpy.ops.msd.retry(job_id=first.job_id) == {"FINISHED"}
+    pump_until(bridge, lambda: first in bridge.looks())
+    server.jobs[first.job_id].turn.set()
+    pump_until(bridge, lambda: first.waits_to_be_chosen)
+    assert list(bpy.data.objects) == []
+    assert make(server, bridge, first)["msd_job"] == first.job_id
+
+
+def test_a_look_that_was_there_is_there_again_when_it_is_tried_again_and_nothing_more_is_made(server, bridge, there):
+    first = there[0]
+    bpy.ops.msd.cancel(job_id=first.job_id)
+    pump_until(bridge, lambda: server.jobs[first.job_id].state == "cancelled")
+    assert bpy.ops.msd.retry(job_id=first.job_id) == {"FINISHED"}
+    pump_until(bridge, lambda: (first.job_id, "pause") in server.orders)
+    pump_until(bridge, lambda: (first.state, first.waits_to_be_chosen) == ("paused", True))
+    assert [order for job_id, order in server.orders if job_id == first.job_id] == ["cancel", "retry", "pause"]
+    assert bridge.looks() == there
+    assert draw("MSD_PT_view3d_object").count("[picture]") == 4
+    assert make(server, bridge, first)["msd_job"] == first.job_id
+
+
+def make(server, bridge, look):
+    """Choose a look, and let the server make the rest of it; the object."""
+    bpy.ops.msd.tick_look(job_id=look.job_id)
+    bpy.ops.msd.finish_looks()
+    pump_until(bridge, lambda: (look.job_id, "resume") in server.orders)
+    server.jobs[look.job_id].finish.set()
+    pump_until(bridge, lambda: look.state == "done")
+    return bpy.data.objects[look.result]
+
+
 def test_resume_in_the_list_of_jobs_makes_a_look_and_places_it(server, bridge, there):
     bpy.ops.msd.resume(job_id=there[1].job_id)
     pump_until(bridge, lambda: (there[1].job_id, "resume") in server.orders)

@@ -118,8 +118,6 @@ def test_beside_a_job_of_another_panel_the_button_adds_to_the_queue(bridge):
     watch(bridge, job)
     bpy.ops.mesh.primitive_plane_add()
     bpy.context.scene.msd.texture.prompt = "red bricks"
-    assert "{msd.fill_texture off}" in draw("MSD_PT_view3d_texture"), "a second click at once was meant for the first"
-    job.began = 0.0
     assert "{msd.fill_texture}" in draw("MSD_PT_view3d_texture")
     watch(bridge, None)
 

@@ -6,23 +6,19 @@ Each file in scenarios/ is one promise, played in a Blender of its own.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 
 from tests.gui.engine import engine, own_server
 from tests.gui.real_server import RealServer
-from tests.gui.window import REPOSITORY, Window
+from tests.gui.root import enter_root
+from tests.gui.window import INSIDE, OUT, Window, install
 
 HERE = Path(__file__).parent
-OUT = REPOSITORY / "out" / "gui"
 # A busy machine takes a quarter of an hour for what a quiet one does in one minute.
 LIMIT = 1800.0
-CANNOT = 3
 # Needs all packages of the server.
 SETS_UP = "set_up_leads_from_nothing_to_an_object"
 # Needs a Python that runs there.
@@ -30,17 +26,7 @@ STARTS_A_SERVER = "two_blenders_share_one_server"
 
 
 def main(wanted: list[str]) -> int:
-    built = subprocess.run([HERE / "build_window.sh"], stdout=subprocess.PIPE, encoding="utf-8")
-    if built.returncode == CANNOT:
-        print("The window was not tested.")
-        return 0
-    if built.returncode:
-        return built.returncode
-    root = Path(built.stdout.strip())
-    if root != Path("/") and not os.environ.get("OWN_MOUNTS"):
-        # The mounts vanish with this process.
-        os.environ["OWN_MOUNTS"] = "1"
-        os.execvp("unshare", ["unshare", "--mount", sys.executable, "-m", "tests.gui", *wanted])
+    root = enter_root("tests.gui", wanted)
     OUT.mkdir(parents=True, exist_ok=True)
     failed = []
     with tempfile.TemporaryDirectory(prefix="window-", ignore_cleanup_errors=True) as name:
@@ -62,33 +48,16 @@ def main(wanted: list[str]) -> int:
     return 1 if failed else 0
 
 
-def install(folder: Path) -> Path:
-    """Unpack the extension's zip where Blender keeps what it installs. Returns the user's folder, a new one."""
-    folder.mkdir()
-    subprocess.run([sys.executable, REPOSITORY / "tests" / "demo" / "build_extension.py", folder], check=True)
-    (built,) = folder.glob("*.zip")
-    with zipfile.ZipFile(built) as archive:
-        archive.extractall(folder / "user" / "extensions" / "user_default" / "blender_msd")
-    return folder / "user"
-
-
 def play(window: Window, scenario: str, user: Path, known: dict[str, str]) -> bool:
     """Play one scenario and print what it measured; whether it came to its end."""
     began = time.monotonic()
     status = window.run_blender(
         scenario,
-        "--python-use-system-env",
-        "--python-exit-code",
-        "7",
-        "--python",
-        str(HERE / "inside" / "play.py"),
-        "--",
+        INSIDE / "play.py",
         scenario,
         str(OUT),
+        user=user,
         limit=LIMIT,
-        PYTHONPATH=":".join(str(path) for path in (HERE / "inside", HERE, HERE.parent / "blender")),
-        PYTHONDONTWRITEBYTECODE="1",
-        BLENDER_USER_RESOURCES=str(user),
         **known,
     )
     seconds = time.monotonic() - began

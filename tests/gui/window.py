@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 REPOSITORY = Path(__file__).parents[2]
+OUT = REPOSITORY / "out" / "gui"
+HERE = Path(__file__).parent
+# What runs in Blender itself.
+INSIDE = HERE / "inside"
 SIZE = (1280, 900)
 
 # Maximised and without borders: a place in the window is a place on the screen.
@@ -22,6 +28,17 @@ OPENBOX = """<?xml version="1.0"?>
 <decor>no</decor><maximized>yes</maximized><focus>yes</focus>
 </application></applications></openbox_config>
 """
+
+
+def install(folder: Path) -> Path:
+    """Unpack the extension's zip where Blender keeps what it installs. Returns the user's folder, a new one."""
+    folder.mkdir()
+    build = [sys.executable, REPOSITORY / "tests" / "demo" / "build_extension.py", folder]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    (built,) = folder.glob("*.zip")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(folder / "user" / "extensions" / "user_default" / "blender_msd")
+    return folder / "user"
 
 
 class Window:
@@ -71,15 +88,33 @@ class Window:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def run_blender(self, name: str, *arguments: str, limit: float, **environment: str) -> int:
+    def run_blender(
+        self,
+        name: str,
+        script: Path,
+        *arguments: str,
+        user: Path,
+        limit: float,
+        appends: bool = False,
+        **environment: str,
+    ) -> int:
         """Run Blender to its end; returns its exit status, or -9 when it took longer than `limit` seconds.
 
         Args:
             name: of the log.
+            script: that plays in it, given the `arguments`.
+            user: folder of Blender's user; see `install`.
+            appends: whether the log goes on where another Blender's ended.
         """
         size = [str(side) for side in SIZE]
-        command = ["blender", "--factory-startup", "-noaudio", "--window-geometry", "0", "0", *size, *arguments]
-        process = self._start(*command, name=name, **environment)
+        command = ["blender", "--factory-startup", "-noaudio", "--window-geometry", "0", "0", *size]
+        command += ["--python-use-system-env", "--python-exit-code", "7", "--python", str(script), "--", *arguments]
+        environment |= {
+            "PYTHONPATH": ":".join(str(path) for path in (INSIDE, HERE, HERE.parent / "blender")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "BLENDER_USER_RESOURCES": str(user),
+        }
+        process = self._start(*command, name=name, appends=appends, **environment)
         try:
             return process.wait(limit)
         except subprocess.TimeoutExpired:
@@ -89,7 +124,7 @@ class Window:
             self._processes.remove(process)
 
     def _start(
-        self, *command: str, name: str = "", tells: tuple[int, ...] = (), **environment: str
+        self, *command: str, name: str = "", tells: tuple[int, ...] = (), appends: bool = False, **environment: str
     ) -> subprocess.Popen[bytes]:
         environment |= {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -100,7 +135,7 @@ class Window:
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "LP_NUM_THREADS": "2",
         }
-        with (self._logs / f"{name or command[0]}.log").open("wb") as log:
+        with (self._logs / f"{name or command[0]}.log").open("ab" if appends else "wb") as log:
             process = subprocess.Popen(
                 ["chroot", self._root, *command],
                 env=environment,

@@ -54,6 +54,19 @@ def test_a_look_can_be_finished_as_it_is(office: Office, recipe_of: MakeRecipe) 
     assert ((job.report or {})["steps"], (job.report or {})["stopped_by"]) == (4, "finish")
 
 
+def test_a_look_that_was_cancelled_waits_again_when_it_is_retried_and_paused(
+    office: Office, recipe_of: MakeRecipe
+) -> None:
+    (job_id,) = looks(office, recipe_of, 7)
+    office.queue.cancel(job_id)
+    office.queue.retry(job_id)
+    office.queue.pause(job_id)
+    job = office.wait_for_state(job_id, "paused", "done", "failed")
+    assert (job.state, job.task) == ("paused", "looked")
+    office.queue.resume(job_id)
+    assert (office.wait_for_state(job_id, "done", "failed").report or {})["steps"] == STEPS
+
+
 def test_looks_survive_the_server_and_any_number_of_them_is_kept(tmp_path: Path, recipe_of: MakeRecipe) -> None:
     seeds = range(12)  # more than the runs that were given up of which the states are kept
     with closing(Office(tmp_path)) as office:

@@ -80,17 +80,19 @@ def test_every_family_makes_a_mesh_and_a_texture(name: str, low_vram: bool, tmp_
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_family_runs_both_modes_with_its_default_recipe_shortened(name: str, tmp_path: Path) -> None:
+def test_every_family_runs_both_modes_with_its_default_recipe_shortened_and_objects_with_the_papers(
+    name: str, tmp_path: Path
+) -> None:
     prior = load_prior(str(MODELS[name](tmp_path / "model")))
-    for kind in ("mesh", "texture"):
-        job = recipe(kind, prior, steps=2)
+    runs: list[tuple[str, dict[str, str], tuple[str, str | None, bool]]] = [
+        ("mesh", {}, ("noised", None, True)),
+        ("mesh", {"estimator": "paper"}, ("paper", "inversion", True)),
+        ("texture", {}, ("paper", "inversion", False)),
+    ]
+    for kind, guidance, rule in runs:
+        job = recipe(kind, prior, steps=2, guidance=guidance)
         plan = plan_of(job, prior.card)
-        assert (plan.method, plan.estimator, plan.centre, plan.perp_neg) == (
-            "msd",
-            "paper",
-            "inversion",
-            kind == "mesh",
-        )
+        assert (plan.estimator, plan.centre, plan.perp_neg) == rule
         report = produce(job, prior, tmp_path / kind, lambda event: None, lambda: None, most_starts=1)
         assert report["denoiser_calls"] == plan.calls
         assert (report["steps"], report["skipped_steps"]) == (2, 0)

@@ -45,7 +45,8 @@ def test_every_method_and_estimator_of_the_recipe_has_its_class(guidance: dict[s
 
 def test_an_estimator_left_out_is_the_priors_own() -> None:
     assert isinstance(estimator_of(plan()), Noised)
-    assert isinstance(estimator_of(plan(PHOTOGRAPHS)), Paper)
+    assert isinstance(estimator_of(plan(PHOTOGRAPHS)), Noised)
+    assert isinstance(estimator_of(plan_of(recipe("texture", PHOTOGRAPHS.name), PHOTOGRAPHS)), Paper)
 
 
 def test_everything_that_the_papers_estimator_takes_is_the_recipes() -> None:
@@ -65,7 +66,8 @@ def test_everything_that_the_papers_estimator_takes_is_the_recipes() -> None:
 
 def test_what_is_left_out_of_the_papers_estimator_is_the_cards() -> None:
     assert estimator_of(plan(estimator="paper")) == Paper(centre="random", interval=(0.1, 2.0))
-    assert estimator_of(plan(PHOTOGRAPHS)) == Paper(centre="inversion", interval=PHOTOGRAPHS.interval)
+    own = estimator_of(plan(PHOTOGRAPHS, estimator="paper"))
+    assert own == Paper(centre="inversion", interval=PHOTOGRAPHS.interval)
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,24 @@ Found = Generator[float, None, tuple[int, int]]
 
 HEADER = 20  # height of a panel's header, in pixels
 ROW = 9  # pixels between two looks; a button is some 20 high
-SETTLE = 0.04  # for Blender to notice the pointer
+SETTLE = 0.01  # between two looks whether Blender has noticed the pointer
+NOTICED = 5.0  # seconds in which a busy machine does
 TABS = 24  # width of the column with the sidebar's tabs
+DRAWN = 10.0  # seconds in which a busy machine draws a sidebar
 EDGE = 9  # from the sidebar's left to where it can be dragged
+
+
+class ARTIST_OT_pointer(bpy.types.Operator):
+    """Notes where the pointer is, as the events say that Blender has got."""
+
+    bl_idname = "artist.pointer"
+    bl_label = "Where is the pointer?"
+    x = y = -1
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        seen = ARTIST_OT_pointer
+        seen.x, seen.y = event.mouse_x, event.mouse_y
+        return {"FINISHED"}
 
 
 class Artist:
@@ -37,9 +52,10 @@ class Artist:
         self._extension = extension
         self.out = out
         self._scenario = scenario
-        self._stopwatch = stopwatch
-        self._hands = subprocess.Popen(["xdotool", "-"], stdin=subprocess.PIPE)
+        self.stopwatch = stopwatch
+        self.hands = subprocess.Popen(["xdotool", "-"], stdin=subprocess.PIPE)
         self._known: dict[str, tuple[int, int]] = {}
+        bpy.utils.register_class(ARTIST_OT_pointer)
 
     # What the scenarios look at.
 
@@ -75,8 +91,13 @@ class Artist:
     # Hands.
 
     def point(self, x: int, y: int) -> Steps:
-        """Move the pointer to a place of the screen, in pixels from its upper left."""
+        """Move the pointer to a place of the screen, in pixels from its upper left, until Blender has noticed it."""
         self._say(f"mousemove {x} {y}")
+        seen, ends = ARTIST_OT_pointer, time.monotonic() + NOTICED
+        while (abs(seen.x - x) > 1 or abs(seen.y - self._down(y)) > 1) and time.monotonic() < ends:
+            yield SETTLE
+            bpy.ops.artist.pointer("INVOKE_DEFAULT")
+        # It knows of an event before its buttons do.
         yield SETTLE
 
     def press(self, keys: str) -> Steps:
@@ -84,9 +105,13 @@ class Artist:
         self._say(f"key {keys}")
         yield 0.4
 
+    def press_button(self) -> None:
+        """Of the mouse, where the pointer is; waits for nothing."""
+        self._say("click 1")
+
     def click(self, what: str, across: float = 0.5) -> Steps:
         """Click a button or a setting, wherever it is; see `find`."""
-        yield from self._click_at(*(yield from self.find(what, across)))
+        yield from self.click_at(*(yield from self.find(what, across)))
 
     def type(self, what: str, text: str) -> Steps:
         """Click a text field, type into it, and press Return."""
@@ -130,12 +155,12 @@ class Artist:
             yield 0.02
         assert camera.returncode == 0, f"no picture of {name}"
 
-    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Steps:
+    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 60.0, every: float = 0.1) -> Steps:
         ends = time.monotonic() + seconds
         while not condition():
             link = self.link
             assert time.monotonic() < ends, f"waited in vain for {what}; job {link.job}, problem {link.problem}"
-            yield 0.1
+            yield every
 
     def find(self, what: str, across: float = 0.5) -> Found:
         """Where an operator ("msd.generate_mesh") or a setting ("mesh.prompt") is in the sidebar, on the screen.
@@ -144,16 +169,16 @@ class Artist:
             across: where in the sidebar's width it is looked for, from 0 at the left to 1 at the right.
         """
         known = self._known.get(f"{self.editor} {what} {across}")
-        if known is not None and what in (yield from self._name_at(*known)):
+        if known is not None and what in (yield from self.name_at(*known)):
             return known
         sidebar = self.region("UI")
         x = sidebar.x + round(across * (sidebar.width - TABS))
         top = self.top_of(sidebar)
         for y in range(top + ROW, top + sidebar.height, ROW):
-            if what in (yield from self._name_at(x, y)):
+            if what in (yield from self.name_at(x, y)):
                 # Its middle, not its edge.
                 self._known[f"{self.editor} {what} {across}"] = place = (x, y + 4)
-                return place if what in (yield from self._name_at(*place)) else (x, y)
+                return place if what in (yield from self.name_at(*place)) else (x, y)
         raise AssertionError(f"{what} is not in the sidebar of {self.editor}")
 
     def open_sidebar(self) -> Steps:
@@ -167,7 +192,7 @@ class Artist:
             return
         top = self.top_of(sidebar)
         for y in range(top + 20, top + sidebar.height, 30):
-            yield from self._click_at(sidebar.x + sidebar.width - TABS // 2, y)
+            yield from self.click_at(sidebar.x + sidebar.width - TABS // 2, y)
             if sidebar.active_panel_category == "MSD":
                 yield 0.3
                 return
@@ -179,16 +204,16 @@ class Artist:
         x = sidebar.x + (sidebar.width - TABS) // 2
         top, bottom = self.top_of(sidebar), self.top_of(sidebar) + sidebar.height
         last = bottom - ROW
-        while last > top and not (yield from self._name_at(x, last)):
+        while last > top and not (yield from self.name_at(x, last)):
             last -= ROW
         for y in range(last + HEADER, bottom, HEADER // 2):
             before = yield from self._open_panels()
-            yield from self._click_at(x, y)
+            yield from self.click_at(x, y)
             after = yield from self._open_panels()
             if name in after - before:
                 return
             if before != after:
-                yield from self._click_at(x, y)  # another panel's header
+                yield from self.click_at(x, y)  # another panel's header
         raise AssertionError(f"no header opened {name}")
 
     def widen_sidebar(self, width: int) -> Steps:
@@ -210,21 +235,22 @@ class Artist:
     # How it is done.
 
     def _say(self, command: str) -> None:
-        assert self._hands.stdin is not None
-        self._hands.stdin.write(f"{command}\n".encode())
-        self._hands.stdin.flush()
+        assert self.hands.stdin is not None
+        self.hands.stdin.write(f"{command}\n".encode())
+        self.hands.stdin.flush()
 
     def _down(self, y: int) -> int:
         """Blender counts from the bottom, the screen from the top."""
         return int(self.window.height - y)
 
-    def _click_at(self, x: int, y: int) -> Steps:
+    def click_at(self, x: int, y: int) -> Steps:
+        """Click a place of the screen."""
         yield from self.point(x, y)
         yield 0.1
-        self._say("click 1")
+        self.press_button()
         yield 0.25
 
-    def _name_at(self, x: int, y: int) -> Generator[float, None, str]:
+    def name_at(self, x: int, y: int) -> Generator[float, None, str]:
         """What Blender calls that which is under this place of the screen: an operator or a setting, or nothing."""
         yield from self.point(x, y)
         context = {"window": self.window, "area": self.area, "region": self.region("UI")}
@@ -240,7 +266,11 @@ class Artist:
     def _open_panels(self) -> Generator[float, None, set[str]]:
         """Those that are drawn when the sidebar is."""
         yield 0.2
-        before = {name: len(times) for name, times in self._stopwatch.drawings.items()}
+        before = {name: len(times) for name, times in self.stopwatch.drawings.items()}
         self.region("UI").tag_redraw()
-        yield 0.3
-        return {name for name, times in self._stopwatch.drawings.items() if len(times) > before.get(name, 0)}
+        ends = time.monotonic() + DRAWN
+        while True:
+            yield 0.1
+            drawn = {name for name, times in self.stopwatch.drawings.items() if len(times) > before.get(name, 0)}
+            if drawn or time.monotonic() > ends:
+                return drawn

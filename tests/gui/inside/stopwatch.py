@@ -25,6 +25,8 @@ class Stopwatch:
         self.turns: list[tuple[float, float, str]] = []
         self._messages: list[str] = []
         self.drawings: dict[str, list[float]] = defaultdict(list)
+        # When each panel's last drawing ended, on the clock of perf_counter.
+        self.drawn: dict[str, float] = {}
         bridge = sys.modules[f"{extension}.blender_msd.bridge"]
         bridge._tick = self._timed_turn(bridge._tick)
         link = bridge.Link
@@ -73,6 +75,7 @@ class Stopwatch:
             try:
                 draw(self_, context)
             finally:
-                self.drawings[name].append(time.perf_counter() - began)
+                self.drawn[name] = time.perf_counter()
+                self.drawings[name].append(self.drawn[name] - began)
 
         return timed

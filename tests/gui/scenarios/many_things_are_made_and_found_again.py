@@ -5,6 +5,8 @@ from __future__ import annotations
 import colorsys
 import statistics
 import time
+from collections.abc import Generator
+from typing import Any
 
 import bpy
 from artist import Artist, Steps
@@ -12,8 +14,7 @@ from fake_server import FakeServer, in_turn, png
 
 WIDTH = 300
 RESULTS = 500
-# Seconds: the grid from the click to its first drawing, and one drawing of the panel.
-OPENING, DRAWING = 0.2, 0.002
+PANEL = "MSD_PT_view3d_results"
 
 
 def leave_only(artist: Artist, names: tuple[str, ...]) -> None:
@@ -60,13 +61,7 @@ def play(artist: Artist) -> Steps:
     yield 0.5
     leave_only(artist, ("results",))
     yield 1.0
-    drawings = artist._stopwatch.drawings["MSD_PT_view3d_results"]
-    drawn = len(drawings)
-    yield from artist.click("msd.list_results")
-    began = time.perf_counter()
-    yield from artist.wait_for(lambda: artist.link.shelf.results is not None, "the results")
-    asked = time.perf_counter() - began
-    yield from artist.wait_for(lambda: len(drawings) > drawn, "the grid")
+    opening = yield from open_results(artist)
     yield 1.5
     yield from artist.look("3-results")
     yield from artist.click("msd.choose_result", 0.2)
@@ -77,13 +72,31 @@ def play(artist: Artist) -> Steps:
     yield 1.0
     yield from artist.look("5-searched")
     settings.search = ""
+    drawings = artist.stopwatch.drawings[PANEL]
     drawings.clear()
     for _ in range(30):
         artist.region("UI").tag_redraw()
         yield 0.1
     median = statistics.median(drawings)
-    print(
-        f"the list came {1000 * asked:.0f} ms after the click; the panel is drawn in {1000 * median:.2f} ms", flush=True
-    )
-    assert asked < OPENING * 5, "in a window without a graphics card, on a machine that has other work"
-    assert median < DRAWING * 5
+    print(f"{RESULTS} results: the grid was there {1000 * opening:.0f} ms after the click (clock, with the double of")
+    print(f"the server in the same process); it is drawn in {1000 * median:.2f} ms", flush=True)
+
+
+def open_results(artist: Artist) -> Generator[float, None, float]:
+    """Seconds from the click to the end of the first drawing that shows the results."""
+    place = yield from artist.find("msd.list_results")
+    yield from artist.point(*place)
+    yield 1.0
+    link, came = artist.link, list[float]()
+    take = link.shelf.take
+
+    def note(results: Any) -> None:
+        take(results)
+        came.append(time.perf_counter())
+
+    link.shelf.take = note
+    began = time.perf_counter()
+    artist.press_button()
+    yield from artist.wait_for(lambda: came and artist.stopwatch.drawn[PANEL] > came[0], "the grid", every=0.002)
+    del link.shelf.take
+    return artist.stopwatch.drawn[PANEL] - began

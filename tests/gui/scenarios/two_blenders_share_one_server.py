@@ -6,42 +6,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import bpy
+from another import Another
 from artist import Artist, Steps
 
 LONG = 1500.0
-
-
-class Another:
-    """Another person's Blender beside this one; see another_blender.py."""
-
-    def __init__(self, prompt: str, on_quit: str) -> None:
-        self._folder = Path(tempfile.mkdtemp())
-        script = Path(sys.modules["artist"].__file__ or "").with_name("another_blender.py")
-        size = [str(side) for side in (900, 700)]
-        command = [bpy.app.binary_path, "--factory-startup", "-noaudio", "--window-geometry", "0", "0", *size]
-        command += ["--python-use-system-env", "--python-exit-code", "7", "--python", str(script), "--"]
-        self._process = subprocess.Popen([*command, prompt, on_quit, str(self._folder)])
-
-    @property
-    def job_id(self) -> str:
-        """Empty until its job forms."""
-        assert self._process.poll() is None, f"it ended with {self._process.returncode}"
-        file = self._folder / "job"
-        return file.read_text(encoding="utf-8") if file.exists() else ""
-
-    def let_quit(self) -> None:
-        (self._folder / "go").touch()
-
-    @property
-    def is_gone(self) -> bool:
-        return self._process.poll() is not None
+# So many that a job surely runs when its Blender quits.
+STEPS = 2000
 
 
 def play(artist: Artist) -> Steps:
@@ -55,19 +28,19 @@ def play(artist: Artist) -> Steps:
         return {lease["pid"] for lease in artist.link._client._ask("GET", "/v1/leases")["leases"]}
 
     # The first starts the server; the second finds it.
-    first = Another("a red mushroom", "GO_ON")
+    first = Another("a red mushroom", "GO_ON", STEPS)
     yield from artist.wait_for(lambda: first.job_id, "the first one's job", LONG)
     bpy.ops.msd.start_server()
     yield from artist.wait_for(lambda: artist.link.server_state == "ready", "the server", LONG)
     assert artist.link.local._process is None, "the second started a server of its own"
-    assert users() == {first._process.pid, os.getpid()}
+    assert users() == {first.process.pid, os.getpid()}
     assert artist.job is None
 
     # It quits, and its job goes on.
     going = first.job_id
     first.let_quit()
     yield from artist.wait_for(lambda: first.is_gone, "its end", LONG)
-    assert first._process.returncode == 0
+    assert first.process.returncode == 0
     assert users() == {os.getpid()}
     assert job_of(going)["state"] == "running"
     reached = job_of(going)["progress"]["step"]
@@ -93,7 +66,7 @@ def play(artist: Artist) -> Steps:
     yield from artist.look("2-done")
 
     # A third one does not want its job to go on.
-    third = Another("a green tree", "STOP")
+    third = Another("a green tree", "STOP", STEPS)
     yield from artist.wait_for(lambda: third.job_id, "the third one's job", LONG)
     ending = third.job_id
     third.let_quit()
