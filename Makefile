@@ -10,7 +10,7 @@
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
 # make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
 # make soak       half an hour of jobs on one server (MINUTES=): are memory and descriptors the same at its end?
-# make farm       twelve jobs on a Ray cluster on this computer, whose nodes are killed and cut off; as root on Linux
+# make farm       jobs on a Ray cluster and rows in a Slurm of this computer, ended in their middle; as root on Linux
 # make door       how fast the server answers while both cores are busy, and what a hundred readers cost a job
 # make test-portable        the numeric tests as other processors would compute them; test-portable-short: two of those
 
@@ -125,6 +125,8 @@ soak: $(SERVER)
 farm: $(SERVER)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check "ray>=2.52" submitit
 	.venv/bin/python -m tests.farm.whole
+	.venv/bin/python -m tests.farm.slurm_rows 6
+	.venv/bin/python -m tests.farm.plan_figures
 
 door: $(SERVER)
 	.venv/bin/python -m tests.jobs.door_figures

@@ -114,6 +114,17 @@ class Pair:
         return first, second
 
 
+def device_name(text: str) -> str:
+    """An argparse type: the name of a device, which another machine may have.
+
+    Raises:
+        argparse.ArgumentTypeError: it is spelled like none.
+    """
+    if not is_device(text):
+        raise argparse.ArgumentTypeError(f"there is no device {shown(text)}; it is {NAMES}")
+    return text
+
+
 def device(text: str) -> str:
     """An argparse type: a device that this machine has, by its name.
 
@@ -121,9 +132,7 @@ def device(text: str) -> str:
         argparse.ArgumentTypeError: it is spelled like none.
         BadRequest: "device-unavailable".
     """
-    if not is_device(text):
-        raise argparse.ArgumentTypeError(f"there is no device {shown(text)}; it is {NAMES}")
-    return choose_device(text)
+    return choose_device(device_name(text))
 
 
 def amount(text: str) -> int:

@@ -1,29 +1,30 @@
-"""`python -m server batch FILE`: make every row of a table, one after the other, in this process."""
+"""`python -m server batch FILE`: make every row of a table, one after the other in this process, or in Slurm."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from server.commands.batch_report import PAGE, Told, read_told, write_report
+from server.accelerators import NAMES, choose_device
+from server.arguments import Pair, device_name, whole
+from server.commands.batch_making import held, make_row, so_far
+from server.commands.batch_report import MAKING, PAGE, Told, read_told, write_report
 from server.commands.batch_table import Table
-from server.commands.shared import add_device, add_json, add_low_vram, check_folder
-from server.errors import BadRequest, JobFailed, Problem, disk_problem
+from server.commands.shared import add_json, add_low_vram, check_folder
+from server.errors import BadRequest, JobFailed
 from server.paths import path_argument
 
 if TYPE_CHECKING:
     from server.commands.batch_rows import Row
-    from server.jobs.worker import PriorShelf
 
-# Of what is under way; hidden, so that a folder of results holds nothing else.
-MAKING = ".making"
 GOES_ON = "The same command goes on from about here."
+# A report of ten thousand rows takes a second to write.
+REPORT_EVERY_S = 10.0
+SLURM = ("partition", "gres", "time_limit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,38 +39,102 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=path_argument, metavar="DIR", help="where a folder for each row goes (default: FILE without .csv)"
     )
     parser.add_argument("--failed", action="store_true", help="only the rows that failed the last time")
-    add_device(parser)
+    parser.add_argument(
+        "--part",
+        type=_part,
+        metavar="K/N",
+        help="only the Kth of N equal shares of the rows, beside other processes; without it, all, and the report",
+    )
+    parser.add_argument("--device", default="cpu", type=device_name, help=f"{NAMES} (default: cpu)")
     add_low_vram(parser)
     add_json(parser)
+    slurm = parser.add_argument_group("on a cluster")
+    slurm.add_argument("--slurm", action="store_true", help="a task of Slurm for each row, in an array job")
+    slurm.add_argument("--partition", metavar="NAME", help="of the cluster (default: its usual one)")
+    slurm.add_argument("--gres", metavar="WHAT", help="what each task needs, for example gpu:1")
+    slurm.add_argument(
+        "--time-limit",
+        type=whole(1, 10**5),
+        metavar="MINUTES",
+        help="after which a task is queued again, to go on from where it was (default 60)",
+    )
+
+
+def _part(text: str) -> tuple[int, int]:
+    number: tuple[int, int] = Pair(whole(1, 10**6), "K/N", "/")(text)
+    if number[0] > number[1]:
+        raise argparse.ArgumentTypeError(f"there is no part {number[0]} of {number[1]}")
+    return number
 
 
 def _batch(args: argparse.Namespace) -> dict[str, Any]:
     from server.commands.batch_rows import read_rows
 
-    rows = read_rows(args.file)
+    _check_places(args)
+    rows = read_rows(args.file, args.part or (1, 1))
     out = args.file.with_suffix("") if args.out is None else args.out
     check_folder(out)
-    with _held(out):
-        told = {row.name: _so_far(out, row, before) for before in [read_told(out)] for row in rows}
+    if args.part is not None:
+        # Whoever gives out parts gives those again that failed.
+        told = _told_so_far(rows, out)
+        _make_here([row for row in rows if told[row.name].state != "done"], rows, told, out, args, lambda: None)
+        return _counts(told, out, "What was printed")
+    with held(out / MAKING):
+        told = _told_so_far(rows, out)
         state = "failed" if args.failed else "waiting"
         asked = [row for row in rows if told[row.name].state == state]
+        report = _Report(out, args.file.name, rows, told)
         try:
-            _make_all(asked, rows, told, out, args)
+            make = _make_in_slurm if args.slurm else _make_here
+            make(asked, rows, told, out, args, report.write_when_due)
         finally:
-            write_report(out, args.file.name, [told[row.name] for row in rows])
-    shutil.rmtree(out / MAKING, ignore_errors=True)
-    counts = {state: sum(one.state == state for one in told.values()) for state in ("done", "failed", "waiting")}
-    page = out / PAGE
-    if counts["failed"]:
-        raise JobFailed(
-            "rows-failed",
-            f"{counts['failed']} of {len(rows)} rows failed; {counts['done']} are done. {page} says why.",
-            "--failed tries them again.",
-        )
-    return {**counts, "out": str(out), "report": str(page)}
+            report.write()
+    if not any((one.error or {}).get("code") == "task-ended" for one in told.values()):
+        shutil.rmtree(out / MAKING, ignore_errors=True)
+    return _counts(told, out, str(out / PAGE))
 
 
-def _make_all(asked: Sequence[Row], rows: Sequence[Row], told: dict[str, Told], out: Path, args: Any) -> None:
+def _check_places(args: argparse.Namespace) -> None:
+    """Raises BadRequest: "usage-wrong" for wishes that do not go together, and as `check_slurm` and `choose_device`."""
+    if args.slurm:
+        from server.farm.slurm import check_slurm
+
+        if args.part is not None:
+            raise BadRequest("usage-wrong", "--slurm makes parts of all rows itself.", "Leave --part out.")
+        check_slurm()
+        return
+    if lost := [name for name in SLURM if getattr(args, name) is not None]:
+        option = f"--{lost[0].replace('_', '-')}"
+        raise BadRequest("usage-wrong", f"{option} is about tasks of Slurm.", "Give --slurm, too, or leave it out.")
+    args.device = choose_device(args.device)
+
+
+class _Report:
+    """The report of a whole batch, written now and then while it is made."""
+
+    def __init__(self, out: Path, title: str, rows: Sequence[Row], told: dict[str, Told]) -> None:
+        self._out, self._title, self._rows, self._told = out, title, rows, told
+        self._written = time.monotonic()
+
+    def write(self) -> None:
+        """Raises OSError."""
+        write_report(self._out, self._title, [self._told[row.name] for row in self._rows])
+        self._written = time.monotonic()
+
+    def write_when_due(self) -> None:
+        """Raises OSError."""
+        if time.monotonic() - self._written >= REPORT_EVERY_S:
+            self.write()
+
+
+def _make_here(
+    asked: Sequence[Row],
+    rows: Sequence[Row],
+    told: dict[str, Told],
+    out: Path,
+    args: argparse.Namespace,
+    on_row: Callable[[], None],
+) -> None:
     from server.jobs.worker import PriorShelf
     from server.studio.threads import use_half_of_the_cores
 
@@ -78,100 +143,55 @@ def _make_all(asked: Sequence[Row], rows: Sequence[Row], told: dict[str, Told], 
     with Table(rows, told) as table:
         for row in asked:
             table.begin(row)
-            told[row.name] = _make(row, out, priors, table)
+            told[row.name] = make_row(row, out, priors, table)
             table.end(row)
-            write_report(out, args.file.name, [told[one.name] for one in rows])
+            on_row()
             if (told[row.name].error or {}).get("code") == "disk-full":
                 # Every other row would fail for the same reason.
                 break
 
 
-def _so_far(out: Path, row: Row, before: dict[str, dict[str, Any]]) -> Told:
-    """What is known of a row before anything is made."""
-    from server.jobs.artifacts import finished_report
+def _make_in_slurm(
+    asked: Sequence[Row],
+    rows: Sequence[Row],
+    told: dict[str, Told],
+    out: Path,
+    args: argparse.Namespace,
+    on_row: Callable[[], None],
+) -> None:
+    from server.commands import batch_slurm
+    from server.farm.slurm import Wishes
 
-    report = finished_report(out / row.name)
-    earlier = before.get(row.name, {})
-    if report is not None:
-        return _done(row, report, earlier.get("warnings", row.warnings))
-    error = earlier.get("error")
-    return _told(row, "failed", error=error) if earlier.get("state") == "failed" else _told(row, "waiting")
+    args.interrupted = f"Interrupted. {batch_slurm.GOES_ON}"
+    places = {row.name: place for place, row in enumerate(rows, 1)}
+    same = ["--out", str(out.resolve()), "--device", args.device, *(["--low-vram"] if args.low_vram else [])]
 
+    def command_of(row: Row) -> list[str]:
+        return ["batch", str(args.file.resolve()), "--part", f"{places[row.name]}/{len(rows)}", *same]
 
-def _told(row: Row, state: Any, **more: Any) -> Told:
-    recipe = row.recipe
-    return Told(row.number, state, recipe.kind, recipe.prompt, recipe.seed, row.name, **more)
+    wishes = Wishes(args.partition, args.gres, args.time_limit or 60)
+    with Table(rows, told) as table:
 
+        def on_end(row: Row, became: Told) -> None:
+            told[row.name] = became
+            table.end(row)
+            on_row()
 
-def _done(row: Row, report: dict[str, Any], warnings: Sequence[str]) -> Told:
-    faces = report.get("faces")
-    return _told(row, "done", seconds=report["seconds"], faces=faces, warnings=list(warnings))
-
-
-def _make(row: Row, out: Path, priors: PriorShelf, table: Table) -> Told:
-    """One row, whole or not at all."""
-    try:
-        report = _produce(row, out, priors, table)
-        return _done(row, report, [*row.warnings, *table.warnings])
-    except Problem as problem:
-        return _told(row, "failed", error=problem.as_json())
-    except OSError as error:
-        return _told(row, "failed", error=disk_problem(error).as_json())
-    except Exception as error:
-        from server.studio.health import is_out_of_memory, out_of_memory
-
-        if is_out_of_memory(error):
-            return _told(row, "failed", error=out_of_memory(error).as_json())
-        traceback.print_exc()
-        said = traceback.format_exception_only(error)[-1].strip()
-        unforeseen = Problem("internal", f"The job failed: {said}", "What was printed has the details.")
-        return _told(row, "failed", error=unforeseen.as_json())
+        batch_slurm.make_in_slurm(asked, command_of, out.resolve(), wishes, table, on_end)
 
 
-def _produce(row: Row, out: Path, priors: PriorShelf, table: Table) -> dict[str, Any]:
-    from server.meshing.given import given_bytes
-    from server.meshing.reading import read_mesh_file
-    from server.meshing.shelf import MESHES
-    from server.studio.production import produce
-
-    making, folder = out / MAKING, out / MAKING / row.name
-    shutil.rmtree(folder, ignore_errors=True)
-    meshes = making / "meshes"
-    if row.mesh is not None:
-        MESHES.put(meshes, given_bytes(read_mesh_file(row.mesh)))
-    prior = priors.get(row.recipe.prior, row.recipe.loras)
-
-    def deliver(made: Path) -> None:
-        # What is there in its place is not whole.
-        shutil.rmtree(out / row.name, ignore_errors=True)
-        os.replace(made, out / row.name)
-
-    return produce(
-        row.recipe,
-        prior,
-        folder,
-        table.hear,
-        lambda: None,
-        priors.device,
-        making / "unfinished",
-        deliver,
-        given=meshes,
-    )
+def _told_so_far(rows: Sequence[Row], out: Path) -> dict[str, Told]:
+    before = read_told(out)
+    return {row.name: so_far(out, row, before) for row in rows}
 
 
-@contextmanager
-def _held(out: Path) -> Iterator[None]:
-    """Two batches in one folder would make everything twice, and one take the other's files away."""
-    from server.api.handshake import lock_byte
-
-    (out / MAKING).mkdir(exist_ok=True)
-    file = os.open(out / MAKING / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            lock_byte(file)
-        except OSError:
-            hint = "Wait for it, or give another --out."
-            raise BadRequest("batch-running", f"Another batch is being made in {out}.", hint) from None
-        yield
-    finally:
-        os.close(file)
+def _counts(told: dict[str, Told], out: Path, why: str) -> dict[str, Any]:
+    """Raises JobFailed: "rows-failed"; `why` is what says so."""
+    counts = {state: sum(one.state == state for one in told.values()) for state in ("done", "failed", "waiting")}
+    if counts["failed"]:
+        raise JobFailed(
+            "rows-failed",
+            f"{counts['failed']} of {len(told)} rows failed; {counts['done']} are done. {why} says why.",
+            "--failed tries them again.",
+        )
+    return {**counts, "out": str(out), "report": str(out / PAGE)}

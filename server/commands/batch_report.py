@@ -1,4 +1,4 @@
-"""What became of a batch: a page to look at, and the same for programs."""
+"""What became of a batch: a page to look at, and the same for programs; and of each row, until that is written."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from server.files import write_text
 from server.studio.kept_names import THUMBNAIL
 
 PAGE, ROWS = "report.html", "report.json"
+# Of what is under way; hidden, so that a folder of results holds nothing else. In it, a folder for each row.
+MAKING = ".making"
+TOLD = "told.json"
 
 State = Literal["done", "failed", "waiting"]
 
@@ -42,13 +45,37 @@ class Told:
     error: dict[str, str] | None = None
 
 
-def read_told(folder: Path) -> dict[str, dict[str, Any]]:
-    """What an earlier report said, by the rows' folders; nothing when there is none that can be read."""
+def tell(out: Path, told: Told) -> None:
+    """Keep what became of a row, which the next report takes up, whoever writes it. Raises OSError."""
+    folder = out / MAKING / told.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / TOLD, json.dumps(asdict(told)))
+
+
+def forget(out: Path, row: str) -> None:
+    """Nothing has become of the row of that name yet. Raises OSError."""
+    (out / MAKING / row / TOLD).unlink(missing_ok=True)
+
+
+def told_of(out: Path, row: str) -> dict[str, dict[str, Any]]:
+    """What was kept of the row of that name, by its name; nothing when there is none that can be read."""
     try:
-        told = json.loads((folder / ROWS).read_text(encoding="utf-8"))["rows"]
-        return {row["folder"]: row for row in told}
+        told = json.loads((out / MAKING / row / TOLD).read_text(encoding="utf-8"))
+        return {told["folder"]: told}
     except (OSError, ValueError, LookupError, TypeError):
         return {}
+
+
+def read_told(out: Path) -> dict[str, dict[str, Any]]:
+    """What an earlier report said, and what was kept of rows since then, by the rows' folders."""
+    try:
+        rows = json.loads((out / ROWS).read_text(encoding="utf-8"))["rows"]
+        told = {row["folder"]: row for row in rows}
+    except (OSError, ValueError, LookupError, TypeError):
+        told = {}
+    for file in (out / MAKING).glob(f"*/{TOLD}"):
+        told |= told_of(out, file.parent.name)
+    return told
 
 
 def write_report(folder: Path, title: str, rows: Sequence[Told]) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,11 @@ class Row:
     warnings: tuple[str, ...]
 
 
-def read_rows(file: Path) -> list[Row]:
-    """Read and check every row of a file.
+def read_rows(file: Path, part: tuple[int, int] = (1, 1)) -> list[Row]:
+    """Read and check the rows of a file.
+
+    Args:
+        part: (k, n): only each nth row, from the kth on; there may be none.
 
     Raises:
         BadRequest: "batch-unreadable" when it is no such file or holds no row, "rows-invalid" naming each row that
@@ -56,7 +60,8 @@ def read_rows(file: Path) -> list[Row]:
     rows: list[Row] = []
     wrong: list[str] = []
     seen: dict[str, int] = {}
-    for number, data in _records(file):
+    first, step = part
+    for number, data in islice(_records(file), first - 1, None, step):
         try:
             row = _row(number, data, file.parent)
             if row.name in seen:
@@ -70,7 +75,7 @@ def read_rows(file: Path) -> list[Row]:
         named = wrong[:MOST_NAMED] + ([f"and {len(wrong) - MOST_NAMED} more"] if len(wrong) > MOST_NAMED else [])
         said = f"{len(wrong)} of {len(wrong) + len(rows)} rows cannot be made:\n" + "\n".join(named)
         raise BadRequest("rows-invalid", said, "\nNothing was started. Correct them, then give the same command again.")
-    if not rows:
+    if not rows and first == 1:
         raise _unreadable(file, "it holds no row")
     return rows
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.arguments import Pair, setting, whole
 from server.commands.bars import CountingBar, counted
+from server.commands.evaluate_farm import add_farm
 from server.commands.evaluate_prompts import add_prompts
 from server.commands.evaluate_retexture import add_retexture
 from server.commands.evaluate_textures import add_textures
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_textures(subjects)
     add_retexture(subjects)
     add_prompts(subjects)
+    add_farm(subjects)
 
 
 def _shapes(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Work on other computers. What brings it there, Ray, is imported by processes of this room alone, and only there."""
+"""Work on other computers, by queues that others have written. Ray and submitit are imported in this room alone."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from server.commands import batch, batch_table
+from server.commands import bars, batch_making, batch_table
 from server.commands.batch_rows import read_rows
 from server.commands.main import main
 from server.errors import BadRequest, JobFailed
@@ -180,7 +180,7 @@ def test_a_batch_that_is_interrupted_goes_on_with_the_row_and_the_step(
 def test_rows_that_failed_are_told_left_alone_and_tried_again_when_asked(
     table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make, tried = batch._produce, []
+    make, tried = batch_making._produce, []
 
     def fail(row: Any, *rest: Any) -> dict[str, Any]:
         tried.append(row.recipe.prompt)
@@ -188,7 +188,7 @@ def test_rows_that_failed_are_told_left_alone_and_tried_again_when_asked(
             raise JobFailed("nothing-solid", "The field holds nothing solid.", "Use another seed.")
         return make(row, *rest)
 
-    monkeypatch.setattr(batch, "_produce", fail)
+    monkeypatch.setattr(batch_making, "_produce", fail)
     assert run(table) == 1
     assert "1 of 3 rows failed; 2 are done" in capsys.readouterr().err
     assert states(table) == ["done", "failed", "done"]
@@ -204,14 +204,14 @@ def test_rows_that_failed_are_told_left_alone_and_tried_again_when_asked(
 
 
 def test_a_fault_of_the_program_costs_its_row_and_no_other(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = batch._produce
+    make = batch_making._produce
 
     def fail(row: Any, *rest: Any) -> dict[str, Any]:
         if row.recipe.prompt == "red bricks":
             raise ZeroDivisionError("by accident")
         return make(row, *rest)
 
-    monkeypatch.setattr(batch, "_produce", fail)
+    monkeypatch.setattr(batch_making, "_produce", fail)
     assert run(table) == 1
     assert states(table) == ["failed", "done", "done"]
 
@@ -227,9 +227,9 @@ def test_a_result_whose_files_were_taken_away_is_made_again(table: Path) -> None
 def test_two_batches_in_one_folder_are_refused(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = table.with_suffix("")
     out.mkdir()
-    with batch._held(out):
+    with batch_making.held(out / batch_making.MAKING):
         assert run(table) == 2
-    assert "Another batch is being made" in capsys.readouterr().err
+    assert "Another process makes this" in capsys.readouterr().err
     assert run(table) == 0
 
 
@@ -251,7 +251,7 @@ def test_a_mesh_is_textured_when_its_row_names_its_file(tmp_path: Path) -> None:
 def test_while_a_row_is_made_it_says_now_and_then_that_it_lives(
     table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(batch_table, "EVERY_S", 0.01)
+    monkeypatch.setattr(bars, "EVERY_S", 0.01)
     (row, *_) = rows = read_rows(table)
     said = ""
     with batch_table.Table(rows, {}) as shown:
@@ -265,4 +265,4 @@ def test_while_a_row_is_made_it_says_now_and_then_that_it_lives(
 
 
 def test_half_a_minute_is_the_longest_silence() -> None:
-    assert batch_table.EVERY_S <= 60
+    assert bars.EVERY_S <= 60
