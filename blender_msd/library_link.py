@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -168,15 +168,23 @@ class LibraryLink(QueueLink):
             self._crew.ask(work, lambda problem: self._queue.put((None, messages.Answered(lambda: None))))
 
     def _fetch_pictures(self) -> None:
-        """Get the small pictures of what is shown, each once, on a thread."""
+        """Get the small pictures of what is shown."""
+        self._get_pictures([each for each in self.shelf.on_page if each.thumbnail])
+
+    def _get_pictures(self, wanted: Sequence[Result], prefix: str = "") -> None:
+        """Get small pictures, each once, on a thread.
+
+        Args:
+            prefix: as `fetch_pictures`.
+        """
         client = self._client
-        wanted = [each for each in self.shelf.on_page if each.thumbnail and each.job_id not in self._asked_for]
+        wanted = [each for each in wanted if prefix + each.job_id not in self._asked_for]
         if client is None or not wanted:
             return
-        self._asked_for |= {each.job_id for each in wanted}
+        self._asked_for |= {prefix + each.job_id for each in wanted}
         folder, stop = self._pictures, self._stop_pictures
 
-        def put(job_id: str, file: Path) -> None:
-            self._queue.put((None, messages.Pictured(job_id, file)))
+        def put(name: str, file: Path) -> None:
+            self._queue.put((None, messages.Pictured(name, file)))
 
-        self._ask(lambda: fetch_pictures(client, wanted, folder, stop, put))
+        self._ask(lambda: fetch_pictures(client, wanted, folder, stop, put, prefix))

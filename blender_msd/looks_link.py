@@ -10,8 +10,8 @@ from .core.client import Client
 from .core.connection import Setup, choose_connection
 from .core.job_requests import Order
 from .core.job_view import JobView
-from .core.library import Result, fetch_pictures, forget_picture
-from .core.messages import Answered, Pictured
+from .core.library import Result, forget_picture
+from .core.messages import Answered
 from .core.sent import Sent
 from .followed import Aim, Followed, Later
 from .library_link import LibraryLink
@@ -111,19 +111,11 @@ class LooksLink(LibraryLink):
         self._fetch_looks()
 
     def _fetch_looks(self) -> None:
-        """Get the pictures of the looks that are there, each once, on a thread."""
-        client = self._client
-        there = [job for job in self.looks() if job.waits_to_be_chosen and picture_of(job) not in self._asked_for]
-        if client is None or not there:
-            return
-        self._asked_for |= {picture_of(job) for job in there}
-        wanted = [Result(job.job_id, job.kind, job.prompt, job.seed, thumbnail=PICTURE) for job in there]
-        folder, stop = self._pictures, self._stop_pictures
-
-        def put(name: str, file: Any) -> None:
-            self._queue.put((None, Pictured(name, file)))
-
-        self._ask(lambda: fetch_pictures(client, wanted, folder, stop, put, PREFIX))
+        """Get the pictures of the looks that are there."""
+        there = [job for job in self.looks() if job.waits_to_be_chosen]
+        self._get_pictures(
+            [Result(job.job_id, job.kind, job.prompt, job.seed, thumbnail=PICTURE) for job in there], PREFIX
+        )
 
     def _move_up(self, kind: str) -> None:
         """The other looks lie elsewhere now: what was meant for one of them must not reach another."""
