@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import bpy
@@ -13,12 +14,13 @@ Block = TypeVar("Block", bound=bpy.types.ID)
 
 
 def write(block: bpy.types.ID, recipe: dict[str, Any], job_id: str, version: str) -> None:
-    """Keep prompt, seed and the full recipe as custom properties."""
+    """Keep prompt, seed, the full recipe and the time as custom properties."""
     block["msd_prompt"] = recipe["prompt"]
     block["msd_seed"] = recipe["seed"]
     block["msd_recipe"] = json.dumps(recipe)
     block["msd_job"] = job_id
     block["msd_version"] = version
+    block["msd_made"] = datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def mark_preview(block: bpy.types.ID) -> None:

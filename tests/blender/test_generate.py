@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import bpy
@@ -61,13 +62,15 @@ def test_the_surface_is_shaded_smooth(server):
     assert not any(edge.use_edge_sharp for edge in mesh.edges)
 
 
-def test_the_result_tells_where_it_comes_from(server):
+def test_the_result_tells_where_it_comes_from_and_since_when(server):
+    before = datetime.now(UTC).replace(microsecond=0)
     generate(negative_prompt="a sphere")
     obj = bpy.context.object
     assert obj["msd_prompt"] == "a red cube"
     assert obj["msd_seed"] == 7
     assert obj["msd_job"] == server.job.id
     assert obj["msd_version"] == inside("").VERSION
+    assert before <= datetime.fromisoformat(obj["msd_made"]) <= datetime.now(UTC)
     assert json.loads(obj["msd_recipe"]) == server.job.recipe
     assert server.job.recipe["negative_prompt"] == "a sphere"
 
