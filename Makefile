@@ -97,10 +97,8 @@ test-gui: $(SERVER) setup-packages
 
 test-gui-short: $(SERVER)
 	.venv/bin/python -m tests.gui an_object_forms_while_you_watch every_state_can_be_read_in_a_narrow_sidebar
-	.venv/bin/python -m tests.gui.chaos --count 10
 
 test-gui-chaos: $(SERVER)
-	.venv/bin/python -m tests.gui.chaos --count 100
 
 # Fetches the packages of a computer without a graphics card once; pip looks where it is set to look.
 setup-packages: $(SERVER)

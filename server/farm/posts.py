@@ -124,7 +124,9 @@ def _ask(wish: Wish, *options: str) -> dict[str, Any]:
         "cluster-unreachable", f"The cluster at {wish.address} does not answer.", "See that its nodes are up."
     )
     try:
-        ran = subprocess.run(command, env=environment, capture_output=True, timeout=SURVEY_S, text=True)
+        ran = subprocess.run(
+            command, env=environment, capture_output=True, timeout=SURVEY_S, text=True, encoding="utf-8"
+        )
     except subprocess.TimeoutExpired:
         raise slow from None
     if ran.returncode != 0 or not ran.stdout:

@@ -125,7 +125,7 @@ def log_of(logs: Path, task: str) -> Path:
 def tasks_alive() -> Mapping[str, bool] | None:
     """Slurm's names of all our tasks that have not ended, each with whether it runs now; None: Slurm gave no answer."""
     asked = ["squeue", "--me", "--noheader", "--array", "--format=%i %t"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    done = subprocess.run(asked, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
         return None
     return {task: state == "R" for task, state in (line.split() for line in done.stdout.splitlines())}

@@ -48,7 +48,7 @@ def make(folder: Path, seeds: range) -> tuple[float, list[float], list[float]]:
     with ThreadPoolExecutor(MACHINES) as machines:
         took = list(machines.map(one, range(1, len(seeds) + 1)))
     whole = time.monotonic() - since
-    objects = [json.loads(file.read_text())["seconds"] for file in (out / MAKING).glob(f"*/{TOLD}")]
+    objects = [json.loads(file.read_text(encoding="utf-8"))["seconds"] for file in (out / MAKING).glob(f"*/{TOLD}")]
     return whole, [(sum(took) - sum(objects)) / len(seeds)], objects
 
 

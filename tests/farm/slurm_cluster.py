@@ -93,7 +93,7 @@ def _write_settings(folder: Path) -> None:
         ports = (one.getsockname()[1], other.getsockname()[1])
     host, cores = socket.gethostname().partition(".")[0], os.cpu_count()
     said = SETTINGS.format(host=host, user=getpass.getuser(), ports=ports, folder=folder, cores=cores)
-    (folder / "slurm.conf").write_text(said)
+    (folder / "slurm.conf").write_text(said, encoding="utf-8")
 
 
 def _daemons(folder: Path) -> Iterator[list[str]]:
@@ -109,12 +109,12 @@ def _daemons(folder: Path) -> Iterator[list[str]]:
 
 
 def _said(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False).stdout
 
 
 def _wait(folder: Path, is_ready: object) -> None:
     assert callable(is_ready)
     deadline = time.monotonic() + PATIENCE_S
     while not is_ready():
-        assert time.monotonic() < deadline, (folder / "log").read_text()
+        assert time.monotonic() < deadline, (folder / "log").read_text(encoding="utf-8")
         time.sleep(0.1)

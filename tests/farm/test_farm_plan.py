@@ -105,10 +105,10 @@ def test_a_night_that_no_farm_could_keep_is_refused() -> None:
 
 def test_times_come_from_the_rows_that_a_batch_has_done(tmp_path: Path) -> None:
     rows = [{"state": "done", "seconds": 3.5}, {"state": "failed", "seconds": 0.0}, {"state": "done", "seconds": 4}]
-    (tmp_path / "report.json").write_text(json.dumps({"rows": rows}))
+    (tmp_path / "report.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
     assert seconds_of_report(tmp_path / "report.json") == [3.5, 4.0]
     for text in ("", "{}", '{"rows": []}', '{"rows": [{"state": "failed"}]}'):
-        (tmp_path / "report.json").write_text(text)
+        (tmp_path / "report.json").write_text(text, encoding="utf-8")
         with pytest.raises(BadRequest, match="cannot be used"):
             seconds_of_report(tmp_path / "report.json")
 

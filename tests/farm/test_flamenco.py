@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="needs node, which plays Fl
 
 def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(NODE), str(MANAGER), str(SCRIPT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=300)
 
 
 def settings_of_the_panel() -> dict[str, dict[str, Any]]:

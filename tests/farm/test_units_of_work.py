@@ -53,7 +53,7 @@ def test_one_that_is_killed_leaves_no_half_result_and_goes_on_when_it_is_given_a
         process.kill()
         process.wait()
     assert not out.exists()
-    assert "\r" not in log.read_text()  # which programs that read lines would never see
+    assert "\r" not in log.read_text(encoding="utf-8")  # which programs that read lines would never see
     assert main(arguments) == 0
     assert re.search(r"Going on from step [1-9]\d* of 150", capsys.readouterr().err)
     assert out.stat().st_size

@@ -343,7 +343,7 @@ def test_a_worker_that_hangs_while_it_starts_is_replaced_once_and_then_said_to_b
 ) -> None:
     (tmp_path / "slow" / "torch").mkdir(parents=True)
     hangs = tmp_path / "slow" / "torch" / "__init__.py"
-    hangs.write_text("import time\ntime.sleep(3600)\n")
+    hangs.write_text("import time\ntime.sleep(3600)\n", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(hangs.parents[1]))
     monkeypatch.setattr("server.jobs.watch.START_LIMIT_S", 2.0)
     with closing(Office(tmp_path)) as office:

@@ -26,6 +26,7 @@ class OneColour:
         latent_shape=(3, 4, 4),
         guidance_scale=1.0,
         estimator="tweedie",
+        picture_estimator="tweedie",
         bandwidth_end=0.1,
         picture=(Leg("fresh", 1.2, 0.1),),
     )

@@ -66,7 +66,7 @@ def _agree_with_the_server(day: Day) -> Steps:
         yield 0.5
     for view in [view for view in link.views() if view.job_id]:
         there = client.job(view.job_id)["state"]
-        assert view.state == there, f"{view.prompt} is {view.state} here, {there} in the server"
+        assert view.state == there, f"{view.prompt} is {view.state} here, {there} in the server; {view.problem}"
 
 
 def _check_what_is_left(day: Day) -> None:
