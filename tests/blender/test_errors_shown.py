@@ -23,7 +23,10 @@ ELSEWHERE = set(
     """origin-refused address-invalid usage-wrong format-unknown body-invalid body-not-json body-too-large
     idempotency-key-reused checkpoint-missing checkpoint-unreadable mesh-several server-not-running
     batch-unreadable rows-invalid batch-running rows-failed result-starred job-cancelled scene-lost
-    request-malformed header-too-large process-unknown interface-unprotected token-unusable tls-unusable""".split()  # noqa: SIM905
+    request-malformed header-too-large process-unknown interface-unprotected token-unusable tls-unusable
+    cluster-address-missing cluster-address-unreadable cluster-empty cluster-not-joined cluster-open
+    cluster-token-wrong cluster-unfit cluster-unreachable ray-missing slurm-missing slurm-refused
+    submitit-missing task-ended night-too-short""".split()  # noqa: SIM905
 )
 # For these there is nothing to press.
 NO_BUTTON = set(

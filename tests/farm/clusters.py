@@ -167,10 +167,13 @@ def can_have_hosts() -> bool:
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     name = f"msd-try-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], stderr=subprocess.DEVNULL).returncode == 0
-    if made:
-        subprocess.run(["ip", "netns", "del", name], check=True)
-    return made
+    # A container may allow the one and not the other.
+    tries = [("netns add {}", "netns del {}"), ("link add {} type bridge", "link del {}")]
+    for make, unmake in tries:
+        if subprocess.run(["ip", *make.format(name[:15]).split()], stderr=subprocess.DEVNULL).returncode:
+            return False
+        subprocess.run(["ip", *unmake.format(name[:15]).split()], check=True)
+    return True
 
 
 @contextlib.contextmanager
@@ -178,8 +181,9 @@ def cluster(cores: tuple[int, ...], has_token: bool = True) -> Iterator[Cluster]
     """A head without cores, which is where the server is, and a node with each of these."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    # Of loopback every address is there already. Sockets in deep folders have names that are too long.
-    prefix = f"10.{200 + port % 50}.{port % 250}" if can_have_hosts() else f"127.{port % 250}.77"
+    # Of loopback every address is there already; what speaks to one of them speaks from the first, which is the head's.
+    prefix = f"10.{200 + port % 50}.{port % 250}" if can_have_hosts() else "127.0.0"
+    # Sockets in deep folders have names that are too long.
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder:
         made = Cluster(secrets.token_hex(16) if has_token else "", port, Path(folder), prefix)
         try:

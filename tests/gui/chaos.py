@@ -53,7 +53,7 @@ class Sitting:
 
     def play(self) -> int | None:
         """Until its end; the number of the click-through that failed, from 0, or None."""
-        while (turn := self._position[0]) < len(self._seeds):
+        while self._position[0] < len(self._seeds):
             status = self._window.run_blender(
                 f"chaos-{self._folder.name}",
                 INSIDE / "play_chaos.py",
@@ -67,7 +67,7 @@ class Sitting:
             )
             if status not in (0, KILLED):
                 print(f"Blender ended with {status}.")
-                return turn
+                return self._position[0]
         left = self._wait_until_all_are_gone()
         if left:
             print(f"Left behind: {left}")

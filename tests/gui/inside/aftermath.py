@@ -18,6 +18,8 @@ from deeds import Day
 REST = 600.0
 # Between two clicks on Reconnect.
 AGAIN = 5.0
+# What Blender says of a job whose server went away.
+OUT_OF_SIGHT = ("server-lost", "server-slow", "server-stopped", "server-restarted")
 # What is nobody's fault but the extension's, or the server's.
 MISTAKES = ("add-on-error", "internal", "store-broken")
 
@@ -66,6 +68,10 @@ def _agree_with_the_server(day: Day) -> Steps:
         yield 0.5
     for view in [view for view in link.views() if view.job_id]:
         there = client.job(view.job_id)["state"]
+        if view.problem is not None and view.problem.code in OUT_OF_SIGHT:
+            # It was said that the job may go on, or be made again; what became of it is in the list of results.
+            assert there in ("done", "cancelled", "paused"), f"{view.prompt} is {there} in the server"
+            continue
         assert view.state == there, f"{view.prompt} is {view.state} here, {there} in the server; {view.problem}"
 
 

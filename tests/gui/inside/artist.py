@@ -25,6 +25,7 @@ SETTLE = 0.01  # between two looks whether Blender has noticed the pointer
 NOTICED = 5.0  # seconds in which a busy machine does
 TABS = 24  # width of the column with the sidebar's tabs
 DRAWN = 10.0  # seconds in which a busy machine draws a sidebar
+TRIES = 5  # at its tabs, two seconds apart
 EDGE = 9  # from the sidebar's left to where it can be dragged
 
 
@@ -190,12 +191,15 @@ class Artist:
         sidebar = self.region("UI")
         if sidebar.active_panel_category == "MSD":
             return
-        top = self.top_of(sidebar)
-        for y in range(top + 20, top + sidebar.height, 30):
-            yield from self.click_at(sidebar.x + sidebar.width - TABS // 2, y)
-            if sidebar.active_panel_category == "MSD":
-                yield 0.3
-                return
+        # Another window may lie over it for a while.
+        for _ in range(TRIES):
+            top = self.top_of(sidebar)
+            for y in range(top + 20, top + sidebar.height, 30):
+                yield from self.click_at(sidebar.x + sidebar.width - TABS // 2, y)
+                if sidebar.active_panel_category == "MSD":
+                    yield 0.3
+                    return
+            yield 2.0
         raise AssertionError("there is no tab called MSD")
 
     def open_panel(self, name: str) -> Steps:

@@ -51,7 +51,12 @@ class Day:
 
     def paint_mesh(self) -> Deed:
         yield from ()
-        meshes = [obj for obj in bpy.context.view_layer.objects if obj.type == "MESH" and "msd_preview" not in obj]
+        # One without a layout is refused, which is another test's matter.
+        meshes = [
+            obj
+            for obj in bpy.context.view_layer.objects
+            if obj.type == "MESH" and "msd_preview" not in obj and obj.data.uv_layers
+        ]
         if not meshes:
             return False
         bpy.context.view_layer.objects.active = self.rng.choice(meshes)
