@@ -1,7 +1,7 @@
 """A Ray cluster on this computer: a head, and nodes that can be killed as if somebody had pulled the plug.
 
-As root the nodes are hosts of their own, in network namespaces on a bridge; otherwise they are on other addresses of
-loopback.
+As root the nodes are hosts of their own, in network namespaces on a bridge; otherwise they share the address of this
+computer.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Cluster:
     """Attributes:
     token: without which nothing is done; "" for a cluster that takes orders from anybody.
     folder: of Ray's own files.
+    prefix: of the hosts' addresses; "" where there are no hosts.
     """
 
     token: str
@@ -91,7 +92,8 @@ class Cluster:
         """
         number = len(self.nodes) + 1
         is_head = not self.nodes
-        node = Node(f"{self.prefix}.{number}", f"msd-{self.port}-{number}" if self._has_bridge and not is_head else "")
+        address = f"{self.prefix}.{number}" if self.prefix else _own_address()
+        node = Node(address, f"msd-{self.port}-{number}" if self.prefix and not is_head else "")
         self.nodes.append(node)
         if node.namespace:
             self._plug_in(node)
@@ -126,10 +128,6 @@ class Cluster:
     def _bridge(self) -> str:
         return f"msd{self.port}"
 
-    @property
-    def _has_bridge(self) -> bool:
-        return self.prefix.startswith("10.")
-
     def _plug_in(self, node: Node) -> None:
         cable = self._cable(node)
         for command in (
@@ -146,7 +144,7 @@ class Cluster:
         return f"{self._bridge}v{node.address.rpartition('.')[2]}"
 
     def lay_cables(self) -> None:
-        if self._has_bridge:
+        if self.prefix:
             subprocess.run(["ip", "link", "add", self._bridge, "type", "bridge"], check=True)
             subprocess.run(["ip", "addr", "add", f"{self.prefix}.1/24", "dev", self._bridge], check=True)
             subprocess.run(["ip", "link", "set", self._bridge, "up"], check=True)
@@ -158,8 +156,15 @@ class Cluster:
                 # A namespace whose processes are only just ending would keep its cable.
                 subprocess.run(["ip", "link", "del", self._cable(node)], check=False)
                 subprocess.run(["ip", "netns", "del", node.namespace], check=True)
-        if self._has_bridge:
+        if self.prefix:
             subprocess.run(["ip", "link", "del", self._bridge], check=True)
+
+
+def _own_address() -> str:
+    """Ray takes no address of loopback."""
+    import ray
+
+    return str(ray.util.get_node_ip_address())
 
 
 def can_have_hosts() -> bool:
@@ -181,8 +186,7 @@ def cluster(cores: tuple[int, ...], has_token: bool = True) -> Iterator[Cluster]
     """A head without cores, which is where the server is, and a node with each of these."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    # Of loopback every address is there already; what speaks to one of them speaks from the first, which is the head's.
-    prefix = f"10.{200 + port % 50}.{port % 250}" if can_have_hosts() else "127.0.0"
+    prefix = f"10.{200 + port % 50}.{port % 250}" if can_have_hosts() else ""
     # Sockets in deep folders have names that are too long.
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder:
         made = Cluster(secrets.token_hex(16) if has_token else "", port, Path(folder), prefix)
