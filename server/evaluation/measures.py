@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from server.meshing.arrays import Bools, Floats, Triangles
 from server.meshing.coverage import cover
-from server.meshing.rasterise import rasterise
+from server.meshing.rasterise import Hits, rasterise
 from server.world.views import Views
 
 # Twelve views in three rings, none of them along an axis of symmetry of a box.
@@ -56,11 +56,14 @@ def iou(one: Bools, other: Bools) -> float:
 
 def outlines(vertices: Floats, triangles: Triangles, size: int = 160, distance: float = 3.0) -> Bools:
     """bool [12, size, size]: the silhouettes of a mesh in twelve views."""
-    masks = []
-    for azimuth, elevation in SILHOUETTE_ANGLES:
-        views = Views.orbit([float(azimuth)], elevation, distance)
-        masks.append(rasterise(vertices, triangles, views, size)[0].mask)
-    return np.stack(masks)
+    return np.stack([hits.mask for hits in _from_all_sides(vertices, triangles, size, distance)])
+
+
+def _from_all_sides(vertices: Floats, triangles: Triangles, size: int, distance: float) -> list[Hits]:
+    return [
+        rasterise(vertices, triangles, Views.orbit([float(azimuth)], elevation, distance), size)[0]
+        for azimuth, elevation in SILHOUETTE_ANGLES
+    ]
 
 
 def silhouette_iou(one: Bools, other: Bools) -> float:
@@ -119,10 +122,7 @@ def match(one: tuple[Floats, Triangles], other: tuple[Floats, Triangles], count:
 
 def seen_points(vertices: Floats, triangles: Triangles, size: int = 96, distance: float = 3.0) -> SurfacePoints:
     """The points of a mesh behind the pixels of the views of `outlines`: what is seen more is there more often."""
-    hits = [
-        rasterise(vertices, triangles, Views.orbit([float(azimuth)], elevation, distance), size)[0]
-        for azimuth, elevation in SILHOUETTE_ANGLES
-    ]
+    hits = _from_all_sides(vertices, triangles, size, distance)
     return points_on(
         vertices,
         triangles,

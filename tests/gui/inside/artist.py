@@ -6,12 +6,14 @@ knows where a button is, and none breaks because it moved. Everything that takes
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import bpy
 from stopwatch import Stopwatch
@@ -23,6 +25,7 @@ HEADER = 20  # height of a panel's header, in pixels
 ROW = 9  # pixels between two looks; a button is some 20 high
 SETTLE = 0.01  # between two looks whether Blender has noticed the pointer
 NOTICED = 5.0  # seconds in which a busy machine does
+FAILED = 9  # Blender's exit code
 TABS = 24  # width of the column with the sidebar's tabs
 DRAWN = 10.0  # seconds in which a busy machine draws a sidebar
 TRIES = 5  # at its tabs, two seconds apart
@@ -143,6 +146,14 @@ class Artist:
         yield 0.2
 
     # Eyes.
+
+    def give_up(self) -> NoReturn:
+        """End Blender with what went wrong, of the exception that is being handled, and with a picture of it."""
+        traceback.print_exc()
+        self.photograph("failed").wait()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(FAILED)
 
     def photograph(self, name: str) -> subprocess.Popen[bytes]:
         picture = self.out / f"{self._scenario}-{name}.png"

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 import time
-import traceback
 from collections.abc import Generator
 from pathlib import Path
 
@@ -20,7 +18,6 @@ from artist import Artist, Steps
 from stopwatch import Stopwatch
 
 EXTENSION = "bl_ext.user_default.blender_msd"
-FAILED = 9
 
 
 def story(artist: Artist, scenario: str) -> Steps:
@@ -41,11 +38,7 @@ def run(steps: Generator[float, None, None], artist: Artist, stopwatch: Stopwatc
             bpy.ops.wm.quit_blender()
             return None
         except BaseException:
-            traceback.print_exc()
-            artist.photograph("failed").wait()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(FAILED)
+            artist.give_up()
 
     bpy.app.timers.register(step, persistent=True)
 

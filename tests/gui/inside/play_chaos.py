@@ -14,7 +14,6 @@ import random
 import signal
 import sys
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from stopwatch import Stopwatch
 from survivor import Survivor
 
 EXTENSION = "bl_ext.user_default.blender_msd"
-FAILED = 9
 # Seconds for which the main thread may stand still before it counts as hung; then its stack is printed.
 HUNG = 180.0
 FOR_EVER = 3600.0
@@ -126,11 +124,7 @@ def run(steps: Steps, artist: Survivor, pulse: Pulse) -> None:
             bpy.ops.wm.quit_blender()
             return None
         except BaseException:
-            traceback.print_exc()
-            artist.photograph("failed").wait()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(FAILED)
+            artist.give_up()
         pulse.expect(wait)
         return wait
 
