@@ -69,7 +69,9 @@ class Window:
         reads, writes = os.pipe()
         screen = "{}x{}x24".format(*SIZE)
         said = str(writes)
-        self._start("Xvfb", "-displayfd", said, "-screen", "0", screen, "-nolisten", "tcp", "-noreset", tells=(writes,))
+        # The second is for another person's Blender, whose window would else lie over this one's.
+        screens = ("-screen", "0", screen, "-screen", "1", screen)
+        self._start("Xvfb", "-displayfd", said, *screens, "-nolisten", "tcp", "-noreset", tells=(writes,))
         os.close(writes)
         with os.fdopen(reads, encoding="ascii") as pipe:
             number = pipe.readline().strip()

@@ -1,7 +1,8 @@
-"""Another person's Blender beside this one; see another_blender.py."""
+"""Another person's Blender beside this one, at a screen of its own; see another_blender.py."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -21,7 +22,10 @@ class Another:
         script = Path(__file__).with_name("another_blender.py")
         command = [bpy.app.binary_path, "--factory-startup", "-noaudio", "--window-geometry", "0", "0", "900", "700"]
         command += ["--python-use-system-env", "--python-exit-code", "7", "--python", str(script), "--"]
-        self.process = subprocess.Popen([*command, prompt, on_quit, str(steps), str(self._folder)])
+        self.process = subprocess.Popen(
+            [*command, prompt, on_quit, str(steps), str(self._folder)],
+            env=os.environ | {"DISPLAY": os.environ["DISPLAY"] + ".1"},
+        )
 
     @property
     def job_id(self) -> str:

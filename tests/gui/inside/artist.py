@@ -30,6 +30,8 @@ TABS = 24  # width of the column with the sidebar's tabs
 DRAWN = 10.0  # seconds in which a busy machine draws a sidebar
 TRIES = 5  # at its tabs, two seconds apart
 EDGE = 9  # from the sidebar's left to where it can be dragged
+WHEEL_UP, WHEEL_DOWN = 4, 5  # as buttons of the mouse
+A_PAGE, PAGES, ALL_THE_WAY = 8, 3, 60  # turns of the wheel; how often a sidebar is scrolled on
 
 
 class ARTIST_OT_pointer(bpy.types.Operator):
@@ -177,21 +179,39 @@ class Artist:
     def find(self, what: str, across: float = 0.5) -> Found:
         """Where an operator ("msd.generate_mesh") or a setting ("mesh.prompt") is in the sidebar, on the screen.
 
+        What lies beyond its edge is scrolled to, as with the wheel.
+
         Args:
             across: where in the sidebar's width it is looked for, from 0 at the left to 1 at the right.
         """
         known = self._known.get(f"{self.editor} {what} {across}")
         if known is not None and what in (yield from self.name_at(*known)):
             return known
+        for turns in (0, -ALL_THE_WAY, *[A_PAGE] * PAGES):
+            yield from self._scroll(turns)
+            if (place := (yield from self._look_through(what, across))) is not None:
+                self._known[f"{self.editor} {what} {across}"] = place
+                return place
+        raise AssertionError(f"{what} is not in the sidebar of {self.editor}")
+
+    def _look_through(self, what: str, across: float) -> Generator[float, None, tuple[int, int] | None]:
+        """As `find`, of what is to be seen now."""
         sidebar = self.region("UI")
         x = sidebar.x + round(across * (sidebar.width - TABS))
         top = self.top_of(sidebar)
         for y in range(top + ROW, top + sidebar.height, ROW):
             if what in (yield from self.name_at(x, y)):
                 # Its middle, not its edge.
-                self._known[f"{self.editor} {what} {across}"] = place = (x, y + 4)
-                return place if what in (yield from self.name_at(*place)) else (x, y)
-        raise AssertionError(f"{what} is not in the sidebar of {self.editor}")
+                return (x, y + 4) if what in (yield from self.name_at(x, y + 4)) else (x, y)
+        return None
+
+    def _scroll(self, turns: int) -> Steps:
+        """Turn the wheel over the sidebar, down or, below 0, up."""
+        if turns:
+            sidebar = self.region("UI")
+            yield from self.point(sidebar.x + EDGE, self.top_of(sidebar) + sidebar.height // 2)
+            self._say(f"click --repeat {abs(turns)} --delay 10 {WHEEL_DOWN if turns > 0 else WHEEL_UP}")
+            yield 0.5
 
     def open_sidebar(self) -> Steps:
         """Press N and choose our tab."""

@@ -57,7 +57,7 @@ def play(artist: Artist) -> Steps:
     ours = artist.job.job_id
     assert (artist.job.prompt, artist.job.state) == ("a blue cube", "queued")
     assert {going, ours} <= {job["id"] for job in artist.link._client._ask("GET", "/v1/jobs")["jobs"]}
-    artist.link._client.finish(going)
+    artist.link._client.order(going, "finish")
     yield from artist.wait_for(lambda: not artist.job.busy, "the second one's result", LONG)
     assert artist.job.state == "done", artist.link.problem
     assert "a_blue_cube" in artist.job.result.lower().replace(" ", "_")
