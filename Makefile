@@ -5,7 +5,7 @@
 # make gpu        where there is a graphics card: its tests, times and memory, into docs/gpu.md and docs/gpu.json
 # make gpu-packages  what such a machine needs besides torch when it has no network, into out/gpu-packages
 # make test       formatting, linting, types, and every test
-# make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: half of it
+# make test-gui   real clicks in a real window, on Debian as root; pictures in out/gui/. test-gui-short: a part of it
 # make test-gui-chaos  a hundred click-throughs in that window, with kills, undo and files opened in between; survived?
 # make test-setup           the set-up that Blender offers, with the true engine; test-setup-short: with a small one
 # make chaos      a hundred kills of servers and workers in the middle of jobs, and what became of each
@@ -97,6 +97,7 @@ test-gui: $(SERVER) setup-packages
 
 test-gui-short: $(SERVER)
 	.venv/bin/python -m tests.gui an_object_forms_while_you_watch every_state_can_be_read_in_a_narrow_sidebar
+	.venv/bin/python -m tests.gui.chaos --count 10
 
 test-gui-chaos: $(SERVER)
 

@@ -18,6 +18,8 @@ Deed = Generator[float, None, bool]
 
 # Of small things, with one model whose steps take a moment; an object is seen to form for some seconds.
 STEPS = 16
+# So many that there is a shape to be seen before the end.
+LASTING = 200
 # Seconds that an occasion is waited for, while something happens.
 OCCASION = 60.0
 MOVING = ("starting", "queued", "running", "finishing")
@@ -127,7 +129,12 @@ class Day:
         if not (yield from self._occasion(lambda: link.shelf.results)):
             return False
         result = self.rng.choice(link.shelf.results)
-        bpy.ops.msd.place_result(job_id=result.job_id)
+        try:
+            bpy.ops.msd.place_result(job_id=result.job_id)
+        except RuntimeError as refusal:
+            # A painted mesh's colours are placed on a mesh, and that one may have no layout.
+            assert "has no UV layer" in str(refusal), refusal
+            return False
         return True
 
     # What happens to the file.
@@ -136,6 +143,10 @@ class Day:
         def previews() -> list[bpy.types.Object]:
             return [obj for obj in bpy.context.view_layer.objects if "msd_preview" in obj]
 
+        if not previews():
+            self._ask_for_little("mesh")
+            bpy.context.scene.msd.mesh.steps = LASTING
+            bpy.ops.msd.generate_mesh()
         if not (yield from self._occasion(previews)):
             return False
         bpy.ops.object.select_all(action="DESELECT")
