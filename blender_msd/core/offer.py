@@ -37,6 +37,8 @@ class Model:
         known_things: per kind, in words, what can be asked for.
         calls: per kind and preset, how often the network is asked.
         look_calls: per kind and preset, how often a quick look asks it.
+        detail_calls: per kind and preset, how often a second pass asks it, which textures have from `detail_from`
+            pixels along their shorter side.
         seconds_per_call: per kind, as measured on the server's computer; nothing where nothing was.
         steps: per kind and preset, how many a job takes.
         bandwidths: per kind, the legs of a run that is left to the model.
@@ -58,6 +60,8 @@ class Model:
     calls: Mapping[str, Mapping[str, int]]
     seconds_per_call: Mapping[str, float]
     look_calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    detail_calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    detail_from: int = 0
     steps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     bandwidths: Mapping[str, tuple[Leg, ...]] = field(default_factory=dict)
 
@@ -79,15 +83,24 @@ class Model:
         calls = self.calls.get(kind, {}).get(preset)
         return "" if calls is None else f"asks the model {calls:,} times."
 
-    def look_share(self, kind: str, preset: str) -> float | None:
-        """What a quick look costs, of the whole; None when the server does not say."""
-        calls, look = (said.get(kind, {}).get(preset) for said in (self.calls, self.look_calls))
+    def look_share(self, kind: str, preset: str, side: int = 0) -> float | None:
+        """What a quick look costs, of the whole; None when the server does not say. `side`: as `seconds`."""
+        calls, look = self._calls(kind, preset, side), self.look_calls.get(kind, {}).get(preset)
         return look / calls if calls and look else None
 
-    def seconds(self, kind: str, preset: str) -> float | None:
-        """What a preset takes on the server's computer; None where no job of that kind was done yet."""
-        calls, pace = self.calls.get(kind, {}).get(preset), self.seconds_per_call.get(kind)
+    def seconds(self, kind: str, preset: str, side: int = 0) -> float | None:
+        """What a preset takes on the server's computer; None where no job of that kind was done yet.
+
+        Args:
+            side: the shorter one of a texture, in pixels.
+        """
+        calls, pace = self._calls(kind, preset, side), self.seconds_per_call.get(kind)
         return None if calls is None or pace is None else calls * pace
+
+    def _calls(self, kind: str, preset: str, side: int) -> int | None:
+        calls = self.calls.get(kind, {}).get(preset)
+        is_large = 0 < self.detail_from <= side
+        return calls if calls is None or not is_large else calls + self.detail_calls.get(kind, {}).get(preset, 0)
 
     def cannot_make(self, kind: str) -> str:
         """Why it can do no job of a kind, in a sentence; empty when it can."""
@@ -194,6 +207,8 @@ def _read_model(said: Mapping[str, Any]) -> Model:
         known_things=dict(language.get("known_things", {})),
         calls=_of_presets(said, "denoiser_calls"),
         look_calls=_of_presets(said, "look_calls"),
+        detail_calls=_of_presets(said, "detail_calls"),
+        detail_from=int(said.get("detail_from") or 0),
         bandwidths=_bandwidths(said),
         seconds_per_call={str(kind): float(pace) for kind, pace in said.get("seconds_per_call", {}).items()},
         steps=_of_presets(said, "steps"),

@@ -17,6 +17,7 @@ from .job_operators import DEAR
 from .models import chosen_model
 from .operators import Begins, outcome, refuse
 from .properties import MeshSettings, TextureSettings
+from .quality import shorter_side
 from .retexture_properties import RetextureSettings
 from .settings import settings_for
 from .values import Values
@@ -37,7 +38,7 @@ class _Look(Begins, bpy.types.Operator, LooksChoice):
         """With what they cost, of the whole, when the server says it."""
         settings = settings_for(context.scene, cls.kind)
         model = chosen_model(settings)
-        share = None if model is None else model.look_share(cls.kind, settings.preset.lower())
+        share = None if model is None else model.look_share(cls.kind, settings.preset.lower(), shorter_side(settings))
         cost = "" if share is None else f". Costs {properties.count * share:.1f} of what the whole costs once"
         return f"{DESCRIPTION}{cost}"
 

@@ -15,7 +15,7 @@ from ..looks_link import picture_of
 from .buttons import draw_button
 from .grid import FRAME, ICONS, UNIT, draw_picture
 from .models import chosen_model
-from .quality import expected
+from .quality import expected, shorter_side
 from .settings import Settings, window_settings
 from .writing import BOX, ICON, draw_text, shortened, sidebar, width
 
@@ -70,7 +70,7 @@ def _label(settings: Settings, kind: str, count: int, room: float) -> str:
     """What is on the button: what the looks cost, as far as it is known and there is room."""
     model = chosen_model(settings)
     preset = settings.preset
-    share = None if model is None else model.look_share(kind, preset.lower())
+    share = None if model is None else model.look_share(kind, preset.lower(), shorter_side(settings))
     whole = expected(settings, kind, preset)
     if share is None or whole is None:
         return "Quick Looks"

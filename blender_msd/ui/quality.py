@@ -32,6 +32,11 @@ def draw_quality(layout: bpy.types.UILayout, settings: Settings, kind: str) -> N
         below.label(text=f"{about}{times[preset]}" if preset in times else "")
 
 
+def shorter_side(settings: Settings) -> int:
+    """Of a texture, in pixels; 0 of anything else."""
+    return min(getattr(settings, "width", 0), getattr(settings, "height", 0))
+
+
 def expected(settings: Settings, kind: str, preset: str) -> float | None:
     """Seconds that a preset takes; None while nothing was measured.
 
@@ -40,7 +45,7 @@ def expected(settings: Settings, kind: str, preset: str) -> float | None:
     """
     link = bridge.current()
     model = chosen_model(settings)
-    seconds = None if model is None else model.seconds(kind, preset.lower())
+    seconds = None if model is None else model.seconds(kind, preset.lower(), shorter_side(settings))
     if seconds is not None:
         return seconds
     is_default = model.name == link.offer.default if model is not None else not texts.text(settings, "prior").strip()

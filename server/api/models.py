@@ -66,6 +66,9 @@ class Cost(_Said):
     views_per_step: Count
     denoiser_calls: Count
     look_calls: Count = Field(default=0, description="those of them that a quick look asks for")
+    detail_calls: Count = Field(
+        default=0, description="that a texture asks for beside them, from `detail_from` pixels on"
+    )
 
 
 class Prior(_Said):
@@ -102,6 +105,9 @@ class Prior(_Said):
     bandwidth_start: float = 0.0
     bandwidth_end: float = 0.0
     picture: list[Leg] = []
+    detail_from: Count = Field(
+        default=0, description="pixels along a texture's shorter side from which its detail is made in a second pass"
+    )
     cameras: CameraLaw = CameraLaw()
     costs: dict[Kind, dict[Preset, Cost]] = Field(
         default_factory=dict, description="what each preset asks for by default"

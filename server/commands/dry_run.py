@@ -7,7 +7,7 @@ from typing import Any
 
 from server.priors.catalogue import read_card
 from server.recipe import Recipe
-from server.studio.plan import plan_of, render_size_of
+from server.studio.plan import calls_of, detail_of, plan_of, render_size_of
 
 
 def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
     card = read_card(recipe.prior)
     picture = {"learning_rate": card.picture_learning_rate}
     field = {"learning_rate": card.learning_rate, "regularisers": asdict(card.regularisers)}
+    detail = detail_of(recipe, card)
     return {
         "kind": recipe.kind,
         "prompt": recipe.prompt,
@@ -26,6 +27,8 @@ def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
         "prior": recipe.prior,
         "preset": recipe.preset,
         **plan_of(recipe, card).as_json(),
+        "denoiser_calls": calls_of(recipe, card),
+        **({} if detail is None else {"detail": detail.as_json()}),
         "render_size": render_size_of(recipe, card, device),
         **(field if recipe.shown == "mesh" else picture),
     }

@@ -8,7 +8,7 @@ from typing import get_args
 from server.errors import BadRequest
 from server.priors.card import PriorCard
 from server.recipe import CentreName, EstimatorName, Method, Recipe
-from server.studio.plan import plan_of
+from server.studio.plan import calls_of
 
 # An estimator's name stands for the mean shift with that estimator, "msd" for the one that the prior's card names.
 METHODS: dict[str, dict[str, str]] = {
@@ -37,9 +37,9 @@ def within_budget(recipe: Recipe, card: PriorCard, calls: int) -> Recipe:
     Calls count once for every image and every branch of guidance, as in reports.
     """
 
-    def calls_of(steps: int) -> int:
-        return plan_of(recipe.model_copy(update={"steps": steps}), card).calls
+    def comes_to(steps: int) -> int:
+        return calls_of(recipe.model_copy(update={"steps": steps}), card)
 
     most = min(calls, MOST_STEPS)  # every step takes at least one
-    steps = bisect_right(range(1, most + 1), calls, key=calls_of)
+    steps = bisect_right(range(1, most + 1), calls, key=comes_to)
     return recipe.model_copy(update={"steps": max(1, steps)})

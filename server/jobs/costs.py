@@ -11,7 +11,7 @@ from server.jobs.job import Job
 from server.priors.card import PriorCard
 from server.recipe import GuidanceRecipe, Kind, Preset, read_recipe, shown_as
 from server.studio.look_steps import steps_of_look
-from server.studio.plan import plan_of
+from server.studio.plan import detail_of, plan_of
 
 # So many jobs are looked at, newest first.
 MOST_JOBS = 200
@@ -38,8 +38,8 @@ def seconds_per_call(jobs: Iterable[Job]) -> dict[str, dict[str, float]]:
 
 
 def preset_costs(card: PriorCard) -> dict[str, dict[str, dict[str, int]]]:
-    """{"mesh": {"sketch": {"steps", "views_per_step", "denoiser_calls", "look_calls"}, ...}, ...} for what the prior
-    makes; a texture is one of a single window's extent."""
+    """{"mesh": {"sketch": {"steps", "views_per_step", "denoiser_calls", "look_calls", "detail_calls"}, ...}, ...} for
+    what the prior makes; a texture is one of a single window's extent. "detail_calls" come to those of a large one."""
     card = replace(card, name="", description="", licence="")  # alike for all models of a family
     return {
         kind: {preset: _cost(card, kind, preset) for preset in get_args(Preset)}
@@ -55,4 +55,6 @@ def _cost(card: PriorCard, kind: str, preset: str) -> dict[str, int]:
     recipe = read_recipe(asked)
     plan = plan_of(recipe, card)
     look = plan.calls_until(steps_of_look(recipe, card))
-    return {**effort, "denoiser_calls": plan.calls, "look_calls": look}
+    large = detail_of(read_recipe(asked | {"texture": {"width": card.detail_from, "height": card.detail_from}}), card)
+    detail = 0 if large is None else large.calls
+    return {**effort, "denoiser_calls": plan.calls, "look_calls": look, "detail_calls": detail}

@@ -72,6 +72,8 @@ class PriorCard:
         bandwidth_start, bandwidth_end: default kernel bandwidths of objects, in latent units.
         bandwidth_schedule: a name of server.guidance.schedules, of every leg.
         picture: course of flat pictures, whose patterns may begin anywhere.
+        detail_from: pixels along the shorter side from which a tile is gone over a second time, through narrower
+            windows.
         objects, textures: what the presets cost.
         render_size: most pixels per side of what it is shown, unless a recipe says more.
         learning_rate, picture_learning_rate: peaks of a radiance field's and of a flat picture's.
@@ -103,6 +105,7 @@ class PriorCard:
     bandwidth_end: float = 0.15
     bandwidth_schedule: str = "geometric"
     picture: tuple[Leg, ...] = ONE_PATH
+    detail_from: int = 2048
     objects: Efforts = OBJECTS
     textures: Efforts = TEXTURES
     render_size: int = 512

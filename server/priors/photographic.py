@@ -45,6 +45,7 @@ def photographic(card: PriorCard) -> PriorCard:
         bandwidth_schedule="timestep",
         # Flat pictures may go on to finer noise: 13 to 0.14.
         picture=(Leg("fresh", 6.5, 0.07),),
+        detail_from=max(2048, 4 * card.image_size),
         objects=OBJECTS,
         textures=PICTURES,
         learning_rate=0.01,

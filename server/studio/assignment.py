@@ -25,8 +25,11 @@ from server.studio.keeping import Keeper
 from server.studio.kept_names import THUMBNAIL
 from server.studio.looking import Look, Looked
 from server.studio.optimisation import Outcome, optimise
+from server.studio.plan import Plan, detail_steps
 from server.studio.snapshot import Snapshot, Unfinished
 
+# Number of the pass that adds detail.
+DETAIL = 3
 # What a crash may cost; more where snapshots are large, see Keeper.
 SAVE_INTERVAL_S = 1.0
 
@@ -36,7 +39,7 @@ class Assignment:
     """What is to be made, for the makers of meshes and of textures.
 
     Attributes:
-        number: of the start that the run is in, from 1.
+        number: of the run, from 1: the first start, the second, and the pass that adds detail.
         begin: file of where another job ended, which this one goes on from; see server.studio.ended.
         look: after so many steps the run is left, as server.studio.looking says; None: not before its end.
         said: warnings so far; both starts may meet the same, and each is said once.
@@ -58,7 +61,14 @@ class Assignment:
 
     def again(self) -> Assignment:
         """The same from another seed."""
-        return replace(self, recipe=_second(self.recipe), number=self.number + 1, begin=None, look=None)
+        return self._run(2)
+
+    def closer(self) -> Assignment:
+        """The pass that adds detail."""
+        return self._run(DETAIL)
+
+    def _run(self, number: int) -> Assignment:
+        return replace(self, recipe=_recipes(self.recipe)[number], number=number, begin=None, look=None)
 
     @property
     def kept(self) -> Unfinished | None:
@@ -71,6 +81,11 @@ class Assignment:
         if self.kept is not None:
             self.kept.discard()
 
+    def forget_all(self) -> None:
+        """Nobody will go on from any of its runs."""
+        for number in _recipes(self.recipe):
+            self._run(number).forget()
+
     def optimise(
         self,
         subject: Subject,
@@ -78,6 +93,7 @@ class Assignment:
         start: Snapshot | None,
         picture: Callable[[], NDArray[np.uint8]],
         carried: Mapping[str, torch.Tensor] = MappingProxyType({}),
+        plan: Plan | None = None,
     ) -> Outcome:
         """Optimise, and keep the state of the run.
 
@@ -85,6 +101,7 @@ class Assignment:
             start: see `kept_start`.
             picture: of the subject as it is; the thumbnail of a quick look.
             carried: goes into every snapshot.
+            plan: as server.studio.optimisation.optimise.
 
         Raises:
             Looked: the run was a quick look, and its thumbnail is there.
@@ -99,7 +116,7 @@ class Assignment:
         keeper = Keeper(self.kept, ask, carried, self.warn, SAVE_INTERVAL_S)
         try:
             return optimise(
-                subject, self.prior, self.recipe, on_step, keeper.should_stop, self.warn, keeper.save, start
+                subject, self.prior, self.recipe, on_step, keeper.should_stop, self.warn, keeper.save, start, plan
             )
         except Looked:
             write_png(self.folder / THUMBNAIL, picture())
@@ -153,12 +170,15 @@ class Assignment:
 
 def set_aside(recipe: Recipe, prior: Prior, unfinished: Path) -> None:
     """Keep what there is of a run of this recipe until it goes on, however many others are kept meanwhile."""
-    for number, of_start in enumerate((recipe, _second(recipe)), 1):
-        Unfinished(unfinished, of_start, prior.card, number).set_aside()
+    for number, of_run in _recipes(recipe).items():
+        Unfinished(unfinished, of_run, prior.card, number).set_aside()
 
 
-def _second(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"seed": starts.second_seed(recipe.seed)})
+def _recipes(recipe: Recipe) -> dict[int, Recipe]:
+    """Of each run that there may be, by its number."""
+    again = {"seed": starts.second_seed(recipe.seed)}
+    closer = {"steps": detail_steps(recipe.steps)}
+    return {1: recipe, 2: recipe.model_copy(update=again), DETAIL: recipe.model_copy(update=closer)}
 
 
 def render_side(recipe: Recipe, usual: int) -> int:

@@ -25,7 +25,7 @@ from server.priors.resizing import to_side
 from server.recipe import Recipe
 from server.studio.choosing import estimator_of
 from server.studio.health import Pulse
-from server.studio.plan import plan_of
+from server.studio.plan import Plan, plan_of
 from server.studio.prompting import guided
 
 WARM_UP_STEPS = 20
@@ -85,17 +85,20 @@ def learning_rate_factor(step: int, steps: int, settles: bool = True) -> float:
 class Climb:
     """The state of a run, and one step of it.
 
+    Args:
+        plan: None is the recipe's own.
+
     Attributes:
         step, calls, skipped, bad_in_a_row: what was counted so far.
         last: what the newest step looked like.
     """
 
-    def __init__(self, subject: Subject, prior: Prior, recipe: Recipe) -> None:
+    def __init__(self, subject: Subject, prior: Prior, recipe: Recipe, plan: Plan | None = None) -> None:
         guidance = recipe.guidance
         self.subject = subject
         self.recipe = recipe
         self._prior = prior
-        self._plan = plan_of(recipe, prior.card)
+        self._plan = plan or plan_of(recipe, prior.card)
         self._estimator = estimator_of(self._plan)
         # Every step looks at another view, so norms are averaged, not shifts.
         self.convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")

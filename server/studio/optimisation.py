@@ -11,6 +11,7 @@ from server.priors.denoiser import Prior
 from server.recipe import Recipe
 from server.studio.climb import Climb, Step, StopRequest
 from server.studio.health import MOST_BAD_STEPS, is_mostly_broken, is_out_of_memory, out_of_memory
+from server.studio.plan import Plan
 from server.studio.rescue import fall_back, is_lost, lighten, restore, revive, take_snapshot
 from server.studio.snapshot import Snapshot
 
@@ -46,6 +47,7 @@ def optimise(
     on_warning: Callable[[str], None],
     on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
     start: Snapshot | None = None,
+    plan: Plan | None = None,
 ) -> Outcome:
     """Climb until the recipe's steps are done, the shift has vanished, time is up or the user has seen enough.
 
@@ -53,13 +55,14 @@ def optimise(
         on_warning: told in a sentence what went wrong and was mended: steps skipped, a shape that vanished, memory.
         on_snapshot: called about SNAPSHOTS times in a run, whenever `should_stop` says so, and with the end.
         start: of an earlier run with the same recipe and threads, to go on from; on a CPU it ends in the same bits.
+        plan: of as many steps as the recipe has; None is the recipe's own.
 
     Raises:
         JobFailed: "not-finite" when numbers stay broken before there is anything to keep; "nothing-formed" when nothing
             was left to be seen for the second time; "out-of-memory".
         Cancelled: from `should_stop`.
     """
-    climb = Climb(subject, prior, recipe)
+    climb = Climb(subject, prior, recipe, plan)
     first = take_snapshot(climb)
     if start is not None:
         restore(climb, start)

@@ -18,6 +18,10 @@ from server.world.tiles import extent_of, windows_in
 
 # Optimiser steps that keep a picture at the pace of attached noise; with 5, a weave loses a seventh of its contrast.
 FITS = 8
+# The second pass over a large tile: through windows so many times as narrow, in a share of the first one's steps. Their
+# bandwidth is as if a picture were made anew by DETAIL_REIMAGINED (recipe_parts.SourceRecipe): what is there stays. It
+# is not guided: a window within a brick knows no bricks, and guidance draws some.
+DETAIL_ZOOM, DETAIL_STEPS, DETAIL_REIMAGINED, DETAIL_SCALE = 2, 0.5, 0.1, 1.0
 # As published: of score distillation via inversion.
 SDI_STEPS, SDI_SCALE = 10, -6.5
 
@@ -150,6 +154,28 @@ def plan_of(recipe: Recipe, card: PriorCard) -> Plan:
         steps=recipe.steps,
         images=images_of(recipe),
     )
+
+
+def detail_of(recipe: Recipe, card: PriorCard) -> Plan | None:
+    """The second pass, which gives a large tile the detail that its windows were too wide for. None for objects, for
+    tiles that are small, and for those that begin as a picture, whose own detail they keep."""
+    texture = recipe.texture
+    if recipe.kind != "texture" or texture.source.image or min(texture.width, texture.height) < card.detail_from:
+        return None
+    plan, steps = plan_of(recipe, card), detail_steps(recipe.steps)
+    course = Course(_from_within(plan.course.legs, DETAIL_REIMAGINED), plan.course.schedule, steps)
+    return replace(plan, course=course, steps=steps, images=plan.images * DETAIL_ZOOM**2, scale=DETAIL_SCALE)
+
+
+def detail_steps(steps: int) -> int:
+    """Of the second pass, behind so many of the first."""
+    return max(1, round(DETAIL_STEPS * steps))
+
+
+def calls_of(recipe: Recipe, card: PriorCard) -> int:
+    """Evaluations of the network in all passes, as `Plan.calls`."""
+    detail = detail_of(recipe, card)
+    return plan_of(recipe, card).calls + (0 if detail is None else detail.calls)
 
 
 # Wishes that only some rules listen to, by the field of the plan that says what became of them.

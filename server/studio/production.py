@@ -88,7 +88,6 @@ def produce(
         report["artifacts"].append(STATE)
     file_away(recipe, folder, report, given)
     deliver(folder)
-    asked.forget()
-    asked.again().forget()
+    asked.forget_all()
     on_event(Progress("Done", 1.0, report["steps"], recipe.steps, 0.0, report["denoiser_calls"]))
     return report

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from server.errors import JobFailed
-from server.generators.original import fit
+from server.generators.original import PIXELS_OF_A_CELL, Original, fit
 from server.generators.picture import Picture, PictureSubject, cut_where_ordinary
 from server.studio import starts, thumbnail
 from server.studio.assignment import Assignment, account, render_side
@@ -21,11 +23,11 @@ from server.studio.events import Log, PreviewImage, Progress
 from server.studio.material import to_bytes, write_material
 from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
 from server.studio.optimisation import Outcome
-from server.studio.plan import plan_of, render_size_of
+from server.studio.plan import DETAIL_ZOOM, Plan, detail_of, plan_of, render_size_of
 from server.studio.snapshot import Snapshot
 from server.studio.source import Source, source_of
 from server.studio.starts import Start
-from server.studio.verdict import Verdict
+from server.studio.verdict import Verdict, keeps_layout
 from server.world.tiles import extent_of
 
 PREVIEW_SIDE = 256
@@ -38,10 +40,20 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
     source = source_of(asked)
     made, began = (_starts(asked), None) if source is None else _from(source, asked)
     best = max(made, key=lambda start: start.verdict.worth)
-    picture, outcome = best.picture, best.outcome
-    counts = starts.account(made, best)
-    done = OPTIMISED if len(made) == 1 else STARTED_TWICE
-    asked.on_event(Progress("Saving", done, outcome.steps, recipe.steps, None, counts["denoiser_calls"]))
+    outcome, counts = best.outcome, starts.account(made, best)
+    picture, detail = _detailed(asked, best) if source is None else (best.picture, {})
+    counts["denoiser_calls"] += detail.get("detail_calls", 0)
+    bar = _bar(asked)
+    asked.on_event(
+        Progress(
+            "Saving",
+            bar.detailed if detail else bar.shares[len(made) - 1][1],
+            outcome.steps,
+            recipe.steps,
+            None,
+            counts["denoiser_calls"],
+        )
+    )
     if source is None or began is None:
         colour = cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic)
     else:
@@ -52,12 +64,12 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
     warning = starts.warning_of(made, best, noise)
     if warning:
         asked.warn(warning)
-    return {**size_report, "noise": noise, **account(outcome), **counts, **written}
+    return {**size_report, "noise": noise, **account(outcome), **counts, **detail, **written}
 
 
 def _starts(asked: Assignment) -> list[Start]:
     """The texture of the first start, and that of a second when the first shows no pattern."""
-    again = asked.again()
+    again, bar = asked.again(), _bar(asked)
     other = _new_picture(again)
     # Once the second was under way, its snapshot tells of the first.
     first, from_here = None, again.kept_start(other)
@@ -70,7 +82,7 @@ def _starts(asked: Assignment) -> list[Start]:
             from_here = None
     if first is None:
         subject = _new_picture(asked)
-        first = _paint(asked, subject, "Painting", (LOADED, OPTIMISED), asked.kept_start(subject))
+        first = _paint(asked, subject, "Painting", bar.shares[0], asked.kept_start(subject))
     fault = first.verdict.fault
     if fault is None or asked.most_starts < 2 or not starts.may_follow(first, asked.recipe):
         return [first]
@@ -79,10 +91,60 @@ def _starts(asked: Assignment) -> list[Start]:
         return [first]
     asked.on_event(Log("info", starts.starting_again(fault)))
     try:
-        return [first, _paint(again, other, "Painting again", (OPTIMISED, STARTED_TWICE), from_here, first)]
+        calls, carried = first.outcome.denoiser_calls, starts.pack(first)
+        return [first, _paint(again, other, "Painting again", bar.shares[1], from_here, calls, carried)]
     except JobFailed as failure:
         asked.warn(f"The second start failed: {failure}")
         return [first]
+
+
+def _detailed(asked: Assignment, start: Start) -> tuple[Picture, dict[str, Any]]:
+    """The picture of a start, gone over once more through narrower windows if that is planned and it came out well, and
+    what a report says of it."""
+    plan = detail_of(asked.recipe, asked.prior.card)
+    ended_well = start.verdict.fault is None and start.outcome.stopped_by in ("steps", "converged")
+    if plan is None or not ended_well:
+        return start.picture, {}
+    asked.leave_if_asked()
+    if asked.should_stop() == "finish":
+        return start.picture, {}
+    closer = asked.closer()
+    subject = _new_picture(closer, DETAIL_ZOOM)
+    begin = closer.kept_start(subject)
+    if begin is None:
+        across, down = subject.picture.cells
+        image = start.picture.paint(PIXELS_OF_A_CELL * across, PIXELS_OF_A_CELL * down)
+        fit(subject.picture, Original(image, subject.picture), step_generator(closer.recipe.seed, 0))
+    bar = _bar(asked)
+    shares = bar.shares[start.seed != asked.recipe.seed][1], bar.detailed
+    try:
+        fine = _paint(closer, subject, "Adding detail", shares, begin, start.outcome.denoiser_calls, plan=plan)
+    except JobFailed as failure:
+        asked.warn(f"No detail could be added: {failure}")
+        return start.picture, {}
+    told = {"detail_steps": fine.outcome.steps, "detail_calls": fine.outcome.denoiser_calls}
+    across, down = subject.picture.cells
+    if not keeps_layout(start.picture.paint(across, down), fine.picture.paint(across, down)):
+        asked.warn("The detail that was added hid the pattern, and was left out.")
+        return start.picture, told
+    return fine.picture, told
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """Shares of the progress bar: before and after each start, and after the detail that may follow either."""
+
+    shares: tuple[tuple[float, float], tuple[float, float]]
+    detailed: float
+
+
+def _bar(asked: Assignment) -> _Bar:
+    plan, detail = plan_of(asked.recipe, asked.prior.card), detail_of(asked.recipe, asked.prior.card)
+    if detail is None:
+        return _Bar(((LOADED, OPTIMISED), (OPTIMISED, STARTED_TWICE)), STARTED_TWICE)
+    painted = LOADED + (OPTIMISED - LOADED) * plan.calls / (plan.calls + detail.calls)
+    again = (painted + OPTIMISED) / 2
+    return _Bar(((LOADED, painted), (painted, again)), OPTIMISED)
 
 
 def _from(source: Source, asked: Assignment) -> tuple[list[Start], Picture]:
@@ -107,9 +169,11 @@ def _from(source: Source, asked: Assignment) -> tuple[list[Start], Picture]:
     return [_paint(asked, subject, "Painting", shares, asked.kept_start(subject), show=show)], began
 
 
-def _new_picture(asked: Assignment) -> PictureSubject:
+def _new_picture(asked: Assignment, zoom: int = 1) -> PictureSubject:
+    """`zoom`: windows in the place of one, along each side."""
     recipe, card, texture = asked.recipe, asked.prior.card, asked.recipe.texture
-    extent = extent_of(texture.width, texture.height)
+    across, down = extent_of(texture.width, texture.height)
+    extent = zoom * across, zoom * down
     size = render_side(recipe, render_size_of(recipe, card, asked.device))
     generator = step_generator(recipe.seed, 0)
     picture = Picture(extent, (texture.tile_x, texture.tile_y), generator, finest=size).to(asked.device)
@@ -123,10 +187,16 @@ def _paint(
     phase: str,
     shares: tuple[float, float],
     start: Snapshot | None,
-    first: Start | None = None,
+    calls: int = 0,
+    carried: Mapping[str, Tensor] = MappingProxyType({}),
+    plan: Plan | None = None,
     show: Callable[[Picture, int, int], Tensor] = lambda picture, width, height: picture.paint(width, height, 1),
 ) -> Start:
-    """`show` makes of the picture what is seen in so many pixels."""
+    """Args:
+    calls: of the denoiser, before.
+    carried, plan: as `Assignment.optimise`.
+    show: makes of the picture what is seen in so many pixels.
+    """
     texture, picture = asked.recipe.texture, subject.picture
 
     def small(side: int) -> NDArray[np.uint8]:
@@ -137,9 +207,8 @@ def _paint(
     def preview() -> None:
         asked.on_event(PreviewImage(small(PREVIEW_SIDE)))
 
-    calls, carried = (0, {}) if first is None else (first.outcome.denoiser_calls, starts.pack(first))
     narrator = Narrator(phase, asked.on_event, preview, shares, calls)
-    outcome = asked.optimise(subject, narrator, start, lambda: small(thumbnail.SIDE), carried)
+    outcome = asked.optimise(subject, narrator, start, lambda: small(thumbnail.SIDE), carried, plan)
     return Start(asked.recipe.seed, picture, outcome, _verdict(picture, asked))
 
 

@@ -19,6 +19,8 @@ LEAST_CONTRAST = 0.005
 LEAST_ORDER = 0.06
 # Pixels. At one pixel the latents' noise is as smooth as a fine pattern; beyond eight, grass is as random as noise.
 NEAR, FAR = 2, 8
+# Of a pattern's variance, what may become another.
+MOST_CHANGED = 0.5
 # Pixels along a window, at least, that `judge` can do with.
 LEAST_SIDE = 4 * FAR
 
@@ -70,3 +72,9 @@ def _blurred(picture: Tensor) -> Tensor:
     line = picture.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     padded = functional.pad(picture[:, None], (2, 2, 2, 2), mode="replicate")
     return functional.conv2d(padded, (line[:, None] * line)[None, None])[:, 0]
+
+
+def keeps_layout(before: Tensor, after: Tensor) -> bool:
+    """Whether a picture [3, H, W] still shows, in its place and in its colours, most of what it showed before."""
+    contrast = (before - before.mean((1, 2), keepdim=True)).square().mean()
+    return bool((after - before).square().mean() < MOST_CHANGED * contrast)

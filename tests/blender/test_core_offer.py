@@ -115,6 +115,18 @@ def test_the_hub_is_allowed_when_it_was_chosen_and_blender_may_go_online(tmp_pat
     local.stop()
 
 
+def test_a_large_texture_costs_the_pass_that_adds_its_detail_as_well():
+    said = capabilities()
+    cost = {"denoiser_calls": 300, "look_calls": 60, "detail_calls": 200}
+    said["priors"][0] |= {"costs": {"texture": {"sketch": cost}}, "seconds_per_call": {"texture": 0.1}}
+    said["priors"][0]["detail_from"] = 1024
+    model = read_offer(said).models[0]
+    found = [model.seconds("texture", "sketch", side) for side in (0, 512, 1023, 1024, 4096)]
+    assert found == pytest.approx([30.0, 30.0, 30.0, 50.0, 50.0])
+    assert model.look_share("texture", "sketch", 512) == pytest.approx(0.2)
+    assert model.look_share("texture", "sketch", 2048) == pytest.approx(0.12)
+
+
 def test_a_preset_costs_calls_and_time_where_it_was_measured():
     said = capabilities()
     said["priors"][0]["costs"] = {"mesh": {"sketch": {"denoiser_calls": 600}, "fine": {"denoiser_calls": 412_341}}}

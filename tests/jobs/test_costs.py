@@ -9,8 +9,9 @@ from server.jobs.events import State
 from server.jobs.store import Job
 from server.priors.cards import built_in_cards
 from server.recipe import read_recipe
+from server.recipe_parts import TextureRecipe
 from server.studio.look_steps import steps_of_look
-from server.studio.plan import plan_of
+from server.studio.plan import calls_of, plan_of
 
 
 def job(kind: str, seconds: float, state: State = "done", **guidance: Any) -> Job:
@@ -39,6 +40,11 @@ def test_presets_cost_what_their_recipes_come_to() -> None:
                 assert cost["denoiser_calls"] == plan_of(recipe, card).calls
                 assert cost["look_calls"] == plan_of(recipe, card).calls_until(steps_of_look(recipe, card))
                 assert (cost["steps"], cost["views_per_step"]) == (recipe.steps, recipe.views_per_step)
+                large = recipe.model_copy(
+                    update={"texture": TextureRecipe(width=card.detail_from, height=card.detail_from)}
+                )
+                assert cost["denoiser_calls"] + cost["detail_calls"] == calls_of(large, card)
+                assert (cost["detail_calls"] > 0) == (kind == "texture")
 
 
 def test_a_look_at_an_object_asks_for_a_third_of_a_sketch_whatever_the_quality() -> None:

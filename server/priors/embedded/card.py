@@ -25,6 +25,7 @@ EMBEDDED_CARD = PriorCard(
     ),
     licence="GPL-3.0-or-later (part of this program)",
     image_size=64,
+    detail_from=1024,
     latent_shape=(12, 16, 16),
     takes_camera=True,
     fixed_light=True,
