@@ -100,6 +100,7 @@ test-gui-short: $(SERVER)
 	.venv/bin/python -m tests.gui.chaos --count 10
 
 test-gui-chaos: $(SERVER)
+	.venv/bin/python -m tests.gui.chaos
 
 # Fetches the packages of a computer without a graphics card once; pip looks where it is set to look.
 setup-packages: $(SERVER)
