@@ -89,6 +89,17 @@ def test_everything_that_a_page_has_made_can_be_made(page: Path) -> None:
     assert set(named) <= set(targets)
 
 
+def test_everything_that_the_makefile_says_it_makes_is_done_by_a_command() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    said = set(re.findall(r"^# make ([a-z-]+)  ?", makefile, re.MULTILINE)) | set(
+        re.findall(r"(test-[a-z]+-short):", makefile)
+    )
+    done = set(re.findall(r"^([a-z-]+):(?! export).*\n\t", makefile, re.MULTILINE))
+    assert len(said) > 12
+    # It builds what other rules do.
+    assert said - done == {"setup"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
     for file, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
