@@ -21,7 +21,7 @@ from .core.errors import Problem
 from .core.interrupt import Interrupt
 from .core.job_requests import Order
 from .core.job_view import JobView
-from .core.left_jobs import take_left_jobs
+from .core.left_jobs import UnderWay, take_left_jobs
 from .core.roster import call_roll
 from .core.sent import Sent
 from .core.state import OF_THE_SERVER
@@ -44,6 +44,7 @@ class QueueLink(JobList, ServerLink):
         JobList.__init__(self, take_left_jobs(user_dir))
         ServerLink.__init__(self, home, user_dir, wake)
         self._results = user_dir / "results"
+        self._under_way = UnderWay(user_dir)
         self._connection: Connection | None = None
         self._roll_at, self._rolling = 0.0, False
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import addon_utils
 import bpy
 import numpy as np
 import pytest
-from conftest import EXTENSION, inside, pump_until
+from conftest import EXTENSION, ROOT, inside, pump_until
 from fake_server import FakeServer, cube_arrays, in_turn, npz, png, run_until_told
 from test_interruptions import quit_and_start_again
 from test_panels import draw
@@ -375,6 +377,50 @@ def test_what_two_blenders_leave_is_kept_together(addon, tmp_path):
         left.leave_jobs(tmp_path, [view("mesh", name, 1, job_id=name)])
     assert [each.job_id for each in left.take_left_jobs(tmp_path)] == ["a", "b"]
     assert left.take_left_jobs(tmp_path) == []
+
+
+def test_what_a_killed_blender_was_working_on_is_found_by_the_next_and_by_no_other_while_it_lives(addon, tmp_path):
+    left, view = inside("core.left_jobs"), inside("core.job_view").JobView
+    script = f"""
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})
+from blender_msd.core.left_jobs import UnderWay
+from blender_msd.core.job_view import JobView
+note = UnderWay(Path({str(tmp_path)!r}))
+note.note([JobView("mesh", "a duck", 1, job_id="a")])
+note.note([JobView("mesh", "a duck", 1, job_id="a"), JobView("texture", "red bricks", 2, job_id="b", look="asked")])
+print("noted", flush=True)
+time.sleep(60)
+"""
+    killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert killed.stdout.readline().strip() == b"noted"
+    assert left.take_left_jobs(tmp_path) == []
+    killed.kill()
+    killed.wait()
+    found = left.take_left_jobs(tmp_path)
+    assert [(job.kind, job.prompt, job.seed, job.job_id, job.look) for job in found] == [
+        ("mesh", "a duck", 1, "a", ""),
+        ("texture", "red bricks", 2, "b", "asked"),
+    ]
+    assert left.take_left_jobs(tmp_path) == []
+    # A note that was torn is nothing.
+    (tmp_path / "under-way" / "x.json").write_text('[{"id": "c", "ki')
+    left.leave_jobs(tmp_path, [view("mesh", "d", 1, job_id="d")])
+    assert [each.job_id for each in left.take_left_jobs(tmp_path)] == ["d"]
+
+
+def test_jobs_are_noted_from_when_the_server_has_them_until_they_are_over(server, bridge, three):
+    def noted():
+        notes = [json.loads(path.read_text(encoding="utf-8")) for path in (bridge.user_dir / "under-way").glob("*")]
+        return [[each["id"] for each in note] for note in notes]
+
+    assert noted() == [[view.job_id for view in three]]
+    bridge.cancel(three[1].handle)
+    bridge.cancel(three[0].handle)
+    pump_until(bridge, lambda: noted() == [[three[2].job_id]])
+    addon_utils.disable(EXTENSION, default_set=True)
+    assert noted() == []
 
 
 def test_a_server_that_is_gone_takes_no_job_with_it(server, bridge, three, monkeypatch):
