@@ -60,28 +60,35 @@ def make_both(folder: Path, rows: int, ways: tuple[tuple[list[str], ...], ...] =
 def _queued_again(out: Path, ways: tuple[tuple[list[str], ...], ...], logs: dict[int, str]) -> Iterator[None]:
     """Queue the tasks of the first rows again once something of them has been kept, and read what they print."""
     over = threading.Event()
-
-    def interfere() -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not over.is_set() and time.monotonic() < deadline:
-            for place, commands in enumerate(ways):
-                for log in (out / MAKING / "slurm").glob(f"*_{place}_0_log.out"):
-                    if place in logs:
-                        logs[place] = log.read_text(encoding="utf-8")
-                    elif any((out / MAKING).glob(f"{COLOURS[place]}-*/unfinished/*.safetensors")):
-                        task = log.name.removesuffix("_0_log.out")
-                        for command in commands:
-                            subprocess.run([*command, task], check=True)
-                        logs[place] = ""
-            time.sleep(0.1)
-
-    thread = threading.Thread(target=interfere)
-    thread.start()
+    # Each in a thread of its own: until one row is queued again, another may be over.
+    threads = [
+        threading.Thread(target=_queue_again, args=(out, place, commands, over, logs))
+        for place, commands in enumerate(ways)
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+
+
+def _queue_again(
+    out: Path, place: int, commands: tuple[list[str], ...], over: threading.Event, logs: dict[int, str]
+) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not over.is_set() and time.monotonic() < deadline:
+        for log in (out / MAKING / "slurm").glob(f"*_{place}_0_log.out"):
+            if place in logs:
+                logs[place] = log.read_text(encoding="utf-8")
+            elif any((out / MAKING).glob(f"{COLOURS[place]}-*/unfinished/*.safetensors")):
+                task = log.name.removesuffix("_0_log.out")
+                for command in commands:
+                    subprocess.run([*command, task], check=True)
+                logs[place] = ""
+        time.sleep(0.1)
 
 
 def _files(out: Path) -> dict[str, bytes]:
