@@ -78,6 +78,11 @@ class JobList:
         found = self.find(handle)
         return None if found is None else found.later
 
+    def to_come_to(self) -> list[JobView]:
+        """The jobs of which the next Blender would offer something, if this one ended now."""
+        views = [each.view for each in self.jobs if each.view.job_id]
+        return [view for view in views if view.may_go_on or view.waits_for_a_place]
+
     def reserved(self, scene: str) -> Iterator[Place]:
         """Where objects will stand in a scene that are made by now."""
         for each in self.jobs:

@@ -156,7 +156,7 @@ class Link(RenderPause):
                 self._receive(of, message)
         if count:
             self._steer()
-            self._under_way.note([each.view for each in self.jobs if self._would_be_left(each.view)])
+            self._under_way.note(self.to_come_to())
         self._hold()
         self._ask_about_all()
         if self._tick() or count:
@@ -196,9 +196,9 @@ class Link(RenderPause):
         left = [each for each in self.jobs if leave_jobs and each.view.may_go_on and each.view.job_id]
         self._under_way.close()
         try:
-            noted = [each.view for each in self.jobs if each in left or each.view.waits_for_a_place]
-            if noted:
-                left_jobs.leave_jobs(self.user_dir, noted)
+            left_jobs.leave_jobs(
+                self.user_dir, [each for each in self.to_come_to() if leave_jobs or not each.may_go_on]
+            )
             self.jobs = [each for each in self.jobs if each not in left]
             self._crew.ask(self._cancel_all(), lambda problem: None)
             if left:
@@ -218,11 +218,6 @@ class Link(RenderPause):
                 self.local.stop()
 
     # How it is done.
-
-    @staticmethod
-    def _would_be_left(view: JobView) -> bool:
-        """Whether there is something of it to come to, if Blender ends now."""
-        return bool(view.job_id) and (view.may_go_on or view.waits_for_a_place)
 
     def _tick(self) -> bool:
         """Keep the clocks; whether there is something new to draw."""

@@ -21,6 +21,8 @@ UNDER_WAY = "under-way"
 
 def leave_jobs(folder: Path, jobs: Sequence[JobView]) -> None:
     """Write jobs down beside those that another Blender left; what cannot be written is still made, but not offered."""
+    if not jobs:
+        return
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / NAME).write_text(json.dumps([*_read(folder), *_said(jobs)]), encoding="utf-8")

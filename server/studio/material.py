@@ -39,6 +39,7 @@ def write_material(colour: Tensor, recipe: Recipe, folder: Path) -> dict[str, An
     pixels: dict[str, NDArray[Any]] = {COLOUR: to_bytes(colour)}
     if texture.maps:
         values = colour.permute(1, 2, 0).contiguous().clamp_(0, 1).cpu().numpy()
+        del colour
         maps = derive(values, borders, texture.maps, texture.normals)
         pixels |= {map_path(Path(COLOUR), name).name: maps.pop(name) for name in texture.maps}
     cut, note = (0, 0), recipe.model_dump_json()

@@ -54,17 +54,22 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
             counts["denoiser_calls"],
         )
     )
-    if source is None or began is None:
-        colour = cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic)
-    else:
-        colour = source.result(began, picture)
-    written = write_material(colour, recipe, asked.folder)
+    # Nobody holds it but who writes it: a large one is some hundred megabytes.
+    written = write_material(_colour(asked, picture, source, began), recipe, asked.folder)
     size_report = {"width": texture.width, "height": texture.height}
     noise = plan_of(recipe, asked.prior.card).course.noise
     warning = starts.warning_of(made, best, noise)
     if warning:
         asked.warn(warning)
     return {**size_report, "noise": noise, **account(outcome), **counts, **detail, **written}
+
+
+def _colour(asked: Assignment, picture: Picture, source: Source | None, began: Picture | None) -> Tensor:
+    """[3, H, W] in [0, 1]."""
+    if source is not None and began is not None:
+        return source.result(began, picture)
+    texture = asked.recipe.texture
+    return cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic)
 
 
 def _starts(asked: Assignment) -> list[Start]:

@@ -405,7 +405,7 @@ time.sleep(60)
     ]
     assert left.take_left_jobs(tmp_path) == []
     # A note that was torn is nothing.
-    (tmp_path / "under-way" / "x.json").write_text('[{"id": "c", "ki')
+    (tmp_path / "under-way" / "x.json").write_text('[{"id": "c", "ki', encoding="utf-8")
     left.leave_jobs(tmp_path, [view("mesh", "d", 1, job_id="d")])
     assert [each.job_id for each in left.take_left_jobs(tmp_path)] == ["d"]
 
