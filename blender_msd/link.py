@@ -196,9 +196,8 @@ class Link(RenderPause):
         left = [each for each in self.jobs if leave_jobs and each.view.may_go_on and each.view.job_id]
         self._under_way.close()
         try:
-            left_jobs.leave_jobs(
-                self.user_dir, [each for each in self.to_come_to() if leave_jobs or not each.may_go_on]
-            )
+            noted = [view for view in self.to_come_to() if leave_jobs or not view.may_go_on]
+            left_jobs.leave_jobs(self.user_dir, noted)
             self.jobs = [each for each in self.jobs if each not in left]
             self._crew.ask(self._cancel_all(), lambda problem: None)
             if left:
@@ -212,10 +211,7 @@ class Link(RenderPause):
             for stop in (self._stop_start, self._stop_offer, self._stop_pictures):
                 stop.set()
             self._crew.join(JOIN_LIMIT)
-            if left:
-                self.local.leave()
-            else:
-                self.local.stop()
+            self.local.leave() if left else self.local.stop()
 
     # How it is done.
 
