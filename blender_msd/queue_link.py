@@ -43,8 +43,7 @@ class QueueLink(JobList, ServerLink):
     def __init__(self, home: Path, user_dir: Path, wake: Callable[[], None]) -> None:
         JobList.__init__(self, take_left_jobs(user_dir))
         ServerLink.__init__(self, home, user_dir, wake)
-        self._results = user_dir / "results"
-        self._under_way = UnderWay(user_dir)
+        self._results, self._under_way = user_dir / "results", UnderWay(user_dir)
         self._connection: Connection | None = None
         self._roll_at, self._rolling = 0.0, False
 

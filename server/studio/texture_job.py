@@ -41,7 +41,7 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
     made, began = (_starts(asked), None) if source is None else _from(source, asked)
     best = max(made, key=lambda start: start.verdict.worth)
     outcome, counts = best.outcome, starts.account(made, best)
-    picture, detail = _detailed(asked, best) if source is None else (best.picture, {})
+    picture, detail = _detailed(asked, best, counts["denoiser_calls"]) if source is None else (best.picture, {})
     counts["denoiser_calls"] += detail.get("detail_calls", 0)
     bar = _bar(asked)
     asked.on_event(
@@ -103,9 +103,9 @@ def _starts(asked: Assignment) -> list[Start]:
         return [first]
 
 
-def _detailed(asked: Assignment, start: Start) -> tuple[Picture, dict[str, Any]]:
+def _detailed(asked: Assignment, start: Start, calls: int) -> tuple[Picture, dict[str, Any]]:
     """The picture of a start, gone over once more through narrower windows if that is planned and it came out well, and
-    what a report says of it."""
+    what a report says of it. `calls`: of the denoiser, before."""
     plan = detail_of(asked.recipe, asked.prior.card)
     ended_well = start.verdict.fault is None and start.outcome.stopped_by in ("steps", "converged")
     if plan is None or not ended_well:
@@ -123,7 +123,7 @@ def _detailed(asked: Assignment, start: Start) -> tuple[Picture, dict[str, Any]]
     bar = _bar(asked)
     shares = bar.shares[start.seed != asked.recipe.seed][1], bar.detailed
     try:
-        fine = _paint(closer, subject, "Adding detail", shares, begin, start.outcome.denoiser_calls, plan=plan)
+        fine = _paint(closer, subject, "Adding detail", shares, begin, calls, plan=plan)
     except JobFailed as failure:
         asked.warn(f"No detail could be added: {failure}")
         return start.picture, {}
