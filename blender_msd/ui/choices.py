@@ -5,6 +5,12 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from ..core.limits import FACES, LOOKS, STEPS, TEXTURE_SIZES
 
 
+class PresetFile:
+    filepath: StringProperty(
+        name="File", description="Of a preset of one's own", subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+
 class JobChoice:
     """One of this Blender's jobs."""
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bl_operators.presets import AddPresetBase
 
+from .choices import PresetFile
 from .drawn import Drawn
+from .preset_changes import changes, in_a_menu, in_a_tooltip
+from .properties import KindChoice
 from .settings import settings_for
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 # What makes one result differ from the next, and not one way of working from another.
 LEFT_OUT = {"rna_type", "name", "prompt", "seed"}
@@ -52,14 +59,42 @@ class MSD_OT_retexture_preset(_Adding, bpy.types.Operator):  # type: ignore[misc
     kind = "retexture"
 
 
+class MSD_OT_use_preset(bpy.types.Operator, KindChoice, PresetFile):
+    bl_idname = "msd.use_preset"
+    bl_label = "Use Preset"
+    bl_description = "Take over the settings that were kept under this name"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: Any) -> str:
+        """What it would change."""
+        return in_a_tooltip(changes(settings_for(context.scene, properties.kind), Path(properties.filepath)))
+
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
+        try:
+            bpy.ops.script.execute_preset(filepath=self.filepath, menu_idname=f"MSD_MT_{self.kind}_presets")
+        except RuntimeError as error:
+            self.report({"ERROR"}, f"The preset cannot be used: {error} Forget it, and keep your settings anew.")
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
 class _PresetMenu(Drawn):
     bl_label = "Presets"
-    preset_operator = "script.execute_preset"
+    preset_subdir = ""
     kind = ""
 
     def draw(self, context: bpy.types.Context) -> None:
         menu: Any = self
-        bpy.types.Menu.draw_preset(menu, context)
+        settings = settings_for(context.scene, self.kind)
+        folders = bpy.utils.preset_paths(self.preset_subdir)
+        menu.path_menu(
+            folders,
+            "msd.use_preset",
+            props_default={"kind": self.kind},
+            display_name=lambda path: in_a_menu(settings, Path(path)),
+            translate=False,
+        )
         self.layout.separator()
         # In a menu a dialog is asked for by name.
         self.layout.operator_context = "INVOKE_DEFAULT"
@@ -85,6 +120,7 @@ class MSD_MT_retexture_presets(_PresetMenu, bpy.types.Menu):
 
 
 CLASSES = (
+    MSD_OT_use_preset,
     MSD_OT_mesh_preset,
     MSD_OT_texture_preset,
     MSD_OT_retexture_preset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
@@ -122,6 +123,39 @@ def test_settings_are_kept_under_a_name_and_come_back_without_touching_the_promp
     assert (settings.scale, settings.preset, settings.prompt, settings.seed) == (7.5, "FINE", "a swan", 6)
     assert add(name="My_Way", remove_name=True) == {"FINISHED"}
     assert bpy.utils.preset_find("My_Way", f"blender_msd/{kind}") is None
+
+
+@pytest.mark.parametrize("kind", ["mesh", "texture", "retexture"])
+def test_what_a_preset_would_change_is_said_before_it_does(addon, kind):
+    settings, own = getattr(bpy.context.scene.msd, kind), inside("ui.own_presets")
+    settings.scale, settings.steps = 7.5, 300
+    if kind == "texture":
+        settings.maps, settings.tile_x = {"NORMAL", "HEIGHT"}, False
+    getattr(bpy.ops.msd, f"{kind}_preset")(name="My Way")
+    path = bpy.utils.preset_find("My_Way", f"blender_msd/{kind}")
+    about = SimpleNamespace(kind=kind, filepath=path)
+    tooltip = lambda: own.MSD_OT_use_preset.description(bpy.context, about)  # noqa: E731  # as it is by then
+    in_the_menu = lambda: inside("ui.preset_changes").in_a_menu(settings, Path(path))  # noqa: E731  # likewise
+    assert tooltip() == "All settings are as in this preset"
+    assert in_the_menu() == "My Way (as now)"
+    settings.prompt, settings.seed, settings.scale = "a swan", 6, 0.0
+    assert tooltip() == "Changes these settings:\nGuidance Scale: 7.5, now 0"
+    assert in_the_menu() == "My Way (1 change)"
+    settings.steps, settings.preset = 0, "FINE"
+    if kind == "texture":
+        settings.maps, settings.tile_x = set(), True
+    said = tooltip().splitlines()
+    assert {"Steps: 300, now 0", "Quality: Standard, now Fine"} <= set(said)
+    if kind == "texture":
+        assert {"Maps: Height + Normal, now none", "X: off, now on"} <= set(said)
+    assert in_the_menu() == f"My Way ({len(said) - 1} changes)"
+    assert bpy.ops.msd.use_preset(kind=kind, filepath=path) == {"FINISHED"}
+    assert (settings.scale, settings.steps, settings.preset, settings.prompt) == (7.5, 300, "STANDARD", "a swan")
+    assert tooltip() == "All settings are as in this preset"
+    Path(path).unlink()
+    assert (tooltip(), in_the_menu()) == ("The preset cannot be read", "My Way")
+    with pytest.raises(RuntimeError, match="cannot be used"):
+        bpy.ops.msd.use_preset(kind=kind, filepath=path)
 
 
 def header(name: str) -> str:
