@@ -12,7 +12,7 @@ import bpy
 
 from .settings import Settings
 
-_LINE = re.compile(r"^settings\.(\w+) = (.+)$", re.MULTILINE)
+_LINE = re.compile(r"^bpy\.context\.scene\.msd\.\w+\.(\w+) = (.+)$", re.MULTILINE)
 # Changes that a tooltip names; more of them are counted.
 MOST_NAMED = 8
 
