@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from server.errors import Cancelled
-from server.priors.card import Leg, PriorCard
+from server.priors.card import PriorCard
 from server.priors.cards import built_in_cards
 from server.priors.photographic import photographic
 from server.recipe import Recipe, read_recipe
@@ -21,7 +21,7 @@ from server.studio import assignment
 from server.studio.events import Log, Progress
 from server.studio.plan import DETAIL_ZOOM, calls_of, detail_of, plan_of
 from server.studio.production import produce
-from server.world.views import Views
+from tests.studio.wiener import Wiener
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -32,46 +32,21 @@ RADIUS = torch.maximum(FREQUENCY, FREQUENCY[:, None])
 # Variance at each frequency: of a pattern with a little of everything finer, and of next to nothing.
 PATTERN = 1.0 / (1 + RADIUS) ** 2 + 1e-4
 FLAT = torch.full_like(RADIUS, 1e-7)
-GREY = 0.4
 
 
-class Gaussian:
-    """A prior of Gaussian fields around a grey, whose denoiser is Wiener's filter.
-
-    Args:
-        later: a call, and what it believes from there on.
+class Gaussian(Wiener):
+    """Args:
+    later: a call, and what it believes from there on.
     """
 
     def __init__(
         self, belief: Tensor = PATTERN, later: tuple[int, Tensor] | None = None, detail_from: int = TILE
     ) -> None:
-        self.card = PriorCard(
-            "gaussian",
-            "",
-            "",
-            image_size=WINDOW,
-            latent_shape=(3, WINDOW, WINDOW),
-            guidance_scale=1.0,
-            picture=(Leg("attached", 5.0, 0.02),),
+        super().__init__(
+            WINDOW,
+            lambda asked: belief if later is None or asked < later[0] else later[1],
             detail_from=detail_from,
         )
-        self._belief, self._later, self._asked = belief, later, 0
-
-    def condition(self, prompt: str, views: Views | None = None) -> str:
-        return prompt
-
-    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[Any]) -> list[Tensor]:
-        belief = self._belief if self._later is None or self._asked < self._later[0] else self._later[1]
-        self._asked += 1
-        trust = belief / (belief + sigma.view(-1, 1, 1, 1) ** 2)
-        clean = GREY + torch.fft.ifft2(trust * torch.fft.fft2(noisy - GREY)).real
-        return [clean for _ in conditions]
-
-    def encode(self, image: Tensor) -> Tensor:
-        return image
-
-    def decode(self, latent: Tensor) -> Tensor:
-        return latent
 
 
 def asked(side: int = TILE, **changes: Any) -> Recipe:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from server.commands.main import main
 from server.errors import Cancelled
-from server.priors.card import Leg, PriorCard
 from server.priors.catalogue import load_prior
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
@@ -22,7 +21,7 @@ from server.studio.events import Log, Progress
 from server.studio.production import produce
 from server.studio.starts import TOO_FEW_STEPS, second_seed
 from server.studio.tensor_files import read_tensors, write_tensors
-from server.world.views import Views
+from tests.studio.wiener import Wiener
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,43 +33,13 @@ COARSE = (FREQUENCY < 4) & (FREQUENCY[:, None] < 4)
 # Variance at each frequency: what a prior believes of pictures around one colour.
 FLAT, NOISE, PATTERN = torch.tensor(1e-6), torch.tensor(0.09), COARSE.float() + 1e-6
 BROKEN = torch.tensor(float("nan"))
-GREY = 0.4
 
 
-class Minded:
-    """A prior that changes its mind after every `steps` steps. Its pictures are Gaussian fields, so that its denoiser
-    is Wiener's filter."""
-
-    card = PriorCard(
-        "minded",
-        "",
-        "",
-        image_size=SIDE,
-        latent_shape=(3, SIDE, SIDE),
-        guidance_scale=1.0,
-        picture=(Leg("attached", 5.0, 0.02),),
-    )
+class Minded(Wiener):
+    """A prior that changes its mind after every `steps` steps."""
 
     def __init__(self, *beliefs: Tensor, steps: int = STEPS) -> None:
-        self._beliefs = beliefs
-        self._steps = steps
-        self.asked = 0
-
-    def condition(self, prompt: str, views: Views | None = None) -> str:
-        return prompt
-
-    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[Any]) -> list[Tensor]:
-        belief = self._beliefs[min(self.asked // self._steps, len(self._beliefs) - 1)]
-        self.asked += 1
-        trust = belief / (belief + sigma.view(-1, 1, 1, 1) ** 2)
-        clean = GREY + torch.fft.ifft2(trust * torch.fft.fft2(noisy - GREY)).real
-        return [clean for _ in conditions]
-
-    def encode(self, image: Tensor) -> Tensor:
-        return image
-
-    def decode(self, latent: Tensor) -> Tensor:
-        return latent
+        super().__init__(SIDE, lambda asked: beliefs[min(asked // steps, len(beliefs) - 1)])
 
 
 def asked(**changes: Any) -> Recipe:
