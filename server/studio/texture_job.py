@@ -43,17 +43,8 @@ def make_texture(asked: Assignment) -> dict[str, Any]:
     outcome, counts = best.outcome, starts.account(made, best)
     picture, detail = _detailed(asked, best, counts["denoiser_calls"]) if source is None else (best.picture, {})
     counts["denoiser_calls"] += detail.get("detail_calls", 0)
-    bar = _bar(asked)
-    asked.on_event(
-        Progress(
-            "Saving",
-            bar.detailed if detail else bar.shares[len(made) - 1][1],
-            outcome.steps,
-            recipe.steps,
-            None,
-            counts["denoiser_calls"],
-        )
-    )
+    done = _bar(asked).done[len(made) - 1]
+    asked.on_event(Progress("Saving", done, outcome.steps, recipe.steps, None, counts["denoiser_calls"]))
     # Nobody holds it but who writes it: a large one is some hundred megabytes.
     written = write_material(_colour(asked, picture, source, began), recipe, asked.folder)
     size_report = {"width": texture.width, "height": texture.height}
@@ -87,7 +78,7 @@ def _starts(asked: Assignment) -> list[Start]:
             from_here = None
     if first is None:
         subject = _new_picture(asked)
-        first = _paint(asked, subject, "Painting", bar.shares[0], asked.kept_start(subject))
+        first = _paint(asked, subject, "Painting", bar.starts[0], asked.kept_start(subject))
     fault = first.verdict.fault
     if fault is None or asked.most_starts < 2 or not starts.may_follow(first, asked.recipe):
         return [first]
@@ -97,7 +88,7 @@ def _starts(asked: Assignment) -> list[Start]:
     asked.on_event(Log("info", starts.starting_again(fault)))
     try:
         calls, carried = first.outcome.denoiser_calls, starts.pack(first)
-        return [first, _paint(again, other, "Painting again", bar.shares[1], from_here, calls, carried)]
+        return [first, _paint(again, other, "Painting again", bar.starts[1], from_here, calls, carried)]
     except JobFailed as failure:
         asked.warn(f"The second start failed: {failure}")
         return [first]
@@ -120,8 +111,8 @@ def _detailed(asked: Assignment, start: Start, calls: int) -> tuple[Picture, dic
         across, down = subject.picture.cells
         image = start.picture.paint(PIXELS_OF_A_CELL * across, PIXELS_OF_A_CELL * down)
         fit(subject.picture, Original(image, subject.picture), step_generator(closer.recipe.seed, 0))
-    bar = _bar(asked)
-    shares = bar.shares[start.seed != asked.recipe.seed][1], bar.detailed
+    bar, number = _bar(asked), int(start.seed != asked.recipe.seed)
+    shares = bar.starts[number][1], bar.done[number]
     try:
         fine = _paint(closer, subject, "Adding detail", shares, begin, calls, plan=plan)
     except JobFailed as failure:
@@ -137,19 +128,24 @@ def _detailed(asked: Assignment, start: Start, calls: int) -> tuple[Picture, dic
 
 @dataclass(frozen=True)
 class _Bar:
-    """Shares of the progress bar: before and after each start, and after the detail that may follow either."""
+    """Shares of the progress bar.
 
-    shares: tuple[tuple[float, float], tuple[float, float]]
-    detailed: float
+    Attributes:
+        starts: before and after the first one and the second.
+        done: after one start, or two, and the detail that may follow.
+    """
+
+    starts: tuple[tuple[float, float], tuple[float, float]]
+    done: tuple[float, float]
 
 
 def _bar(asked: Assignment) -> _Bar:
     plan, detail = plan_of(asked.recipe, asked.prior.card), detail_of(asked.recipe, asked.prior.card)
     if detail is None:
-        return _Bar(((LOADED, OPTIMISED), (OPTIMISED, STARTED_TWICE)), STARTED_TWICE)
+        return _Bar(((LOADED, OPTIMISED), (OPTIMISED, STARTED_TWICE)), (OPTIMISED, STARTED_TWICE))
     painted = LOADED + (OPTIMISED - LOADED) * plan.calls / (plan.calls + detail.calls)
     again = (painted + OPTIMISED) / 2
-    return _Bar(((LOADED, painted), (painted, again)), OPTIMISED)
+    return _Bar(((LOADED, painted), (painted, again)), (OPTIMISED, OPTIMISED))
 
 
 def _from(source: Source, asked: Assignment) -> tuple[list[Start], Picture]:

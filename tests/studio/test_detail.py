@@ -194,3 +194,5 @@ def test_numbers_that_break_cost_the_detail_alone(tmp_path: Path) -> None:
     _, events = make(Gaussian(later=(STEPS, broken)), tmp_path / "fine")
     assert torch.equal(picture(tmp_path / "fine"), picture(tmp_path / "plain"))
     assert any(message.startswith("No detail could be added") for message in warnings(events))
+    shares = [event.fraction for event in events if isinstance(event, Progress)]
+    assert shares == sorted(shares)
