@@ -53,6 +53,27 @@ def test_a_ball_stays_a_ball() -> None:
     assert np.abs(radius - 0.8).max() < 0.003
 
 
+def test_a_thin_stem_is_round_and_has_no_facets() -> None:
+    ring, rows = 64, 100
+    turn, height = np.meshgrid(np.arange(ring) / ring * 2 * np.pi, np.linspace(-1, 1, rows))
+    places = np.stack([0.2 * np.cos(turn), 0.2 * np.sin(turn), height], -1).reshape(-1, 3)
+    here, right = np.arange(ring), (np.arange(ring) + 1) % ring
+    row = np.concatenate([np.stack([here, right, right + ring], 1), np.stack([here, right + ring, here + ring], 1)])
+    faces = np.concatenate([row + ring * number for number in range(rows - 1)])
+    vertices, triangles = wobbling(trimesh.Trimesh(places, faces, process=False), 0.003)
+
+    def bent(places: Floats) -> float:
+        """Degrees, in the mean, between the normals of faces and those of a cylinder."""
+        mesh = trimesh.Trimesh(places, triangles, process=False)
+        middle = np.abs(mesh.triangles_center[:, 2]) < 0.8
+        outward = mesh.triangles_center[middle] * (1, 1, 0)
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+        cosine = (outward * mesh.face_normals[middle]).sum(1).clip(-1, 1)
+        return float(np.degrees(np.arccos(cosine)).mean())
+
+    assert bent(flatten(vertices, triangles)) < 0.58 * bent(vertices)
+
+
 def test_what_is_flat_already_stays_where_it_is() -> None:
     mesh = box(4)
     vertices, triangles = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
