@@ -7,7 +7,7 @@ from typing import Any
 
 from server.priors.catalogue import read_card
 from server.recipe import Recipe
-from server.studio.plan import calls_of, detail_of, plan_of, render_size_of
+from server.studio.plan import calls_of, detail_of, plan_of, render_size_of, tone_calls
 
 
 def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
     card = read_card(recipe.prior)
     picture = {"learning_rate": card.picture_learning_rate}
     field = {"learning_rate": card.learning_rate, "regularisers": asdict(card.regularisers)}
-    detail = detail_of(recipe, card)
+    detail, tone = detail_of(recipe, card), tone_calls(recipe, card)
     return {
         "kind": recipe.kind,
         "prompt": recipe.prompt,
@@ -29,6 +29,7 @@ def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
         **plan_of(recipe, card).as_json(),
         "denoiser_calls": calls_of(recipe, card),
         **({} if detail is None else {"detail": detail.as_json()}),
+        **({"tone_calls": tone} if tone else {}),
         "render_size": render_size_of(recipe, card, device),
         **(field if recipe.shown == "mesh" else picture),
     }

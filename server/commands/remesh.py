@@ -70,7 +70,15 @@ def _remesh(args: argparse.Namespace) -> dict[str, Any]:
     with ProgressBar() as bar, tempfile.TemporaryDirectory() as folder:
         occupied = kept.occupied.numpy()
         report = write_mesh_files(
-            kept.field, occupied, recipe.mesh, Path(folder), bar, lambda: None, device=args.device, made_from=recipe
+            kept.field,
+            occupied,
+            recipe.mesh,
+            Path(folder),
+            bar,
+            lambda: None,
+            device=args.device,
+            made_from=recipe,
+            fixed_light=kept.fixed_light,
         )
         files = deliver(Path(folder), args.out, recipe.prompt)
     del report["artifacts"]

@@ -11,7 +11,7 @@ from server.jobs.job import Job
 from server.priors.card import PriorCard
 from server.recipe import GuidanceRecipe, Kind, Preset, read_recipe, shown_as
 from server.studio.look_steps import steps_of_look
-from server.studio.plan import detail_of, plan_of
+from server.studio.plan import calls_of, detail_of, plan_of
 
 # So many jobs are looked at, newest first.
 MOST_JOBS = 200
@@ -53,8 +53,7 @@ def _cost(card: PriorCard, kind: str, preset: str) -> dict[str, int]:
     effort = asdict(card.effort(kind, preset))
     asked: dict[str, Any] = {"kind": kind, "prompt": "anything", "preset": preset, **effort}
     recipe = read_recipe(asked)
-    plan = plan_of(recipe, card)
-    look = plan.calls_until(steps_of_look(recipe, card))
+    look = plan_of(recipe, card).calls_until(steps_of_look(recipe, card))
     large = detail_of(read_recipe(asked | {"texture": {"width": card.detail_from, "height": card.detail_from}}), card)
     detail = 0 if large is None else large.calls
-    return {**effort, "denoiser_calls": plan.calls, "look_calls": look, "detail_calls": detail}
+    return {**effort, "denoiser_calls": calls_of(recipe, card), "look_calls": look, "detail_calls": detail}

@@ -15,6 +15,7 @@ from server.meshing.colours import seen_colours
 from server.meshing.fields import Colour, Density
 from server.meshing.tangents import corner_tangents, handedness, smooth_normals, to_tangent_space, unit
 from server.meshing.texels import find_texels, paint
+from server.meshing.underside import Underside
 
 # Fine vertices whose normals are blended at a texel.
 NEIGHBOURS = 6
@@ -45,6 +46,7 @@ def bake(
     uv: Floats,
     fine: tuple[Floats, Triangles],
     size: int,
+    underside: Underside | None = None,
     ask: Callable[[], Any] = lambda: None,
 ) -> Texture:
     """The texture of a reduced mesh.
@@ -54,6 +56,7 @@ def bake(
         vertices: [V, 3] in field axes; triangles: [F, 3]; uv: [F, 3, 2].
         fine: the mesh before reduction, vertices [N, 3] and triangles; its normals become the normal map.
         size: texels per side.
+        underside: colours what nobody saw; None leaves it as the field has it.
         ask: called between blocks of texels; may raise.
 
     Raises:
@@ -64,6 +67,8 @@ def bake(
     points, around = texels.interpolate(vertices[triangles]), texels.interpolate(normals[triangles])
     outward = unit(around)
     colours = seen_colours(density, colour, points, -outward)
+    if underside is not None:
+        colours = underside.recolour(points, outward, colours, ask)
     tangents = texels.interpolate(corner_tangents(vertices, normals, triangles, uv))
     relief = fine_normals(points, outward, *fine, ask)
     ask()

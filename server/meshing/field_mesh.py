@@ -18,6 +18,8 @@ from server.meshing.flattening import flatten, follow
 from server.meshing.overview import choose_level, survey
 from server.meshing.reduction import reduce
 from server.meshing.surface import fill_hollows, sample_grid, soften, triangulate
+from server.meshing.tangents import smooth_normals
+from server.meshing.underside import Underside
 from server.meshing.unwrapping import ShouldStop, unwrap
 from server.recipe import MeshRecipe
 
@@ -59,6 +61,7 @@ def mesh_field(
     occupied: Bools | None = None,
     should_stop: ShouldStop = lambda: None,
     grain: float = 0.0,
+    fixed_light: bool = False,
 ) -> FieldMesh:
     """Cut, clean, reduce, colour, unwrap, bake and place the mesh of a field.
 
@@ -68,6 +71,8 @@ def mesh_field(
             the meshing that is done.
         should_stop: asked at the start of every phase and between its blocks; may raise Cancelled.
         grain: size of the smallest thing that the field can hold, in units of the ball's radius; 0 when not known.
+        fixed_light: whether the field took the light of the priors' pictures for paint; what nobody saw of it is then
+            lit as the rest (underside.py).
 
     Raises:
         JobFailed: "nothing-solid", "field-broken" or "surface-too-noisy".
@@ -94,10 +99,17 @@ def mesh_field(
     vertices, triangles, reduced = reduce(*whole, recipe.faces, should_stop)
     clock.enter("Colour")
     colours = vertex_colours(density, colour, vertices, triangles)
+    underside = None
+    if fixed_light:
+        outward = smooth_normals(vertices, triangles)
+        underside = Underside(vertices, outward, colours)
+        colours = underside.recolour(vertices, outward, colours, should_stop)
     placement = place(vertices)
     texture, untextured = None, ""
     if recipe.texture_size:
-        texture, untextured = _texture(density, colour, (vertices, triangles), fine, recipe.texture_size, clock)
+        texture, untextured = _texture(
+            density, colour, (vertices, triangles), fine, underside, recipe.texture_size, clock
+        )
     raw_faces, left = len(raw[1]), len(fine[1])
     dust = "" if 2 * left >= raw_faces else f"Most of the surface was dust: {left} faces are left."
     report = {
@@ -119,6 +131,7 @@ def _texture(
     colour: Colour,
     mesh: tuple[Floats, Triangles],
     fine: tuple[Floats, Triangles],
+    underside: Underside | None,
     size: int,
     clock: _Phases,
 ) -> tuple[Texture | None, str]:
@@ -130,7 +143,7 @@ def _texture(
     try:
         uv, note = unwrap(*mesh, size, clock.should_stop)
         clock.enter("Bake")
-        return bake(density, colour, *mesh, uv, fine, size, clock.should_stop), note
+        return bake(density, colour, *mesh, uv, fine, size, underside, clock.should_stop), note
     except JobFailed as problem:
         if problem.code not in ("charts-do-not-fit", "texture-empty"):
             raise

@@ -74,6 +74,8 @@ class PriorCard:
         picture: course of flat pictures, whose patterns may begin anywhere.
         detail_from: pixels along the shorter side from which a tile is gone over a second time, through narrower
             windows.
+        tone_bandwidth: at which an object's colours are compared with the unguided prior's (server/studio/toning.py); 0
+            leaves them as guidance made them.
         objects, textures: what the presets cost.
         render_size: most pixels per side of what it is shown, unless a recipe says more.
         learning_rate, picture_learning_rate: peaks of a radiance field's and of a flat picture's.
@@ -106,6 +108,7 @@ class PriorCard:
     bandwidth_schedule: str = "geometric"
     picture: tuple[Leg, ...] = ONE_PATH
     detail_from: int = 2048
+    tone_bandwidth: float = 0.0
     objects: Efforts = OBJECTS
     textures: Efforts = TEXTURES
     render_size: int = 512

@@ -30,19 +30,24 @@ class KeptField:
     Attributes:
         occupied: bool [K, K, K] on the CPU, the cells that rays sampled.
         recipe: of the job that made it.
+        fixed_light: whether its colours have the light of the priors' pictures in them.
     """
 
     field: RadianceField
     occupied: Tensor
     recipe: Recipe
+    fixed_light: bool = False
 
 
-def save_field(path: Path, field: RadianceField, occupancy: OccupancyGrid, recipe: Recipe) -> None:
+def save_field(
+    path: Path, field: RadianceField, occupancy: OccupancyGrid, recipe: Recipe, fixed_light: bool = False
+) -> None:
     """Write `path`, whole or not at all. The file does not depend on the device or the hash grid's implementation."""
     tensors = {
         "grid": field.grid.table,
         "occupied": occupancy.cells,
         **{f"decoder.{name}": value for name, value in field.decoder.state_dict().items()},
+        **({} if field.tone is None else {"tone": field.tone}),
     }
     about = {
         "format": FORMAT,
@@ -50,6 +55,7 @@ def save_field(path: Path, field: RadianceField, occupancy: OccupancyGrid, recip
         "shape": asdict(field.grid.shape),
         "blob": asdict(field.blob),
         "hidden": len(tensors["decoder.0.weight"]),
+        "fixed_light": fixed_light,
         "recipe": recipe.model_dump(mode="json"),
     }
     write_tensors(path, tensors, about)
@@ -98,4 +104,10 @@ def _rebuild(about: dict[str, Any], tensors: dict[str, Tensor], device: str) -> 
         field.grid.table.copy_(tensors["grid"])
     decoder = {name.removeprefix("decoder."): value for name, value in tensors.items() if name.startswith("decoder.")}
     field.decoder.load_state_dict(decoder)
-    return KeptField(field, occupied, read_recipe(about["recipe"]))
+    if "tone" in tensors:
+        field.tone = tensors["tone"].to(device)
+        if field.tone.shape != (3, 4):
+            raise ValueError("its tone is no map of colours")
+    # Files that do not say whether there is light in their colours are meshed as they were then.
+    fixed_light = about.get("fixed_light", False) is True
+    return KeptField(field, occupied, read_recipe(about["recipe"]), fixed_light)

@@ -31,11 +31,12 @@ def write_mesh_files(
     fractions: tuple[float, float] = (0.0, 1.0),
     device: str = "cpu",
     made_from: Recipe | None = None,
+    fixed_light: bool = False,
 ) -> dict[str, Any]:
     """Mesh the field and write mesh.npz, mesh.glb and, with a texture, albedo.png and normal.png into `folder`.
 
     Args:
-        occupied, should_stop: as server.meshing.field_mesh.mesh_field.
+        occupied, should_stop, fixed_light: as server.meshing.field_mesh.mesh_field.
         fractions: the part of the job's progress bar that is ours.
         made_from: what the field was made from; kept in the files, which name the mesh after its prompt.
 
@@ -52,7 +53,7 @@ def write_mesh_files(
     def on_phase(phase: str, done: float) -> None:
         on_event(Progress(phase, start + (end - start) * done))
 
-    made = mesh_field(density, colour, recipe, on_phase, occupied, should_stop, grain)
+    made = mesh_field(density, colour, recipe, on_phase, occupied, should_stop, grain, fixed_light)
     if made.report["note"]:
         on_event(Log("warning", made.report["note"]))
     on_event(Progress("Saving", fractions[1]))

@@ -17,9 +17,10 @@ from server.studio.field_plan import field_plan
 from server.studio.kept_names import FIELD
 from server.studio.mesh_files import write_mesh_files
 from server.studio.narration import LOADED, OPTIMISED, Narrator
-from server.studio.plan import render_size_of
+from server.studio.plan import render_size_of, tone_calls
 from server.studio.sides import four_sides
 from server.studio.thumbnail import SIDE
+from server.studio.toning import tone_of
 
 
 def make_mesh(asked: Assignment) -> dict[str, Any]:
@@ -49,6 +50,13 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
     # However short the run was.
     on_event(PreviewImage(four_sides(subject, device)))
     subject.field.settle()
+    calls = tone_calls(recipe, card)
+    if calls:
+        subject.field.tone = tone_of(
+            subject.look, asked.prior, recipe, step_generator(recipe.seed, recipe.steps), device
+        )
+        outcome = replace(outcome, denoiser_calls=outcome.denoiser_calls + calls)
+        on_event(PreviewImage(four_sides(subject, device)))
     occupied = subject.occupancy.cells.cpu().numpy()
 
     def with_account(event: Event) -> None:
@@ -57,7 +65,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         on_event(event)
 
     # Before meshing, which may fail where another budget or level would not.
-    save_field(asked.folder / FIELD, subject.field, subject.occupancy, recipe)
+    save_field(asked.folder / FIELD, subject.field, subject.occupancy, recipe, card.fixed_light)
     report = write_mesh_files(
         subject.field,
         occupied,
@@ -68,6 +76,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         (OPTIMISED, 0.99),
         device,
         recipe,
+        card.fixed_light,
     )
     report["artifacts"].append(FIELD)
     return {**report, **account(outcome)}

@@ -22,6 +22,8 @@ FITS = 8
 # bandwidth is as if a picture were made anew by DETAIL_REIMAGINED (recipe_parts.SourceRecipe): what is there stays. It
 # is not guided: a window within a brick knows no bricks, and guidance draws some.
 DETAIL_ZOOM, DETAIL_STEPS, DETAIL_REIMAGINED, DETAIL_SCALE = 2, 0.5, 0.1, 1.0
+# Views of an object that say how guidance has changed its colours (toning.py), at a denoiser call each.
+TONE_VIEWS = 24
 # As published: of score distillation via inversion.
 SDI_STEPS, SDI_SCALE = 10, -6.5
 
@@ -175,7 +177,13 @@ def detail_steps(steps: int) -> int:
 def calls_of(recipe: Recipe, card: PriorCard) -> int:
     """Evaluations of the network in all passes, as `Plan.calls`."""
     detail = detail_of(recipe, card)
-    return plan_of(recipe, card).calls + (0 if detail is None else detail.calls)
+    return plan_of(recipe, card).calls + (0 if detail is None else detail.calls) + tone_calls(recipe, card)
+
+
+def tone_calls(recipe: Recipe, card: PriorCard) -> int:
+    """Evaluations behind the run, for an object's colours; 0 where these are left as they are."""
+    guided = plan_of(recipe, card).scale != 1.0
+    return TONE_VIEWS if recipe.kind == "mesh" and guided and card.tone_bandwidth else 0
 
 
 # Wishes that only some rules listen to, by the field of the plan that says what became of them.

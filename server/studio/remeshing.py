@@ -42,7 +42,16 @@ def remesh(
     on_event(Progress("Loading", LOADED))
     occupied = kept.occupied.numpy()
     report = write_mesh_files(
-        kept.field, occupied, recipe.mesh, folder, on_event, leave_if_asked, (LOADED, 0.99), device, recipe
+        kept.field,
+        occupied,
+        recipe.mesh,
+        folder,
+        on_event,
+        leave_if_asked,
+        (LOADED, 0.99),
+        device,
+        recipe,
+        kept.fixed_light,
     )
     relabel(folder / FIELD, recipe)
     report["artifacts"].append(FIELD)

@@ -51,6 +51,8 @@ class RadianceField(nn.Module):
         self.decoder.to(device)
         # [width] between 0 and 1, or None where every level is seen.
         self._band: Tensor | None = None
+        # [3, 4] from colours (red, green, blue, 1) to those that are shown; None shows them as they are learned.
+        self.tone: Tensor | None = None
 
     def show_levels(self, levels: float) -> None:
         """See only the first `levels` levels of the grid from now on, the last of them in part."""
@@ -70,13 +72,16 @@ class RadianceField(nn.Module):
         self._band = None
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Density [N] (per unit length, > 0; 0 outside the unit ball) and colour [N, 3] in (0, 1) at points [N, 3]."""
+        """Density [N] (per unit length, > 0; 0 outside the unit ball) and colour [N, 3] in [0, 1] at points [N, 3]."""
         encoded = self.grid((points + 1) / 2)
         raw = self.decoder(encoded if self._band is None else encoded * self._band)
         squared_radius = points.square().sum(-1)
         log_density = (raw[:, 0] + self.blob.peak - self.blob.falloff * squared_radius).clamp(max=MAX_LOG_DENSITY)
         density = torch.where(squared_radius <= 1.0, log_density.exp(), torch.zeros_like(log_density))
-        return density, torch.sigmoid(raw[:, 1:])
+        colour = torch.sigmoid(raw[:, 1:])
+        if self.tone is not None:
+            colour = (colour @ self.tone[:, :3].T + self.tone[:, 3]).clamp(0, 1)
+        return density, colour
 
     @torch.no_grad()
     def density(self, points: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from server.generators.radiance_field.shading import draw_lamps
 from server.generators.subject import Exposure
 from server.world.camera_law import CameraLaw
 from server.world.regularisers import Regularisers
+from server.world.views import Views
 
 OCCUPANCY_FROM_STEP = 40
 OCCUPANCY_EVERY = 10
@@ -58,6 +59,12 @@ class RadianceSubject(FieldSubject):
             float(rendering.opacity.detach().mean()),
             self._noise.laws(views, rendering.opacity, rendering.distance),
         )
+
+    @torch.no_grad()
+    def look(self, views: Views) -> tuple[Tensor, Tensor]:
+        """Images [B, 3, S, S] in [0, 1] and opacity [B, S, S] of views, at the largest size, without lamps."""
+        rendering = render(self.field, self.occupancy, views, self._size, self._plan.samples)
+        return rendering.image, rendering.opacity
 
     def state(self) -> dict[str, Tensor]:
         return {**super().state(), **self.occupancy.state()}

@@ -32,6 +32,7 @@ EMBEDDED_CARD = PriorCard(
     guidance_scale=2.0,
     bandwidth_start=1.5,
     bandwidth_end=0.075,
+    tone_bandwidth=0.6,
     # A sample of a tile has faults where its pattern does not meet itself. Mean shift heals them, and the rest of the
     # path brings back the grain that a mode does not have.
     picture=(Leg("attached", 5.0, 0.2, 0.4), Leg("fresh", 0.8, 0.4, 0.25), Leg("attached", 0.8, 0.075, 0.35)),
