@@ -114,7 +114,8 @@ class PriorCard:
     render_size: int = 512
     learning_rate: float = 0.02
     picture_learning_rate: float = 0.02
-    regularisers: Regularisers = Regularisers(depth=Ramp(0.0, 0.01))
+    # Matter is drawn towards the camera while a shape forms, or walls have dents; in the end, plates would be thick.
+    regularisers: Regularisers = Regularisers(depth=Ramp(0.01, 0.0))
     cameras: CameraLaw = CameraLaw()
     words: tuple[str, ...] | None = None
 

@@ -30,8 +30,12 @@ from server.studio.prompting import guided
 
 WARM_UP_STEPS = 20
 SPREAD = 0x9E3779B1  # odd, so that no two seeds share a stream; 2^32 over the golden ratio
-DECAY_FROM = 0.7
-FINAL_LEARNING_RATE = 0.1
+# A run settles over its second half, but needs so many steps at the full rate to form, or seven tenths of a short run.
+# Volume IoU of one seed: of 800 steps, a chair's is .841 where the decay begins at .7, .856 at .5, and a table's .893
+# at .5, .884 at .3; of 300, a cube's is .963 at .7 and .953 at .5.
+FORMING_STEPS, SETTLES_FROM = 210, (0.5, 0.7)
+# The rate falls by e in so much of the run.
+SETTLING_TIME = 1 / 7
 
 StopRequest = Callable[[], Literal["finish", "keep"] | None]
 """Asked before every step: "finish" stops here with what there is; "keep" wants a snapshot now, and is asked again."""
@@ -69,7 +73,7 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 
 
 def learning_rate_factor(step: int, steps: int, settles: bool = True) -> float:
-    """Linear warm-up, a plateau, then exponential decay to a tenth over the last part.
+    """Linear warm-up, a plateau, then exponential decay: to an eighth in a short run, to a thirtieth in a long one.
 
     Args:
         settles: False leaves the decay out. Targets that fresh noise scatters are averaged by it; a path that must be
@@ -78,8 +82,9 @@ def learning_rate_factor(step: int, steps: int, settles: bool = True) -> float:
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
     if not settles:
         return warm
-    late = max(0.0, (step / steps - DECAY_FROM) / (1 - DECAY_FROM))
-    return float(warm * FINAL_LEARNING_RATE**late)
+    earliest, latest = SETTLES_FROM
+    begins = min(latest, max(earliest, FORMING_STEPS / steps))
+    return warm * math.exp(-max(0.0, step / steps - begins) / SETTLING_TIME)
 
 
 class Climb:

@@ -35,8 +35,8 @@ class Ramp:
 class Regularisers:
     """Weights against half the mean squared latent error.
 
-    The first four are those of painted fields, which form in some hundred steps: all are ramped in, as an object would
-    evaporate before it has formed.
+    The first four are those of painted fields, which form in some hundred steps: what takes matter away is ramped in,
+    as an object would evaporate before it has formed.
 
     Attributes:
         opacity: of the mean opacity; without it haze stays at the rim of the ball.
