@@ -42,7 +42,7 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper gpu gpu-packages test chaos soak farm door setup-packages test-setup test-setup-short \
+.PHONY: setup extension demo paper paper-plane paper-prompts gpu gpu-packages test chaos soak farm door setup-packages test-setup test-setup-short \
   test-gui test-gui-short test-gui-chaos lint \
   test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
@@ -67,8 +67,14 @@ extension:
 demo: setup
 	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python .venv-blender/bin/python tests/demo/demo.py
 
+# Its two parts side by side, each on one core.
 paper: $(SERVER)
+	$(MAKE) --jobs 2 paper-plane paper-prompts
+
+paper-plane: $(SERVER)
 	OMP_NUM_THREADS=1 .venv/bin/python -m server lab all --out out/paper
+
+paper-prompts: $(SERVER)
 	OMP_NUM_THREADS=1 .venv/bin/python -m server evaluate prompts --pictures out/paper/prompts
 
 # With .venv where that is; else with any Python that has torch, and the folder from gpu-packages.

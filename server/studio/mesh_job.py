@@ -17,10 +17,10 @@ from server.studio.field_plan import field_plan
 from server.studio.kept_names import FIELD
 from server.studio.mesh_files import write_mesh_files
 from server.studio.narration import LOADED, OPTIMISED, Narrator
-from server.studio.plan import render_size_of, tone_calls
+from server.studio.plan import render_size_of
 from server.studio.sides import four_sides
 from server.studio.thumbnail import SIDE
-from server.studio.toning import tone_of
+from server.studio.toning import tone_down
 
 
 def make_mesh(asked: Assignment) -> dict[str, Any]:
@@ -47,16 +47,10 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         subject, narrator, asked.kept_start(subject), lambda: four_sides(subject, device, SIDE // 2)
     )
     asked.leave_if_asked()
+    subject.field.settle()
+    outcome = tone_down(subject, asked, outcome)
     # However short the run was.
     on_event(PreviewImage(four_sides(subject, device)))
-    subject.field.settle()
-    calls = tone_calls(recipe, card)
-    if calls:
-        subject.field.tone = tone_of(
-            subject.look, asked.prior, recipe, step_generator(recipe.seed, recipe.steps), device
-        )
-        outcome = replace(outcome, denoiser_calls=outcome.denoiser_calls + calls)
-        on_event(PreviewImage(four_sides(subject, device)))
     occupied = subject.occupancy.cells.cpu().numpy()
 
     def with_account(event: Event) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -91,13 +91,9 @@ class PaintedMesh(FieldSubject):
         views = draw_views(self._cameras, self._views_per_step, step, generator)
         lamps = draw_lamps(views, plan.lit, 0.0, generator) if progress >= plan.lit_from else None
         size = side_at(progress, self._size, 0.0)
-        seen = look(self._mesh, self._fitted, views, size * SAMPLES)
-        seen = Seen(*(values.to(self._device) for values in vars(seen).values()))
-        paint = torch.where(seen.kept.isnan(), self.field(seen.point)[1], seen.kept.nan_to_num())
+        seen, paint = self._seen(views, size)
         if self._fixed_light:
-            light = functional.normalize(torch.tensor(LIGHT, device=self._device), dim=0)
-            diffuse = 0.5 + 0.5 * seen.normal @ light
-            paint = paint * (AMBIENT + (1 - AMBIENT) * diffuse)[:, None]
+            paint = paint * self._light(seen)[:, None]
         elif lamps is not None:
             towards = functional.normalize(lamps.position.to(self._device)[seen.view] - seen.point, dim=-1)
             lit = lamps.lit.to(self._device)[seen.view]
@@ -105,6 +101,30 @@ class PaintedMesh(FieldSubject):
         views = views.to(self._device)
         image, opacity, distance = _assembled(seen, paint, views, size)
         return Exposure(image, views, image.new_zeros(()), noise=self._noise.laws(views, opacity, distance))
+
+    @torch.no_grad()
+    def look(self, views: Views) -> tuple[Tensor, Tensor, Tensor]:
+        """Images [B, 3, S, S] in [0, 1] of views, the opacity [B, S, S] of what is painted anew, and the light on it,
+        [B, S, S]."""
+        seen, paint = self._seen(views.to("cpu"), self._size)
+        light, anew = self._light(seen), seen.kept.isnan().all(-1).float()
+        image, *_ = _assembled(seen, paint * light[:, None], views, self._size)
+        black = replace(views, background=torch.zeros(len(views), 3, device=image.device))
+        maps, *_ = _assembled(seen, torch.stack([anew, anew * light, anew], -1), black, self._size)
+        return image, maps[:, 0], maps[:, 1]
+
+    def _seen(self, views: Views, size: int) -> tuple[Seen, Tensor]:
+        """What views of `size` pixels show, and its paint [N, 3]."""
+        seen = look(self._mesh, self._fitted, views, size * SAMPLES)
+        seen = Seen(*(values.to(self._device) for values in vars(seen).values()))
+        return seen, torch.where(seen.kept.isnan(), self.field(seen.point)[1], seen.kept.nan_to_num())
+
+    def _light(self, seen: Seen) -> Tensor:
+        """[N]: of the lamp that is fixed in the world; 1 where there is none."""
+        if not self._fixed_light:
+            return torch.ones_like(seen.distance)
+        towards = functional.normalize(torch.tensor(LIGHT, device=self._device), dim=0)
+        return AMBIENT + (1 - AMBIENT) * (0.5 + 0.5 * seen.normal @ towards)
 
 
 def look(mesh: GivenMesh, fitted: Fitted, views: Views, side: int) -> Seen:

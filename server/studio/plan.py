@@ -183,7 +183,7 @@ def calls_of(recipe: Recipe, card: PriorCard) -> int:
 def tone_calls(recipe: Recipe, card: PriorCard) -> int:
     """Evaluations behind the run, for an object's colours; 0 where these are left as they are."""
     guided = plan_of(recipe, card).scale != 1.0
-    return TONE_VIEWS if recipe.kind == "mesh" and guided and card.tone_bandwidth else 0
+    return TONE_VIEWS if recipe.shown == "mesh" and guided and card.tone_bandwidth else 0
 
 
 # Wishes that only some rules listen to, by the field of the plan that says what became of them.

@@ -28,6 +28,7 @@ from server.studio.optimisation import Outcome
 from server.studio.painted_mesh import PaintedMesh, look
 from server.studio.plan import render_size_of
 from server.studio.thumbnail import painted_sides
+from server.studio.toning import tone_down
 
 PREVIEW_SIDE = 256
 # What so many cameras of the prior's law do not see was never painted.
@@ -92,6 +93,7 @@ def paint(asked: Assignment) -> Painted:
         subject, narrator, asked.kept_start(subject), lambda: painted_sides(mesh, small.paint(subject))
     )
     subject.field.settle()
+    outcome = tone_down(subject, asked, outcome)
     return Painted(mesh, fitted, subject, outcome)
 
 

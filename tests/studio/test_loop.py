@@ -12,7 +12,7 @@ import torch
 from server.errors import Cancelled
 from server.generators.subject import Exposure, NoiseLaws
 from server.recipe import Recipe, read_recipe
-from server.studio.climb import Step, step_generator
+from server.studio.climb import Step, learning_rate_factor, step_generator
 from server.studio.optimisation import Outcome, optimise
 from tests.studio.swatch import MODE, OneColour, Swatch
 
@@ -139,6 +139,19 @@ def test_the_same_recipe_repeats_to_the_last_bit(estimator: str) -> None:
         run(subject, recipe(steps=15, seed=7, guidance={"estimator": estimator, "sampler_steps": 4}))
         results.append(subject.colour.detach().clone())
     assert torch.equal(*results)
+
+
+@pytest.mark.parametrize(("steps", "settles_from"), [(100, 0.7), (300, 0.7), (350, 0.6), (800, 0.5), (7000, 0.5)])
+def test_a_long_run_settles_over_its_second_half_and_a_short_one_forms_first(steps: int, settles_from: float) -> None:
+    rates = [learning_rate_factor(step, steps) for step in range(steps)]
+    plateau = [step for step, rate in enumerate(rates) if rate == 1.0]
+    assert max(plateau) + 1 == pytest.approx(settles_from * steps, abs=2)
+    assert rates[max(plateau) :] == sorted(rates[max(plateau) :], reverse=True)
+    assert 0.02 < rates[-1] < 0.15
+
+
+def test_noise_that_stays_is_followed_at_the_full_rate_to_the_end() -> None:
+    assert {learning_rate_factor(step, 800, settles=False) for step in range(20, 800)} == {1.0}
 
 
 def test_every_seed_has_a_randomness_of_its_own() -> None:

@@ -49,30 +49,54 @@ class Duller:
         return latent
 
 
-def looking(share: float) -> Any:
-    """Pictures of many colours, of which an object covers a share."""
-    generator = torch.Generator().manual_seed(1)
+class Colours:
+    """Pictures of many colours, of which an object covers a share, in some light."""
 
-    def look(views: Views) -> tuple[Tensor, Tensor]:
+    def __init__(self, share: float, light: float = 1.0) -> None:
+        self.field = RadianceField(HashGridShape(levels=3, log2_table=10, finest=24), torch.Generator().manual_seed(3))
+        self._share, self._light, self._generator = share, light, torch.Generator().manual_seed(1)
+
+    def look(self, views: Views) -> tuple[Tensor, Tensor, Tensor]:
         shape = (len(views), SIDE, SIDE)
-        return torch.rand(len(views), 3, SIDE, SIDE, generator=generator), (
-            torch.rand(shape, generator=generator) < share
-        ).float()
+        lights = self._light + (1 - self._light) * torch.rand(shape, generator=self._generator)
+        image = torch.rand(len(views), 3, SIDE, SIDE, generator=self._generator) * lights[:, None]
+        return image, (torch.rand(shape, generator=self._generator) < self._share).float(), lights
 
-    return look
+
+def tone(subject: Colours, prior: Duller) -> Tensor | None:
+    return tone_of(subject, prior, "anything", torch.Generator().manual_seed(0))
 
 
 def test_the_map_is_what_the_unguided_prior_does_to_colours() -> None:
     prior = Duller()
-    tone = tone_of(looking(0.5), prior, RECIPE, torch.Generator().manual_seed(0))
-    assert tone is not None
+    found = tone(Colours(0.5), prior)
+    assert found is not None
     wanted = torch.cat([0.5 * torch.eye(3), torch.full((3, 1), 0.2)], 1)
-    torch.testing.assert_close(tone, wanted, atol=0.02, rtol=0)
+    torch.testing.assert_close(found, wanted, atol=0.02, rtol=0)
     assert prior.asked == TONE_VIEWS
 
 
+def test_where_the_light_is_known_it_is_the_paint_that_is_mapped() -> None:
+    subject, prior = Colours(0.5, light=0.4), Duller()
+
+    def half_as_strong(noisy: Tensor, sigma: Tensor, conditions: Sequence[Any]) -> list[Tensor]:
+        return [0.5 * noisy for _ in conditions]
+
+    prior.denoise = half_as_strong  # type: ignore[method-assign]
+    found = tone(subject, prior)
+    assert found is not None
+    wanted = torch.cat([0.5 * torch.eye(3), torch.zeros(3, 1)], 1)
+    torch.testing.assert_close(found, wanted, atol=0.02, rtol=0)
+
+
 def test_of_an_object_that_nobody_sees_the_colours_stay() -> None:
-    assert tone_of(looking(0.0), Duller(), RECIPE, torch.Generator().manual_seed(0)) is None
+    assert tone(Colours(0.0), Duller()) is None
+
+
+def test_an_answer_that_is_no_number_leaves_the_object_as_it_is() -> None:
+    prior = Duller()
+    prior.decode = lambda latent: latent / 0  # type: ignore[method-assign]
+    assert tone(Colours(0.5), prior) is None
 
 
 def test_a_toned_field_shows_other_colours_and_the_same_shape_and_its_file_keeps_both(tmp_path: Path) -> None:
@@ -98,6 +122,7 @@ def test_it_costs_a_call_a_view_and_only_where_something_was_guided() -> None:
     assert asked() == TONE_VIEWS
     assert asked(guidance={"scale": 1.0}) == 0
     assert asked(kind="texture", prompt="bricks") == 0
+    assert asked(kind="retexture", retexture={"mesh": "0" * 64}) == TONE_VIEWS
     assert tone_calls(RECIPE, PriorCard("", "", "", 64, (4, 8, 8))) == 0
 
 

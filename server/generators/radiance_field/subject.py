@@ -61,10 +61,11 @@ class RadianceSubject(FieldSubject):
         )
 
     @torch.no_grad()
-    def look(self, views: Views) -> tuple[Tensor, Tensor]:
-        """Images [B, 3, S, S] in [0, 1] and opacity [B, S, S] of views, at the largest size, without lamps."""
+    def look(self, views: Views) -> tuple[Tensor, Tensor, Tensor]:
+        """Images [B, 3, S, S] in [0, 1] of views, opacity [B, S, S], and the light [B, S, S] on the field's colours: 1,
+        as there are no lamps."""
         rendering = render(self.field, self.occupancy, views, self._size, self._plan.samples)
-        return rendering.image, rendering.opacity
+        return rendering.image, rendering.opacity, torch.ones_like(rendering.opacity)
 
     def state(self) -> dict[str, Tensor]:
         return {**super().state(), **self.occupancy.state()}
