@@ -42,8 +42,8 @@ usual-processor: export ATEN_CPU_CAPABILITY = avx2
 usual-processor: export DNNL_MAX_CPU_ISA = AVX2
 usual-processor: export MKL_CBWR =
 
-.PHONY: setup extension demo paper paper-plane paper-prompts gpu gpu-packages test chaos soak farm door setup-packages test-setup test-setup-short \
-  test-gui test-gui-short test-gui-chaos lint \
+.PHONY: setup extension demo paper paper-plane paper-prompts gpu gpu-packages test chaos soak farm door \
+  setup-packages test-setup test-setup-short test-gui test-gui-short test-gui-chaos lint \
   test-portable test-portable-short $(PROCESSORS)
 setup: $(SERVER) $(BLENDER)
 
