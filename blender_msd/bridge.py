@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import EXTENSION, VERSION, stage
+from . import EXTENSION, VERSION, preview
 from .core.errors import mistake
 from .installer import Installer
 from .link import Link
@@ -67,6 +67,7 @@ def unregister(leave_jobs: bool) -> None:
     if _link is not None:
         _link.shut_down(leave_jobs)
         _link = None
+    preview.forget()
     if _installer is not None:
         _installer.shut_down()
         _installer = None
@@ -80,6 +81,8 @@ def _handlers() -> list[tuple[list[Any], Any]]:
     return [
         (of.load_pre, _before_load),
         (of.save_pre, _before_save),
+        (of.undo_pre, _before_undo),
+        (of.redo_pre, _before_undo),
         (of.undo_post, _after_undo),
         (of.redo_post, _after_undo),
     ]
@@ -88,20 +91,24 @@ def _handlers() -> list[tuple[list[Any], Any]]:
 @persistent
 def _before_load(*_: Any) -> None:
     # The scene that the result was made for is about to vanish.
+    preview.forget()
     if _link is not None:
         _link.lose_scene()
 
 
 @persistent
 def _before_save(*_: Any) -> None:
-    stage.uncover()
+    preview.uncover()
+
+
+@persistent
+def _before_undo(*_: Any) -> None:
+    preview.before_undo()
 
 
 @persistent
 def _after_undo(*_: Any) -> None:
-    # A step from while a picture formed has it on its object still.
-    if _link is not None and (_link.job is None or not _link.job.busy):
-        stage.uncover()
+    preview.after_undo()
 
 
 def _wake_timer() -> None:

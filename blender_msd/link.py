@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import stage
+from . import preview, stage
 from .core import left_jobs, messages
 from .core.connection import Setup, choose_connection
 from .core.errors import Problem
@@ -201,7 +201,7 @@ class Link(RenderPause):
             self.jobs = [each for each in self.jobs if each not in left]
             self._crew.ask(self._cancel_all(), lambda problem: None)
             if left:
-                stage.clear()
+                preview.clear()
         finally:
             # Whatever the scene is like while Blender quits, no thread may be left, and no process without work.
             for each in left:
@@ -272,7 +272,7 @@ class Link(RenderPause):
             self._tell(of, "cancel")
         elif isinstance(message, messages.Failed) and view.busy:
             self._fail(of, message.problem)
-            stage.uncover()
+            preview.uncover()
         elif view.busy:
             if isinstance(message, messages.Submitted):
                 of.task = "" if of.task == "submit" else of.task

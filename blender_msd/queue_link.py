@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from . import stage
+from . import preview, stage
 from .core import job as job_threads
 from .core import messages
 from .core.client import Client
@@ -52,7 +52,7 @@ class QueueLink(JobList, ServerLink):
         found = self.find(handle)
         if found is None or found is self._watched or not found.view.busy:
             return
-        stage.clear()
+        preview.clear()
         self._look_at(found)
         self._steer()
         self._wake()
@@ -100,7 +100,7 @@ class QueueLink(JobList, ServerLink):
         if not any(each.view.busy for each in self.jobs):
             self.server.give_up_start()
         if followed is self._watched:
-            stage.clear()
+            preview.clear()
         return bool(view.job_id) and not is_told
 
     def _cancel_all(self) -> Callable[[], None]:

@@ -6,15 +6,14 @@ from typing import Any
 
 import bpy
 
-from . import VERSION
+from . import VERSION, preview
 from .core import messages
 from .core.arrays import Mesh
 from .core.job_view import JobView
 from .core.names import undo_name
-from .scene import forming, images, placement
+from .scene import images, placement
 from .scene.images import Target
 from .scene.placement import Place
-from .scene.present import present
 
 
 def view_of(recipe: dict[str, Any], where: Place | Target) -> JobView:
@@ -26,9 +25,9 @@ def view_of(recipe: dict[str, Any], where: Place | Target) -> JobView:
 def begin(job: JobView) -> None:
     """A job has begun: what the last one of its kind left behind goes."""
     if job.kind == "mesh":
-        clear_objects()
+        preview.clear_object()
     else:
-        images.remove_preview()
+        preview.clear_picture()
 
 
 def show(
@@ -59,33 +58,17 @@ def show(
         case messages.Noted(text) if text not in job.notes:
             job.notes.append(text)
         case messages.LiveMesh(mesh) if is_watched and isinstance(where, Place):
-            placement.show_preview(mesh, job.prompt, where)
+            preview.show(mesh, job.prompt, where)
             job.live_meshes += 1
         case messages.LiveImage(pixels) if is_watched and isinstance(where, Target):
-            images.show_preview(pixels, where)
+            preview.show(pixels, job.prompt, where)
             job.live_images += 1
         case messages.Finished():
             _finish(job, message, where, is_watched, is_wanted)
         case messages.CancelledElsewhere():
             job.end("cancelled")
             if is_watched:
-                clear()
-
-
-def clear() -> None:
-    """Take every preview away."""
-    clear_objects()
-    images.remove_preview()
-
-
-def clear_objects() -> None:
-    """Take the preview of an object away, but not that of a picture."""
-    placement.remove_preview(present(bpy.context.scene))
-
-
-def uncover() -> None:
-    """Let no surface wear a preview, which is not saved; the next live picture puts it on again."""
-    forming.take_off()
+                preview.clear()
 
 
 def _finish(
@@ -95,6 +78,8 @@ def _finish(
     job.fraction, job.phase, job.seconds_left = 1.0, "Done", None
     job.waits_for_a_place = where is None
     if where is not None:
+        if is_watched:
+            preview.forget()
         job.result = _place(job, finished, where, is_watched, is_wanted)
     job.end("done")
     if where is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..core.arrays import Mesh
@@ -61,11 +62,14 @@ def units(scene: bpy.types.Scene, metres: float) -> float:
     return metres if settings.system == "NONE" else metres / settings.scale_length
 
 
-def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
+def show_preview(arrays: Mesh, prompt: str, place: Place, is_new: bool = True) -> None:
     """Show a live mesh on the one preview object, which keeps the transform the user gave it. Pushes no undo step.
 
     While the user edits the preview object itself, nothing is replaced. One that was converted into something other
     than a mesh is the user's own from then on.
+
+    Args:
+        is_new: whether the viewports turn to it when it was not there; else it was, and nobody asked to see it.
     """
     obj = provenance.find_preview(bpy.data.objects)
     if obj is not None and obj.mode != "OBJECT":
@@ -86,7 +90,8 @@ def show_preview(arrays: Mesh, prompt: str, place: Place) -> None:
         collection.hide_render = True
         collection.is_runtime_data = True
         collection.objects.link(obj)
-        _bring_into_view(arrays, np.array(obj.matrix_basis), place)
+        if is_new:
+            _bring_into_view(arrays, np.array(obj.matrix_basis), place)
     else:
         old, obj.data = obj.data, mesh
         assert isinstance(old, bpy.types.Mesh)
@@ -112,6 +117,48 @@ def remove_preview(scene: bpy.types.Scene) -> None:
     material = provenance.find_preview(bpy.data.materials)
     if material is not None and material.users == 0:
         bpy.data.materials.remove(material)
+
+
+@dataclass(frozen=True)
+class Stance:
+    """How the preview object stands.
+
+    Attributes:
+        matrix: as its `matrix_basis`.
+        is_active: whether it is the active object.
+    """
+
+    matrix: Matrix
+    is_active: bool
+
+
+def take_preview_away() -> Stance | None:
+    """Remove the preview object and all that was made for it, but no object that is the user's own by now.
+
+    Returns:
+        How it stood; None when there was none.
+    """
+    obj = provenance.find_preview(bpy.data.objects)
+    if obj is None or obj.mode != "OBJECT" or not isinstance(obj.data, bpy.types.Mesh):
+        return None
+    stance = Stance(obj.matrix_basis.copy(), obj == present(bpy.context.view_layer).objects.active)
+    remove_preview(present(bpy.context.scene))
+    return stance
+
+
+def set_preview_back(matrix: Matrix, is_active: bool) -> None:
+    """Let the preview object stand as it stood; see `Stance`."""
+    obj = provenance.find_preview(bpy.data.objects)
+    layer = present(bpy.context.view_layer)
+    if obj is None:
+        return
+    obj.matrix_basis = matrix
+    if not is_active:
+        return
+    layer.update()  # else it is not in the view layer yet
+    if obj.name in layer.objects:
+        obj.select_set(True, view_layer=layer)
+        layer.objects.active = obj
 
 
 def place(
