@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from server.evaluation.measures import SurfacePoints
 from server.meshing.arrays import Floats, Triangles
@@ -15,7 +14,8 @@ from server.meshing.baking import Texture
 from server.meshing.pictures import sample
 from server.world.captions import Caption
 from server.world.gbuffers import surface_normals
-from server.world.shading import AMBIENT, LIGHT, palette
+from server.world.lamp import brightness
+from server.world.shading import palette
 from server.world.shapes import Material, distance_and_material, materials_of
 
 # Linear sRGB to CIE XYZ (IEC 61966-2-1), and the white that it takes (1, 1, 1) to, D65.
@@ -73,9 +73,8 @@ def true_colours(caption: Caption, points: NDArray[np.float64]) -> Floats:
     paint[[int(material) for material in materials]] = palette(caption, materials)
     on_surface = torch.from_numpy(points.astype(np.float32))
     _, material = distance_and_material(caption.name, on_surface)
-    light = functional.normalize(torch.tensor(LIGHT), dim=0)
-    diffuse = 0.5 + 0.5 * surface_normals(caption.name, on_surface) @ light
-    lit: Floats = (paint[material.long()] * (AMBIENT + (1 - AMBIENT) * diffuse)[:, None]).numpy()
+    light = brightness(surface_normals(caption.name, on_surface))
+    lit: Floats = (paint[material.long()] * light[:, None]).numpy()
     return lit
 
 

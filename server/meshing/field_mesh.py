@@ -19,7 +19,7 @@ from server.meshing.overview import choose_level, survey
 from server.meshing.reduction import reduce
 from server.meshing.surface import fill_hollows, sample_grid, soften, triangulate
 from server.meshing.tangents import smooth_normals
-from server.meshing.underside import Underside
+from server.meshing.underside import Underside, underside_of
 from server.meshing.unwrapping import ShouldStop, unwrap
 from server.recipe import MeshRecipe
 
@@ -101,8 +101,8 @@ def mesh_field(
     colours = vertex_colours(density, colour, vertices, triangles)
     underside = None
     if fixed_light:
+        underside = underside_of(density, colour, vertices, triangles)
         outward = smooth_normals(vertices, triangles)
-        underside = Underside(vertices, outward, colours)
         colours = underside.recolour(vertices, outward, colours, should_stop)
     placement = place(vertices)
     texture, untextured = None, ""

@@ -2,7 +2,7 @@
 lighter than they would be.
 
 They become those of the sides around, in the light that falls from below. That light is known where a prior's pictures
-have one lamp fixed in the world (server/world/shading.py), which the field takes for paint.
+have one lamp fixed in the world (server/world/lamp.py), which the field takes for paint.
 """
 
 from __future__ import annotations
@@ -11,37 +11,48 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+import torch
+import trimesh
+from numpy.typing import NDArray
 
-from server.meshing.arrays import Floats
-from server.world.shading import AMBIENT, LIGHT
+from server.meshing.arrays import Floats, Triangles
+from server.meshing.colours import seen_colours
+from server.meshing.fields import Colour, Density
+from server.world.lamp import brightness
 
 # Heights of unit normals. What looks down more steeply than UNSEEN is seen by nobody, what looks down less steeply than
 # GLANCED is believed, and between them colours are blended; what is above SIDES was seen well.
 UNSEEN, GLANCED, SIDES = -0.8, -0.7, -0.2
-# Places on the sides that are asked for each colour.
-ASKED = 12
-# A hue other than what the field says itself is as far away as so many radii: under a mushroom's cap the stem is
-# nearest, and has another paint.
-HUE = 2.0
-# Of the distances to them: nothing counts without end.
+# Widths of the kernel by which a paint counts: how far away it is, and how far in hue from what the field says itself.
+# Under a mushroom's cap the stem is nearest and has another paint; but on a house's ground side the field's guess may
+# be nearer to a small window's hue than to the walls'.
+REACH, HUE = 0.25, 0.12
+# Sides of the cells, in place and in hue, whose paint is one.
+PLACES, HUES = 0.15, 0.07
+# Points on a surface at which its paint is asked.
+SPREAD = 8000
+# Of colours that are divided by.
 LEAST = 1e-3
 # Points worked on at once.
-CHUNK = 1 << 18
+CHUNK = 1 << 12
 
 
 class Underside:
     """The paint of a surface's sides, to be asked from below.
 
     Args:
-        points, outward: [V, 3] of the surface, its normals of unit length.
-        colours: [V, 3] in [0, 1], as the field has them.
+        points, outward: [P, 3] spread evenly over the surface, its normals of unit length.
+        colours: [P, 3] in [0, 1], as the field has them.
     """
 
     def __init__(self, points: Floats, outward: Floats, colours: Floats) -> None:
-        sides = np.flatnonzero(outward[:, 2] > SIDES)
-        self._places = cKDTree(_kin(points[sides], colours[sides])) if len(sides) else None
-        self._paint = colours[sides] / brightness(outward[sides])[:, None]
+        sides = outward[:, 2] > SIDES
+        points, colours, paint = points[sides], colours[sides], colours[sides] / _light(outward[sides])[:, None]
+        cells = np.concatenate([np.floor(points / PLACES), np.floor(_hues(colours) / HUES)], 1).astype(int)
+        _, cell, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+        means = _sums(cell.ravel(), np.concatenate([_kin(points, colours), paint], 1), len(count)) / count[:, None]
+        self._kin, self._paint = means[:, :6].astype(np.float32), means[:, 6:].astype(np.float32)
+        self._area = np.log(count).astype(np.float32)
 
     def recolour(
         self, points: Floats, outward: Floats, colours: Floats, ask: Callable[[], Any] = lambda: None
@@ -52,7 +63,7 @@ class Underside:
             colours: [N, 3] as the field has them.
             ask: called between blocks of points; may raise.
         """
-        if self._places is None:
+        if not len(self._paint):
             return colours
         new = colours.copy()
         below = np.flatnonzero(outward[:, 2] < GLANCED)
@@ -60,29 +71,44 @@ class Underside:
             ask()
             part = below[start : start + CHUNK]
             guessed = colours[part]
-            lit = self._around(points[part], guessed) * brightness(outward[part])[:, None]
+            lit = self._around(points[part], guessed) * _light(outward[part])[:, None]
             unseen = np.clip((GLANCED - outward[part, 2:]) / (GLANCED - UNSEEN), 0, 1)
             new[part] = np.clip(guessed + unseen * (lit - guessed), 0, 1)
         return new
 
     def _around(self, points: Floats, guessed: Floats) -> Floats:
-        """The paint [N, 3] of the sides near points [N, 3]."""
-        assert self._places is not None
-        distance, nearest = self._places.query(_kin(points, guessed), k=min(ASKED, self._places.n), workers=-1)
-        shape = (len(points), -1)
-        weight = 1 / (distance.reshape(shape) + LEAST)
-        mixed: Floats = (self._paint[nearest.reshape(shape)] * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)
+        """The paint [N, 3] of the sides near points [N, 3]: a mean of all, by area and kernel."""
+        kin = _kin(points, guessed)
+        squares = (kin**2).sum(1)[:, None] - 2 * kin @ self._kin.T + (self._kin**2).sum(1)
+        counts = self._area - squares / 2
+        weight = np.exp(counts - counts.max(1, keepdims=True))
+        mixed: Floats = weight @ self._paint / weight.sum(1, keepdims=True)
         return mixed
 
 
-def brightness(outward: Floats) -> Floats:
-    """Light float32 [N], in [0, 1], on surfaces with these unit normals [N, 3] in the priors' pictures, on average."""
-    towards = np.array(LIGHT) / np.linalg.norm(LIGHT)
-    lit: Floats = (AMBIENT + (1 - AMBIENT) * (0.5 + 0.5 * outward @ towards)).astype(np.float32)
+def underside_of(density: Density, colour: Colour, vertices: Floats, triangles: Triangles) -> Underside:
+    """That of a mesh in a field's axes; see fields.py."""
+    mesh = trimesh.Trimesh(vertices, triangles, process=False)
+    points, faces = trimesh.sample.sample_surface(mesh, SPREAD, seed=0)
+    points, outward = points.astype(np.float32), mesh.face_normals[faces].astype(np.float32)
+    return Underside(points, outward, seen_colours(density, colour, points, -outward))
+
+
+def _light(outward: Floats) -> Floats:
+    lit: Floats = brightness(torch.from_numpy(outward)).numpy()
     return lit
 
 
 def _kin(points: Floats, colours: Floats) -> Floats:
-    """Places [N, 6] that are near each other where points [N, 3] are, and their hues."""
-    hue = colours / np.maximum(colours.sum(-1, keepdims=True), LEAST)
-    return np.concatenate([points, HUE * hue], 1, dtype=np.float32)
+    """Places [N, 6] that are near each other where points [N, 3] are, and their hues; in widths of the kernel."""
+    return np.concatenate([points / REACH, _hues(colours) / HUE], 1, dtype=np.float32)
+
+
+def _hues(colours: Floats) -> Floats:
+    hues: Floats = colours / np.maximum(colours.sum(-1, keepdims=True), LEAST)
+    return hues
+
+
+def _sums(cell: NDArray[np.intp], values: Floats, count: int) -> Floats:
+    """Sums [count, C] of values [N, C] by their cells [N]."""
+    return np.stack([np.bincount(cell, column, count) for column in values.T], 1)

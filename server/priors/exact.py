@@ -22,8 +22,9 @@ from server.priors.exact_card import EXACT_CARD, EXACT_TITLE
 from server.priors.posterior import ObjectMixture, SurfaceMixture
 from server.world.bank import LazyBank, in_view, spread_views
 from server.world.captions import Caption, read_caption
+from server.world.lamp import AMBIENT
 from server.world.patterns import random_fields, two_colours
-from server.world.shading import AMBIENT, Layers, colour_layers, palette
+from server.world.shading import Layers, colour_layers, palette
 from server.world.views import Views
 
 BANK = 1500  # views of an object

@@ -23,7 +23,7 @@ from server.meshing.rasterise import rasterise
 from server.priors.card import PriorCard
 from server.studio.fitting import Fitted
 from server.world.gbuffers import trace
-from server.world.shading import AMBIENT, LIGHT
+from server.world.lamp import brightness
 from server.world.shapes import Material
 from server.world.views import Views
 
@@ -123,8 +123,7 @@ class PaintedMesh(FieldSubject):
         """[N]: of the lamp that is fixed in the world; 1 where there is none."""
         if not self._fixed_light:
             return torch.ones_like(seen.distance)
-        towards = functional.normalize(torch.tensor(LIGHT, device=self._device), dim=0)
-        return AMBIENT + (1 - AMBIENT) * (0.5 + 0.5 * seen.normal @ towards)
+        return brightness(seen.normal)
 
 
 def look(mesh: GivenMesh, fitted: Fitted, views: Views, side: int) -> Seen:

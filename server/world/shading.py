@@ -14,10 +14,8 @@ from torch.nn import functional
 
 from server.world.captions import COLOURS, RGB, Caption
 from server.world.gbuffers import GBuffer
+from server.world.lamp import AMBIENT, diffuse
 from server.world.shapes import Material
-
-LIGHT = (0.40, 0.26, 0.88)  # towards the light: above, a little in front and to one side
-AMBIENT = 0.55  # mean share of light that comes from everywhere
 
 _FIXED: dict[Material, RGB] = {
     Material.DARK: (0.10, 0.10, 0.12),
@@ -61,14 +59,13 @@ class Layers:
 
 def to_layers(gbuffer: GBuffer, materials: tuple[Material, ...], chunk: int = 64) -> Layers:
     """Light the sub-pixels and average them two by two."""
-    light = functional.normalize(torch.tensor(LIGHT, device=gbuffer.normal.device), dim=0)
     covers, lits = [], []
     for start in range(0, len(gbuffer.material), chunk):
         normal, material = gbuffer.normal[start : start + chunk], gbuffer.material[start : start + chunk]
-        diffuse = 0.5 + 0.5 * (normal.float() / 127 @ light)
+        lit = diffuse(normal.float() / 127)
         share = torch.stack([(material == m).float() for m in materials], 1)
         covers.append(_to_bytes(functional.avg_pool2d(share, 2)))
-        lits.append(_to_bytes(functional.avg_pool2d(share * diffuse[:, None], 2)))
+        lits.append(_to_bytes(functional.avg_pool2d(share * lit[:, None], 2)))
     return Layers(materials, torch.cat(covers), torch.cat(lits))
 
 

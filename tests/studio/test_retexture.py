@@ -27,7 +27,7 @@ from server.studio.events import Log, PreviewImage
 from server.studio.fitting import USUAL_RADIUS, fit
 from server.studio.painted_mesh import PaintedMesh, look
 from server.studio.production import produce
-from server.world.shading import AMBIENT, LIGHT
+from server.world.lamp import AMBIENT, LIGHT
 from server.world.shapes import extent
 from server.world.views import Views
 from tests.meshing.given_meshes import cube, cube_arrays
