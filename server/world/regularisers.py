@@ -47,6 +47,7 @@ class Regularisers:
         orientation: of normals that face away from the camera (Verbin et al. 2022, Eq. 11); lit views alone have
             normals.
         z_variance: of the variance of depth along the rays that meet something (Zhu et al. 2023, "HiFA").
+        bending: of the changes of slope that views show; see server/generators/radiance_field/bending.py.
     """
 
     opacity: Ramp = Ramp(0.0, 0.007, 0.5)
@@ -56,3 +57,4 @@ class Regularisers:
     sparsity: Ramp = Ramp()
     orientation: Ramp = Ramp()
     z_variance: Ramp = Ramp()
+    bending: Ramp = Ramp()

@@ -12,8 +12,10 @@ from server.generators.radiance_field.rendering import Rendering, depth_variance
 from server.generators.radiance_field.subject import penalty
 from server.priors.photographic import REGULARISERS
 from server.world.regularisers import Ramp, Regularisers
+from server.world.views import Views
 
 NONE = Regularisers(opacity=Ramp(), entropy=Ramp())
+FRONT = Views.orbit([0.0])
 
 
 def rendering(opacity: float = 0.6) -> Rendering:
@@ -42,13 +44,13 @@ def test_a_ramp_goes_straight_to_its_end_and_stays_there() -> None:
 )
 def test_each_counts_by_its_own_weight(name: str, value: float) -> None:
     weights = replace(NONE, **{name: Ramp(0.0, 0.5, 0.5)})
-    assert float(penalty(rendering(), 0.25, weights)) == pytest.approx(0.25 * value)
-    assert float(penalty(rendering(), 0.0, weights)) == 0
-    assert float(penalty(rendering(), 0.9, NONE)) == 0
+    assert float(penalty(rendering(), FRONT, 0.25, weights)) == pytest.approx(0.25 * value)
+    assert float(penalty(rendering(), FRONT, 0.0, weights)) == 0
+    assert float(penalty(rendering(), FRONT, 0.9, NONE)) == 0
 
 
 def test_the_published_weights_of_photographs() -> None:
-    early, late = (float(penalty(rendering(), progress, REGULARISERS)) for progress in (0.0, 0.3))
+    early, late = (float(penalty(rendering(), FRONT, progress, REGULARISERS)) for progress in (0.0, 0.3))
     assert early - late == pytest.approx(0.15 * math.sqrt(0.37), rel=1e-4)
     entropy = -(0.6 * math.log(0.6) + 0.4 * math.log(0.4))
     assert late == pytest.approx(0.1 * entropy + 0.1 * 3 + 1.0 * 7, rel=1e-5)

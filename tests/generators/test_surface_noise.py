@@ -177,7 +177,7 @@ def test_latents_of_any_side_have_unit_variance(cells: int, ball: Rendering) -> 
     assert abs(float((noise[..., 1:] * noise[..., :-1]).mean())) < 0.1
 
 
-def test_the_distance_is_to_the_surface_and_has_no_gradient() -> None:
+def test_the_distance_is_to_the_surface_and_its_noise_has_no_gradient() -> None:
     front = Views.orbit([0.0], elevation_deg=0.0)
     rendering = seen("ball", front)
     # The middle of the picture; a sample inside absorbs all, and is up to a step of 2 / 48 deep.
@@ -185,8 +185,9 @@ def test_the_distance_is_to_the_surface_and_has_no_gradient() -> None:
     assert ((middle > 2.39) & (middle < 2.41 + 2 / 48)).all()
     field = RadianceField(TINY, torch.Generator().manual_seed(0))
     found = render(field, OccupancyGrid(), front, 16, 16)
-    assert found.image.requires_grad
-    assert not found.distance.requires_grad
+    assert found.distance.requires_grad
+    noise = SurfaceNoise(LAW, 0).laws(front, found.opacity, found.distance)
+    assert not noise.attached(0, torch.Size((1, 4, 8, 8))).requires_grad
 
 
 def test_directions_are_spread_evenly() -> None:

@@ -42,8 +42,8 @@ class Rendering:
             weighed by opacity. Its gradient moves matter along rays and leaves the opacity alone.
         z_variance: scalar, variance of the depth of visible matter along a ray, mean over the rays that are more than
             half covered; 0 where there are none.
-        distance: [B, S, S] from the camera to the mean place of visible matter along each ray, without a gradient; 0
-            where a ray misses the ball.
+        distance: [B, S, S] from the camera to the mean place of visible matter along each ray, whose gradient moves
+            matter along the rays; 0 where a ray misses the ball.
     """
 
     image: Tensor
@@ -107,7 +107,7 @@ def render(
     )
 
     opacity = torch.zeros(count, device=device).index_put((hits,), absorbed)
-    found = near + deep.detach() / absorbed.detach().clamp(min=LEAST_SHOWN)
+    found = near + deep / absorbed.detach().clamp(min=LEAST_SHOWN)
     distance = torch.zeros(count, device=device).index_put((hits,), found)
     image = torch.zeros(count, 3, device=device).index_put((hits,), seen)
     if views.background is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from server.generators.radiance_field.bending import bending, relief
 from server.generators.radiance_field.cameras import draw_views
 from server.generators.radiance_field.field_subject import FieldSubject
 from server.generators.radiance_field.occupancy import OccupancyGrid
@@ -55,7 +56,7 @@ class RadianceSubject(FieldSubject):
         return Exposure(
             rendering.image,
             views,
-            penalty(rendering, progress, plan.regularisers),
+            penalty(rendering, views, progress, plan.regularisers),
             float(rendering.opacity.detach().mean()),
             self._noise.laws(views, rendering.opacity, rendering.distance),
         )
@@ -75,7 +76,7 @@ class RadianceSubject(FieldSubject):
         self.occupancy.restore(state)
 
 
-def penalty(rendering: Rendering, progress: float, weights: Regularisers) -> Tensor:
+def penalty(rendering: Rendering, views: Views, progress: float, weights: Regularisers) -> Tensor:
     """The regularisers at a share of the steps done, as one scalar on the scale of the loss."""
     opacity = rendering.opacity.clamp(1e-4, 1 - 1e-4)
     entropy = -(opacity * opacity.log() + (1 - opacity) * (1 - opacity).log()).mean()
@@ -88,6 +89,8 @@ def penalty(rendering: Rendering, progress: float, weights: Regularisers) -> Ten
         "sparsity": (rendering.opacity.square() + 0.01).sqrt().mean(),
         "z_variance": rendering.z_variance,
     }
+    if not weights.bending.is_nothing:
+        terms["bending"] = bending(relief(rendering.distance, views), rendering.opacity)
     ramps = {name: getattr(weights, name) for name in terms}
     counted = [ramps[name](progress) * term for name, term in terms.items() if not ramps[name].is_nothing]
     return sum(counted, opacity.new_zeros(()))

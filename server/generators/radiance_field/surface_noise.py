@@ -74,7 +74,7 @@ class SurfaceNoise:
                 the noise of the screen; of a cell that shows both, each has its share.
         """
         screen = self._screen_law(views)
-        patches = functools.cache(lambda cells: self._patches(views, opacity.detach(), distance, cells))
+        patches = functools.cache(lambda cells: self._patches(views, opacity.detach(), distance.detach(), cells))
         return NoiseLaws(self._surface_law(patches, screen), screen)
 
     def _screen_law(self, views: Views) -> NoiseLaw:
