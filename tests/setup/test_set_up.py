@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -178,7 +180,10 @@ def test_two_at_once_do_not_get_into_each_others_way(stand_in: StandIn) -> None:
     assert first.stdin is not None
     assert first.stdout is not None
     first.stdout.readline()
+    # Held on: it must not be done before the other one has lost its patience, however fast the machine is.
+    os.kill(first.pid, signal.SIGSTOP)
     assert stand_in.run()["code"] == "set-up-running"
+    os.kill(first.pid, signal.SIGCONT)
     first.stdin.close()
     first.stdout.read()
     first.wait()
