@@ -17,7 +17,7 @@ from torch import Tensor
 
 from server.files import replaced
 from server.training.captions_table import PARTS, PHRASINGS, CaptionTable
-from server.world import bank, distances, gbuffers, patterns, shading, shapes
+from server.world import bank, distances, gbuffers, lamp, patterns, shading, shapes
 from server.world.camera_law import CameraLaw
 from server.world.cameras import law_views
 from server.world.captions import KINDS, PATTERNS
@@ -152,7 +152,7 @@ def cached(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def _version() -> str:
-    return fingerprint(distances, shapes, gbuffers, shading, patterns, bank.spread_views, law_views)
+    return fingerprint(distances, shapes, gbuffers, lamp, shading, patterns, bank.spread_views, law_views)
 
 
 def fingerprint(*code: Any) -> str:
