@@ -67,7 +67,7 @@ def unregister(leave_jobs: bool) -> None:
     if _link is not None:
         _link.shut_down(leave_jobs)
         _link = None
-    preview.forget()
+    preview.forget("object", "picture")
     if _installer is not None:
         _installer.shut_down()
         _installer = None
@@ -91,7 +91,7 @@ def _handlers() -> list[tuple[list[Any], Any]]:
 @persistent
 def _before_load(*_: Any) -> None:
     # The scene that the result was made for is about to vanish.
-    preview.forget()
+    preview.forget("object", "picture")
     if _link is not None:
         _link.lose_scene()
 

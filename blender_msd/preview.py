@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import bpy
 
@@ -18,23 +19,24 @@ from .scene.images import Target
 from .scene.placement import Place, Stance
 from .scene.present import present
 
-# Shows once more what was shown last; None while nothing is to be seen.
-_again: Callable[[], object] | None = None
+Shown = Literal["object", "picture"]
+
+# What shows once more what was shown last.
+_again: dict[Shown, Callable[[], object]] = {}
 # Of the preview object, from before a step is read until it was.
 _stance: Stance | None = None
 
 
-def show(live: Mesh | Pixels, prompt: str, where: Place | Target) -> None:
-    """Show a live mesh at its place, or a live picture on its target."""
-    global _again
-    if isinstance(live, Mesh):
-        assert isinstance(where, Place)
-        placement.show_preview(live, prompt, where)
-        _again = partial(placement.show_preview, live, prompt, where, is_new=False)
-    else:
-        assert isinstance(where, Target)
-        images.show_preview(live, where)
-        _again = partial(images.show_preview, live, where)
+def show_object(mesh: Mesh, prompt: str, place: Place) -> None:
+    """Show a live mesh at its place."""
+    placement.show_preview(mesh, prompt, place)
+    _again["object"] = partial(placement.show_preview, mesh, prompt, place, is_new=False)
+
+
+def show_picture(pixels: Pixels, target: Target) -> None:
+    """Show a live picture on its target."""
+    images.show_preview(pixels, target)
+    _again["picture"] = partial(images.show_preview, pixels, target)
 
 
 def clear() -> None:
@@ -44,43 +46,43 @@ def clear() -> None:
 
 
 def clear_object() -> None:
-    forget()
+    forget("object")
     placement.remove_preview(present(bpy.context.scene))
 
 
 def clear_picture() -> None:
-    forget()
+    forget("picture")
     images.remove_preview()
 
 
 def uncover() -> None:
     """Let no surface wear a preview, which is not saved; the next live picture puts it on again."""
+    forget("picture")
     forming.take_off()
 
 
-def forget() -> None:
-    """Nothing is to be seen any more: it was finished, or its file is not open."""
-    global _again, _stance
-    _again = _stance = None
+def forget(*shown: Shown) -> None:
+    """These are not to be seen any more: they were finished, or their file is not open."""
+    for each in shown:
+        _again.pop(each, None)
 
 
 def before_undo() -> None:
     """A step is about to be read."""
     global _stance
-    _stance = placement.take_preview_away()
-    images.remove_preview()
+    _stance = _take_away()
 
 
 def after_undo() -> None:
     """A step was read; it may be one from while something formed, and have brought back how that was then."""
-    global _stance
     # Where the user had put it at that step, which may be what was undone.
-    found, before = placement.take_preview_away(), _stance
-    _stance = None
+    stances = [each for each in (_take_away(), _stance) if each is not None]
+    for show in _again.values():
+        show()
+    if stances:
+        placement.set_preview_back(stances[0].matrix, any(each.is_active for each in stances))
+
+
+def _take_away() -> Stance | None:
     images.remove_preview()
-    if _again is None:
-        return
-    _again()
-    there = [each for each in (found, before) if each is not None]
-    if there:
-        placement.set_preview_back(there[0].matrix, any(each.is_active for each in there))
+    return placement.take_preview_away()

@@ -58,10 +58,10 @@ def show(
         case messages.Noted(text) if text not in job.notes:
             job.notes.append(text)
         case messages.LiveMesh(mesh) if is_watched and isinstance(where, Place):
-            preview.show(mesh, job.prompt, where)
+            preview.show_object(mesh, job.prompt, where)
             job.live_meshes += 1
         case messages.LiveImage(pixels) if is_watched and isinstance(where, Target):
-            preview.show(pixels, job.prompt, where)
+            preview.show_picture(pixels, where)
             job.live_images += 1
         case messages.Finished():
             _finish(job, message, where, is_watched, is_wanted)
@@ -79,7 +79,7 @@ def _finish(
     job.waits_for_a_place = where is None
     if where is not None:
         if is_watched:
-            preview.forget()
+            preview.forget("object" if isinstance(finished.result, Mesh) else "picture")
         job.result = _place(job, finished, where, is_watched, is_wanted)
     job.end("done")
     if where is not None:

@@ -105,7 +105,7 @@ def remove_preview(scene: bpy.types.Scene) -> None:
     """
     while obj := provenance.find_preview(bpy.data.objects):
         mesh = obj.data
-        if obj.mode != "OBJECT" or not isinstance(mesh, bpy.types.Mesh):
+        if _is_the_users(obj) or not isinstance(mesh, bpy.types.Mesh):
             _give_to_user(obj, scene)
             continue
         bpy.data.objects.remove(obj)
@@ -139,11 +139,16 @@ def take_preview_away() -> Stance | None:
         How it stood; None when there was none.
     """
     obj = provenance.find_preview(bpy.data.objects)
-    if obj is None or obj.mode != "OBJECT" or not isinstance(obj.data, bpy.types.Mesh):
+    if obj is None or _is_the_users(obj):
         return None
     stance = Stance(obj.matrix_basis.copy(), obj == present(bpy.context.view_layer).objects.active)
     remove_preview(present(bpy.context.scene))
     return stance
+
+
+def _is_the_users(obj: bpy.types.Object) -> bool:
+    """Whether the preview object is edited by the user, or was converted into something other than a mesh."""
+    return obj.mode != "OBJECT" or not isinstance(obj.data, bpy.types.Mesh)
 
 
 def set_preview_back(matrix: Matrix, is_active: bool) -> None:

@@ -178,3 +178,18 @@ def test_what_formed_in_a_file_that_was_closed_does_not_come_back(object_forms):
         a_step(f"step {number}")
     bpy.ops.ed.undo()
     assert shown() == previews() == []
+
+
+def test_a_picture_whose_job_failed_is_not_put_on_again(picture_forms):
+    picture_forms.server.job.fail("worker-died", "It died.", "")
+    pump_until(picture_forms.bridge, lambda: not picture_forms.bridge.job.busy)
+    assert materials_of("Cube") == picture_forms.wore
+    bpy.ops.ed.undo()
+    assert materials_of("Cube") == picture_forms.wore
+
+
+def test_an_object_whose_job_failed_is_still_there(object_forms):
+    object_forms.server.job.fail("worker-died", "It died.", "")
+    pump_until(object_forms.bridge, lambda: not object_forms.bridge.job.busy)
+    bpy.ops.ed.undo()
+    assert len(shown()) == 1
