@@ -52,7 +52,8 @@ class Underside:
         _, cell, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
         means = _sums(cell.ravel(), np.concatenate([_kin(points, colours), paint], 1), len(count)) / count[:, None]
         self._kin, self._paint = means[:, :6].astype(np.float32), means[:, 6:].astype(np.float32)
-        self._area = np.log(count).astype(np.float32)
+        # What each paint counts before anybody asks: a kernel's exponent but for the part that all have in common.
+        self._bias = np.log(count).astype(np.float32) - (self._kin**2).sum(1) / 2
 
     def recolour(
         self, points: Floats, outward: Floats, colours: Floats, ask: Callable[[], Any] = lambda: None
@@ -78,9 +79,7 @@ class Underside:
 
     def _around(self, points: Floats, guessed: Floats) -> Floats:
         """The paint [N, 3] of the sides near points [N, 3]: a mean of all, by area and kernel."""
-        kin = _kin(points, guessed)
-        squares = (kin**2).sum(1)[:, None] - 2 * kin @ self._kin.T + (self._kin**2).sum(1)
-        counts = self._area - squares / 2
+        counts = _kin(points, guessed) @ self._kin.T + self._bias
         weight = np.exp(counts - counts.max(1, keepdims=True))
         mixed: Floats = weight @ self._paint / weight.sum(1, keepdims=True)
         return mixed

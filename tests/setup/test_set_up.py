@@ -182,8 +182,10 @@ def test_two_at_once_do_not_get_into_each_others_way(stand_in: StandIn) -> None:
     first.stdout.readline()
     # Held on: it must not be done before the other one has lost its patience, however fast the machine is.
     os.kill(first.pid, signal.SIGSTOP)
-    assert stand_in.run()["code"] == "set-up-running"
-    os.kill(first.pid, signal.SIGCONT)
+    try:
+        assert stand_in.run()["code"] == "set-up-running"
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
     first.stdin.close()
     first.stdout.read()
     first.wait()

@@ -18,6 +18,8 @@ SOLID = 0.8
 # right angle seen from its middle is a change of 2. At .9 edges and outlines are drawn inwards, too: a snowman's volume
 # IoU falls from .943 to .934, a tree's from .920 to .914.
 ROUND, SHARP = 0.05, 0.25
+# Of what is divided by, in units of the ball's radius; no matter is so near to a camera.
+LEAST_DEPTH = 0.1
 
 
 def relief(distance: Tensor, views: Views) -> Tensor:
@@ -36,7 +38,7 @@ def relief(distance: Tensor, views: Views) -> Tensor:
     pixel = 2 * views.distance * torch.tan(views.fov / 2) / size
     scale = (views.distance.square() / pixel)[:, None, None]
     # Where a ray meets nothing there is no depth; what is there is not looked at.
-    return -scale / depth.clamp(min=0.1 * float(views.distance.min()))
+    return -scale / depth.clamp(min=LEAST_DEPTH)
 
 
 def bending(heights: Tensor, opacity: Tensor) -> Tensor:
