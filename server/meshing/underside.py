@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import trimesh
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from server.meshing.arrays import Floats, Triangles
 from server.meshing.colours import seen_colours
@@ -27,6 +28,9 @@ UNSEEN, GLANCED, SIDES = -0.8, -0.7, -0.2
 # Under a mushroom's cap the stem is nearest and has another paint; but on a house's ground side the field's guess may
 # be nearer to a small window's hue than to the walls'.
 REACH, HUE = 0.25, 0.12
+# How far away from all sides the hue's kernel has twice its variance. Close to them what was seen has shaped the guess,
+# too; far away nothing has.
+FAR = 0.2
 # Sides of the cells, in place and in hue, whose paint is one.
 PLACES, HUES = 0.15, 0.07
 # Points on a surface at which its paint is asked.
@@ -50,10 +54,9 @@ class Underside:
         points, colours, paint = points[sides], colours[sides], colours[sides] / _light(outward[sides])[:, None]
         cells = np.concatenate([np.floor(points / PLACES), np.floor(_hues(colours) / HUES)], 1).astype(int)
         _, cell, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
-        means = _sums(cell.ravel(), np.concatenate([_kin(points, colours), paint], 1), len(count)) / count[:, None]
-        self._kin, self._paint = means[:, :6].astype(np.float32), means[:, 6:].astype(np.float32)
-        # What each paint counts before anybody asks: a kernel's exponent but for the part that all have in common.
-        self._bias = np.log(count).astype(np.float32) - (self._kin**2).sum(1) / 2
+        means = _sums(cell.ravel(), np.concatenate([points, _hues(colours), paint], 1), len(count)) / count[:, None]
+        self._points, self._hues, self._paint = np.split(means.astype(np.float32), 3, axis=1)
+        self._area = np.log(count).astype(np.float32)
 
     def recolour(
         self, points: Floats, outward: Floats, colours: Floats, ask: Callable[[], Any] = lambda: None
@@ -79,9 +82,12 @@ class Underside:
 
     def _around(self, points: Floats, guessed: Floats) -> Floats:
         """The paint [N, 3] of the sides near points [N, 3]: a mean of all, by area and kernel."""
-        counts = _kin(points, guessed) @ self._kin.T + self._bias
+        apart = cdist(points, self._points, "sqeuclidean")
+        other_hue = cdist(_hues(guessed), self._hues, "sqeuclidean")
+        forgotten = 1 + (apart.min(1, keepdims=True) / FAR**2) ** 2
+        counts = self._area - apart / (2 * REACH**2) - other_hue / (2 * HUE**2 * forgotten)
         weight = np.exp(counts - counts.max(1, keepdims=True))
-        mixed: Floats = weight @ self._paint / weight.sum(1, keepdims=True)
+        mixed: Floats = (weight @ self._paint / weight.sum(1, keepdims=True)).astype(np.float32)
         return mixed
 
 
@@ -96,11 +102,6 @@ def underside_of(density: Density, colour: Colour, vertices: Floats, triangles: 
 def _light(outward: Floats) -> Floats:
     lit: Floats = brightness(torch.from_numpy(outward)).numpy()
     return lit
-
-
-def _kin(points: Floats, colours: Floats) -> Floats:
-    """Places [N, 6] that are near each other where points [N, 3] are, and their hues; in widths of the kernel."""
-    return np.concatenate([points / REACH, _hues(colours) / HUE], 1, dtype=np.float32)
 
 
 def _hues(colours: Floats) -> Floats:

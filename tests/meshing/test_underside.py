@@ -101,6 +101,22 @@ def test_a_small_window_does_not_paint_the_ground_side_even_where_the_guess_is_n
     assert found[0] == pytest.approx(wall * light(DOWN)[0], abs=0.06)
 
 
+def test_far_from_all_sides_a_guess_that_looks_like_a_window_is_not_believed() -> None:
+    wall, window = np.array([0.05, 0.6, 0.1]), np.array([0.45, 0.65, 0.9])
+    along = np.linspace(-0.4, 0.4, 40)
+    across, up = np.meshgrid(along, along)
+    sides = [np.stack([sign * np.full_like(up, 0.4), across, up], -1).reshape(-1, 3) for sign in (-1, 1)]
+    points = np.concatenate([*sides, *(side[:, [1, 0, 2]] for side in sides)]).astype(np.float32)
+    outward = np.where(np.abs(points) > 0.39, np.sign(points), 0) * np.array([1, 1, 0])
+    outward = (outward / np.linalg.norm(outward, axis=1, keepdims=True)).astype(np.float32)
+    is_window = (np.abs(points[:, :2]).min(1) < 0.12) & (np.abs(points[:, 2]) < 0.12)
+    assert 0.04 < is_window.mean() < 0.12
+    colours = (np.where(is_window[:, None], window, wall) * light(outward)[:, None]).astype(np.float32)
+    guess = np.array([[0.3, 0.45, 0.65]], np.float32)
+    found = Underside(points, outward, colours).recolour(np.array([[0, 0, -0.4]], np.float32), DOWN, guess)
+    assert found[0] == pytest.approx(wall * light(DOWN)[0], abs=0.08)
+
+
 def test_colours_change_smoothly_towards_what_was_seen() -> None:
     steep = np.linspace(-1, -0.6, 200, dtype=np.float32)
     outward = np.stack([np.sqrt(1 - steep**2), 0 * steep, steep], 1)
