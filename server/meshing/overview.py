@@ -74,7 +74,10 @@ def choose_level(density: Density, overview: Overview) -> float:
     Raises:
         JobFailed: "nothing-solid" when no ray of any view is half absorbed.
     """
-    depth, peak = _along_rays(density, overview)
+    eyes, directions = (values.numpy() for values in LOOKS.rays(RAYS))
+    rays = zip(eyes, directions.reshape(len(eyes), -1, 3), strict=True)
+    seen_by_each = [along_rays(density, overview, eye, towards) for eye, towards in rays]
+    depth, peak = (np.concatenate(part) for part in zip(*seen_by_each, strict=True))
     seen = depth > np.log(2)
     if not seen.any():
         raise nothing_solid()
@@ -92,20 +95,15 @@ def nothing_solid() -> JobFailed:
     )
 
 
-def _along_rays(density: Density, overview: Overview) -> tuple[Floats, Floats]:
-    """Optical depth and largest log-density along every ray of LOOKS, each [views * RAYS^2]."""
+def along_rays(density: Density, overview: Overview, eye: Floats, towards: Floats) -> tuple[Floats, Floats]:
+    """Optical depth and largest log-density along rays from eye [3] in unit directions [N, 3], each [N]."""
     matter = ndimage.binary_dilation(overview.log_density > np.log(THIN), np.ones((3, 3, 3), bool))
-    eyes, directions = (values.numpy() for values in LOOKS.rays(RAYS))
-    middle = float(LOOKS.distance[0])
+    middle = np.linalg.norm(eye)
     distances = np.arange(middle - 1, middle + 1, STEP, dtype=np.float32)
-    depths, peaks = [], []
-    for eye, towards in zip(eyes, directions, strict=True):
-        points = eye + towards.reshape(-1, 1, 3) * distances[:, None]
-        cells = np.floor((points + 1) * (SIDE / 2)).astype(int)
-        met = ((cells >= 0) & (cells < SIDE)).all(-1)
-        met[met] = matter[tuple(cells[met].T)]
-        along = np.full(met.shape, LOG_EMPTY, np.float32)
-        along[met] = log_density(density, points[met])
-        depths.append(np.exp(along).sum(1) * STEP)
-        peaks.append(along.max(1))
-    return np.concatenate(depths), np.concatenate(peaks)
+    points = eye + towards[:, None] * distances[:, None]
+    cells = np.floor((points + 1) * (SIDE / 2)).astype(int)
+    met = ((cells >= 0) & (cells < SIDE)).all(-1)
+    met[met] = matter[tuple(cells[met].T)]
+    along = np.full(met.shape, LOG_EMPTY, np.float32)
+    along[met] = log_density(density, points[met])
+    return np.exp(along).sum(1) * STEP, along.max(1)

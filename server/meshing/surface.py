@@ -27,7 +27,7 @@ BALL_SLOPE = 100.0
 HIDDEN_LIFT = np.log(8.0)
 
 # Pictures say little about dents and bumps that are as small as a cell of the hash grid, so training leaves them there.
-GRAIN_BLUR = 0.7
+GRAIN_BLUR = 0.5
 
 # More than a smooth object has at the finest resolution (512), and what 4 GB and a minute can hold.
 MOST_SAMPLES = 48_000_000

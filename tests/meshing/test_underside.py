@@ -39,7 +39,8 @@ def lit_box(points: Floats) -> Floats:
 
 
 def made(fixed_light: bool, texture_size: int = 0) -> FieldMesh:
-    recipe = MeshRecipe(resolution=64, faces=2000, texture_size=texture_size)
+    # With a level of its own the surface is the same in any light.
+    recipe = MeshRecipe(resolution=64, faces=2000, texture_size=texture_size, level=4.0)
     density = partial(solid, sharpness=250)(box(*SIZES))
     return mesh_field(density, lit_box, recipe, lambda phase, done: None, fixed_light=fixed_light)
 
