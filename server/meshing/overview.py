@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -35,6 +36,11 @@ class Overview:
     """
 
     log_density: Floats
+
+    @cached_property
+    def matter(self) -> Bools:
+        """bool [SIDE, SIDE, SIDE]: cells that absorb light, and those next to them."""
+        return ndimage.binary_dilation(self.log_density > np.log(THIN), np.ones((3, 3, 3), bool))
 
 
 def survey(density: Density, occupied: Bools | None = None) -> Overview:
@@ -97,13 +103,12 @@ def nothing_solid() -> JobFailed:
 
 def along_rays(density: Density, overview: Overview, eye: Floats, towards: Floats) -> tuple[Floats, Floats]:
     """Optical depth and largest log-density along rays from eye [3] in unit directions [N, 3], each [N]."""
-    matter = ndimage.binary_dilation(overview.log_density > np.log(THIN), np.ones((3, 3, 3), bool))
     middle = np.linalg.norm(eye)
     distances = np.arange(middle - 1, middle + 1, STEP, dtype=np.float32)
     points = eye + towards[:, None] * distances[:, None]
     cells = np.floor((points + 1) * (SIDE / 2)).astype(int)
     met = ((cells >= 0) & (cells < SIDE)).all(-1)
-    met[met] = matter[tuple(cells[met].T)]
+    met[met] = overview.matter[tuple(cells[met].T)]
     along = np.full(met.shape, LOG_EMPTY, np.float32)
     along[met] = log_density(density, points[met])
     return np.exp(along).sum(1) * STEP, along.max(1)
