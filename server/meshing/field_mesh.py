@@ -31,7 +31,7 @@ SHARES = {"Surface": 0.11, "Clean-up": 0.01, "Reduce": 0.4, "Colour": 0.02, "Unw
 FLATTENED = 20_000
 # How far flat sides lie outside of where they belong, in units of the ball's radius: fields that take light for paint
 # are drawn towards the cameras while they form, and nothing but the outlines of their edges holds flat sides back.
-LIFT = 0.006
+LIFT = 0.005
 # A texture with fewer texels a face shows less than colours at the vertices do.
 LEAST_TEXELS = 8
 

@@ -27,7 +27,7 @@ AZIMUTHS = torch.arange(0.0, 360.0, 60.0)
 LOOKS = [Views.orbit((AZIMUTHS + 15 * i).tolist(), elevation) for i, elevation in enumerate((0.0, 25.0, 55.0))]
 RAYS = 96
 # A ray that is absorbed by so much is inside of an outline.
-SOLID = 0.6
+SOLID = 0.58
 # How far from the mesh's own outline the field's is looked for, and in which steps; in rays.
 SEARCH, STEP = 4.0, 0.25
 # And how far away it may be to count for so much, in units of the ball's radius.
@@ -36,10 +36,10 @@ FARTHEST = 0.03
 MOST_OUTLINES, MOST_POINTS = 2000, 2000
 # A vertex hears of outlines this near, in units of the ball's radius and as a difference of unit normals. NOTHING is
 # how much it counts that none is seen.
-NEAR, ALIKE, NOTHING = 0.2, 0.35, 3.0
+NEAR, ALIKE, NOTHING = 0.2, 0.35, 0.5
 # Within ROUND the normals are compared that are at most 60 degrees apart, as half the square of their differences; a
 # mean of BENT is round. What has a flat place within FLAT belongs to a flat side.
-ROUND, FACING, BENT, FLAT = 0.08, 0.5, 0.004, 0.15
+ROUND, FACING, BENT, FLAT = 0.08, 0.5, 0.003, 0.25
 # Vertices worked on at once.
 CHUNK = 1 << 11
 
