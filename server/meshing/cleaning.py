@@ -45,6 +45,16 @@ def drop_degenerate(vertices: Floats, triangles: Triangles) -> tuple[Floats, Tri
     return _without_loose_vertices(vertices, triangles[(a != b) & (b != c) & (c != a)])
 
 
+def drop_folds(vertices: Floats, triangles: Triangles) -> tuple[Floats, Triangles]:
+    """Remove faces that have all their corners in common with another: two lie back to back and enclose nothing.
+
+    Edge collapse leaves them of thin sheets. What was closed stays closed; Blender would take one of the two away and
+    leave a hole.
+    """
+    _, same, count = np.unique(np.sort(triangles, axis=1), axis=0, return_inverse=True, return_counts=True)
+    return _without_loose_vertices(vertices, triangles[count[same.reshape(-1)] == 1])
+
+
 def taubin_smooth(vertices: Floats, triangles: Triangles, rounds: int) -> Floats:
     """Taubin smoothing with uniform weights: removes the staircase without shrinking the shape."""
     adjacency = _adjacency(len(vertices), triangles)

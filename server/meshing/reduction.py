@@ -9,7 +9,7 @@ import fast_simplification
 import numpy as np
 
 from server.meshing.arrays import Floats, Triangles
-from server.meshing.cleaning import drop_degenerate, is_watertight
+from server.meshing.cleaning import drop_degenerate, drop_folds, is_watertight
 from server.meshing.pinches import part_pinches
 from server.meshing.surface import signed_volume
 
@@ -46,7 +46,8 @@ def reduce(
     for target, aggressiveness in [*attempts, ((len(triangles) + faces) // 2, 3.0)]:
         ask()
         points, indices = fast_simplification.simplify(vertices, triangles, target_count=target, agg=aggressiveness)
-        fewer = part_pinches(*drop_degenerate(points.astype(np.float32), indices.astype(np.int32)))
+        whole = drop_degenerate(points.astype(np.float32), indices.astype(np.int32))
+        fewer = part_pinches(*drop_folds(*whole))
         if not was_closed or _same_solid((vertices, triangles), fewer):
             kept = len(fewer[1])
             return *fewer, "" if kept <= faces else f"Kept {kept} faces: fewer would have broken the surface."

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from server.meshing.cleaning import clean, drop_degenerate, drop_small_components, is_watertight, taubin_smooth
+from server.meshing.cleaning import (
+    clean,
+    drop_degenerate,
+    drop_folds,
+    drop_small_components,
+    is_watertight,
+    taubin_smooth,
+)
 from server.meshing.surface import extract_surface, signed_volume
 from tests.meshing.fields import LEVEL, ball, box, solid, union
 
@@ -36,6 +43,21 @@ def test_faces_that_name_a_vertex_twice_go_and_loose_vertices_with_them() -> Non
     kept, faces = drop_degenerate(vertices, np.array([[0, 1, 2], [3, 3, 1]], np.int32))
     assert faces.tolist() == [[0, 1, 2]]
     assert len(kept) == 3
+
+
+def test_two_faces_back_to_back_go_and_what_was_closed_stays_closed() -> None:
+    tetrahedron = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], np.int32)
+    fold = np.array([[1, 2, 4], [4, 2, 1]], np.int32)
+    vertices = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    kept, faces = drop_folds(vertices, np.concatenate([tetrahedron, fold]))
+    assert np.array_equal(kept, vertices[:4])
+    assert np.array_equal(faces, tetrahedron)
+    assert is_watertight(faces)
+
+
+def test_an_empty_mesh_has_no_folds() -> None:
+    kept, faces = drop_folds(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
+    assert len(kept) == len(faces) == 0
 
 
 @pytest.mark.parametrize("distance", [ball(0.6), box(0.5, 0.3, 0.4)])

@@ -9,7 +9,7 @@ from server.meshing import reduction
 from server.meshing.arrays import Floats, Triangles
 from server.meshing.cleaning import clean, is_watertight
 from server.meshing.surface import extract_surface, signed_volume
-from tests.meshing.fields import LEVEL, mug, solid
+from tests.meshing.fields import LEVEL, ball, mug, solid, union
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,13 @@ def test_the_larger_a_surface_that_breaks_the_fewer_the_attempts(
     assert len(tried) == attempts
     assert len(triangles) == len(raw[1])
     assert str(len(triangles)) in note
+
+
+def test_thin_sheets_leave_no_faces_back_to_back() -> None:
+    """Blender takes one of two such faces away, and leaves a hole."""
+    centres = np.random.default_rng(0).uniform(-0.6, 0.6, (40, 3))
+    bubbles = union(*(ball(0.12, tuple(centre)) for centre in centres))
+    raw = extract_surface(solid(lambda points: np.abs(bubbles(points)) - 0.012, 150), 72, LEVEL)
+    _, triangles, _ = reduction.reduce(*raw, 4000)
+    assert len(np.unique(np.sort(triangles, axis=1), axis=0)) == len(triangles)
+    assert is_watertight(triangles)
