@@ -36,7 +36,7 @@ FARTHEST = 0.03
 MOST_OUTLINES, MOST_POINTS = 2000, 2000
 # A vertex hears of outlines this near, in units of the ball's radius and as a difference of unit normals. NOTHING is
 # how much it counts that none is seen.
-NEAR, ALIKE, NOTHING = 0.2, 0.35, 0.5
+NEAR, ALIKE, NOTHING = 0.25, 0.35, 0.5
 # Within ROUND the normals are compared that are at most 60 degrees apart, as half the square of their differences; a
 # mean of BENT is round. What has a flat place within FLAT belongs to a flat side.
 ROUND, FACING, BENT, FLAT = 0.08, 0.5, 0.003, 0.25
