@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
@@ -22,9 +21,10 @@ from server.meshing.rasterise import Hits, rasterise
 from server.meshing.tangents import smooth_normals
 from server.world.views import Views
 
-AZIMUTHS = torch.arange(0.0, 360.0, 60.0)
 # Each height from between the azimuths of the one below.
-LOOKS = [Views.orbit((AZIMUTHS + 15 * i).tolist(), elevation) for i, elevation in enumerate((0.0, 25.0, 55.0))]
+LOOKS = [
+    Views.orbit([turn + 60.0 * i for i in range(6)], height) for turn, height in ((0, 0.0), (15, 25.0), (30, 55.0))
+]
 RAYS = 96
 # A ray that is absorbed by so much is inside of an outline.
 SOLID = 0.58
@@ -111,7 +111,7 @@ def _seen(
     eye, right, up, _ = (axis[0].numpy() for axis in view.frames())
     near = np.abs(outside) <= SEARCH + 2
     depth = along_rays(density, overview, eye, view.rays(RAYS)[1][0].numpy()[near])[0]
-    absorbed = np.where(inside, np.float32(1), np.float32(0))
+    absorbed = inside.astype(np.float32)
     absorbed[near] = 1 - np.exp(-depth)
 
     down, across = np.gradient(ndimage.gaussian_filter(outside, 1.0))
