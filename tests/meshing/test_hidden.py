@@ -33,6 +33,19 @@ def test_worms_behind_a_surface_are_gone_even_when_they_come_out_at_the_bottom()
     assert abs(signed_volume(vertices, triangles) - 1.0) < 0.06
 
 
+def leaky(points: Floats) -> Floats:
+    """A box with thick walls and a window in one of them that only haze closes, thinner than the level."""
+    wall = box(0.5, 0.5, 0.5)(points)
+    window = (points[:, 0] > 0) & (np.abs(points[:, 1:]) < 0.2).all(1)
+    matter = np.where((wall > -0.15) & ~window, 200, 0.6 * LEVEL)
+    return np.where(wall > 0, 0, matter).astype(np.float32)
+
+
+def test_a_window_that_only_haze_closes_is_no_pit() -> None:
+    vertices, triangles = extract_surface(leaky, 64, LEVEL)
+    assert abs(signed_volume(vertices, triangles) - 1.0) < 0.06
+
+
 def test_the_inside_of_a_solid_is_hidden_and_its_surface_is_not() -> None:
     hidden = hidden_cells(survey(solid(ball(0.6))))
     at = np.stack(np.meshgrid(CENTRES, CENTRES, CENTRES, indexing="ij"), -1)
@@ -53,7 +66,8 @@ def test_what_can_be_looked_into_is_not_hidden() -> None:
 
 
 def test_thin_fog_hides_nothing() -> None:
-    hidden = hidden_cells(survey(lambda points: np.full(len(points), 1.0, np.float32)))
+    # Half of no ray is absorbed, not even of one through the middle of the ball.
+    hidden = hidden_cells(survey(lambda points: np.full(len(points), 0.3, np.float32)))
     assert not hidden.any()
 
 
