@@ -21,6 +21,7 @@ from server.meshing.reduction import reduce
 from server.meshing.surface import fill_hollows, sample_grid, soften, triangulate
 from server.meshing.tangents import smooth_normals
 from server.meshing.underside import Underside, underside_of
+from server.meshing.unfolding import unfold
 from server.meshing.unwrapping import ShouldStop, unwrap
 from server.recipe import MeshRecipe
 
@@ -76,7 +77,8 @@ def mesh_field(
         should_stop: asked at the start of every phase and between its blocks; may raise Cancelled.
         grain: size of the smallest thing that the field can hold, in units of the ball's radius; 0 when not known.
         fixed_light: whether the field took the light of the priors' pictures for paint; what nobody saw of it is then
-            lit as the rest (underside.py), and flat sides are moved inwards by LIFT.
+            lit as the rest (underside.py). Such fields are drawn towards their cameras: unless a level is chosen, flat
+            sides are moved inwards by LIFT, and what half of the light does not reach is solid from less on.
 
     Raises:
         JobFailed: "nothing-solid", "field-broken" or "surface-too-noisy".
@@ -86,7 +88,9 @@ def mesh_field(
     clock.enter("Surface")
     overview = survey(density, occupied)
     level = recipe.level or choose_level(density, overview)
-    grid = sample_grid(density, overview, recipe.resolution, level)
+    # Whoever chooses a level has chosen where the surface lies.
+    drawn = fixed_light and not recipe.level
+    grid = sample_grid(density, overview, recipe.resolution, level, half_light=drawn)
     # Filled again: the blur closes cracks around hollows that were open before.
     for make_better in (fill_hollows, lambda grid: soften(grid, grain), fill_hollows):
         should_stop()
@@ -98,9 +102,11 @@ def mesh_field(
     clock.enter("Reduce")
     uneven, between, _ = reduce(*fine, FLATTENED, should_stop)
     flat = flatten(uneven, between, should_stop)
-    if not recipe.level:  # whoever chooses a level has chosen where the surface lies
-        flat = fit_outlines(density, overview, flat, between, LIFT if fixed_light else 0.0, should_stop)
+    if not recipe.level:
+        flat = fit_outlines(density, overview, flat, between, LIFT if drawn else 0.0, should_stop)
     fine = (follow(fine[0], uneven, flat), fine[1])
+    flat = unfold(uneven, flat, between, should_stop)
+    flat = unfold(uneven, flat, between, should_stop)
     whole = (flat, between) if 0 < recipe.faces <= len(between) else fine
     vertices, triangles, reduced = reduce(*whole, recipe.faces, should_stop)
     clock.enter("Colour")

@@ -20,17 +20,26 @@ OPAQUE = 3.0
 # exp(-1), a third: enough a cell further in. Where nothing but OPAQUE counted, walls with a leak had pits, and a
 # sketched house a volume IoU of .80 to .87; .83 to .88 now.
 DIM = 1.0
+# Half of the light. Enough for fields whose cameras all stood above the ground: nothing makes them dense below, and a
+# surface cut there by what cameras see lies too high. Fields that were not made by looking would be moved by it.
+HALF = np.log(2.0)
 # From a cell towards its neighbours, level or upwards: objects stand on the ground, and cameras above it.
 TOWARDS = [step for step in itertools.product((-1, 0, 1), (-1, 0, 1), (0, 1)) if any(step)]
 
 
-def hidden_cells(overview: Overview) -> Bools:
+def hidden_cells(overview: Overview, half_light: bool = False) -> Bools:
     """bool [SIDE, SIDE, SIDE]: cells that light reaches from none of the directions TOWARDS, and cells within those
-    that no more than a third of it reaches."""
+    that no more than a third of it reaches.
+
+    Args:
+        half_light: all cells instead that no more than half of it reaches.
+    """
     absorbed = np.exp(overview.log_density) * np.float32(2 / SIDE)
     least = np.full(absorbed.shape, np.inf, np.float32)
     for step in TOWARDS:
         np.minimum(least, _depth_towards(absorbed, step), out=least)
+    if half_light:
+        return least > HALF
     # A cell further in, or it would reach the surface itself, and move it.
     return (least > OPAQUE) | ndimage.binary_erosion(least > DIM, np.ones((3, 3, 3), bool))
 

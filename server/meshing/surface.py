@@ -72,9 +72,13 @@ def extract_surface(
     return triangulate(fill_hollows(sample_grid(density, survey(density, occupied), resolution, level)))
 
 
-def sample_grid(density: Density, overview: Overview, resolution: int, level: float) -> Grid:
+def sample_grid(density: Density, overview: Overview, resolution: int, level: float, half_light: bool = False) -> Grid:
     """Sample the box around the object with `resolution` cells along its longest side, skipping what the overview knows
-    to be empty or deep inside. Arguments and errors as `extract_surface`."""
+    to be empty or deep inside. Other arguments and errors as `extract_surface`.
+
+    Args:
+        half_light: see `hidden_cells`.
+    """
     relative = overview.log_density - np.log(level)
     block = np.ones((3, 3, 3), bool)
     inside = relative > 0
@@ -83,8 +87,9 @@ def sample_grid(density: Density, overview: Overview, resolution: int, level: fl
         raise nothing_solid()
     # A part thinner than a coarse cell shows at the cell's centre only as a faint density, hence the tenth.
     near = ndimage.binary_dilation(relative > np.log(0.1), block) & ~ndimage.binary_erosion(inside, block)
-    hidden = hidden_cells(overview)
-    lift = ndimage.gaussian_filter(HIDDEN_LIFT * hidden.astype(np.float32), 1.0)
+    hidden = hidden_cells(overview, half_light)
+    # In cells. Half-lit ones end at the surface itself, and a wide blur would lift what is outside of it, too.
+    lift = ndimage.gaussian_filter(HIDDEN_LIFT * hidden.astype(np.float32), 0.5 if half_light else 1.0)
     # Solid, but not where it borders on the outside: cells are coarse, and an underside is hidden from above.
     hidden &= ~ndimage.binary_dilation(~inside & ~hidden, block, border_value=1)
     inside, near = inside | hidden, near & ~hidden

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from server.meshing.arrays import Floats
+from server.meshing.field_mesh import mesh_field
 from server.meshing.fields import Density
 from server.meshing.hidden import hidden_cells
 from server.meshing.overview import SIDE, survey
 from server.meshing.surface import extract_surface, signed_volume
-from tests.meshing.fields import LEVEL, ball, box, mug, solid
+from server.recipe import MeshRecipe
+from tests.meshing.fields import LEVEL, ball, box, mug, one_colour, solid
 
 CENTRES = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
 
@@ -68,6 +70,25 @@ def test_what_can_be_looked_into_is_not_hidden() -> None:
 def test_thin_fog_hides_nothing() -> None:
     hidden = hidden_cells(survey(lambda points: np.full(len(points), 1.0, np.float32)))
     assert not hidden.any()
+
+
+def faint_below(points: Floats) -> Floats:
+    """A box that is only as dense near the ground as it must be to look solid from the side."""
+    matter = np.where(points[:, 2] < -0.4, 0.5 * LEVEL, 30)
+    return np.where(box(0.5, 0.5, 0.5)(points) > 0, 0, matter).astype(np.float32)
+
+
+def height(level: float | None) -> float:
+    """Of the finished mesh of a field that was made by looking, beside its width."""
+    recipe = MeshRecipe(resolution=64, faces=4000, texture_size=0, level=level)
+    made = mesh_field(faint_below, one_colour(1, 1, 1), recipe, lambda phase, done: None, fixed_light=True)
+    size = np.ptp(made.mesh.position, axis=0)
+    return float(size[2] / size[:2].max())
+
+
+def test_a_side_that_no_camera_saw_is_where_light_ends_unless_a_level_was_chosen() -> None:
+    assert height(None) > 0.95
+    assert height(LEVEL) < 0.93
 
 
 def test_a_round_underside_stays_round() -> None:
