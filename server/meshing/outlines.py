@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial.distance import cdist
 
 from server.meshing.arrays import Floats, Triangles
+from server.meshing.distances import squared_distances
 from server.meshing.fields import Density
 from server.meshing.overview import Overview, along_rays
 from server.meshing.rasterise import Hits, rasterise
@@ -144,8 +144,8 @@ def _mean_offset(seen: Outlines, vertices: Floats, outward: Floats, should_stop:
     for start in range(0, len(vertices), CHUNK):
         should_stop()
         part = slice(start, start + CHUNK)
-        apart = cdist(vertices[part], seen.place[some], "sqeuclidean") / NEAR**2
-        unlike = cdist(outward[part], seen.outward[some], "sqeuclidean") / ALIKE**2
+        apart = squared_distances(vertices[part], seen.place[some]) / NEAR**2
+        unlike = squared_distances(outward[part], seen.outward[some]) / ALIKE**2
         weight = np.exp(-(apart + unlike) / 2)
         mean[part] = weight @ offset / (weight.sum(1) + NOTHING)
     return mean
@@ -158,7 +158,7 @@ def _roundness(vertices: Floats, outward: Floats, should_stop: Callable[[], obje
     for start in range(0, len(some), CHUNK):
         should_stop()
         these = some[start : start + CHUNK]
-        apart = cdist(vertices[these], vertices[some], "sqeuclidean")
+        apart = squared_distances(vertices[these], vertices[some])
         unlike = 1 - outward[these] @ outward[some].T
         weight = np.exp(-apart / (2 * ROUND**2)) * (unlike < 1 - FACING)
         bend[start : start + CHUNK] = (weight * unlike).sum(1) / weight.sum(1)
@@ -166,7 +166,7 @@ def _roundness(vertices: Floats, outward: Floats, should_stop: Callable[[], obje
     for start in range(0, len(vertices), CHUNK):
         should_stop()
         part = slice(start, start + CHUNK)
-        near = cdist(vertices[part], vertices[some], "sqeuclidean") < FLAT**2
+        near = squared_distances(vertices[part], vertices[some]) < FLAT**2
         flattest = np.where(near, bend, np.inf).min(1)
         roundness[part] = 1 - np.exp(-flattest / BENT)
     return roundness

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 import trimesh
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from server.meshing.arrays import Floats, Triangles
 from server.meshing.colours import seen_colours
+from server.meshing.distances import squared_distances
 from server.meshing.fields import Colour, Density
 from server.world.lamp import brightness
 
@@ -82,8 +82,8 @@ class Underside:
 
     def _around(self, points: Floats, guessed: Floats) -> Floats:
         """The paint [N, 3] of the sides near points [N, 3]: a mean of all, by area and kernel."""
-        apart = cdist(points, self._points, "sqeuclidean")
-        other_hue = cdist(_hues(guessed), self._hues, "sqeuclidean")
+        apart = squared_distances(points, self._points)
+        other_hue = squared_distances(_hues(guessed), self._hues)
         forgotten = 1 + (apart.min(1, keepdims=True) / FAR**2) ** 2
         counts = self._area - apart / (2 * REACH**2) - other_hue / (2 * HUE**2 * forgotten)
         weight = np.exp(counts - counts.max(1, keepdims=True))
