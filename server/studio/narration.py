@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from server.studio.climb import Step
 from server.studio.events import OnEvent, Progress
@@ -15,6 +16,28 @@ STARTED_TWICE = 0.98
 # Previews cost time that the optimisation could use: about this many over a whole job, and never two within a second.
 PREVIEWS = 12
 PREVIEW_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Shares of a texture's progress bar.
+
+    Attributes:
+        starts: before and after the first one and the second.
+        done: after one start, or two, and the detail that may follow.
+    """
+
+    starts: tuple[tuple[float, float], tuple[float, float]]
+    done: tuple[float, float]
+
+
+def bar_of(calls: int, detail_calls: int) -> Bar:
+    """For a start of so many denoiser calls and a second pass of so many, 0 without one."""
+    if not detail_calls:
+        return Bar(((LOADED, OPTIMISED), (OPTIMISED, STARTED_TWICE)), (OPTIMISED, STARTED_TWICE))
+    painted = LOADED + (OPTIMISED - LOADED) * calls / (calls + detail_calls)
+    again = (painted + OPTIMISED) / 2
+    return Bar(((LOADED, painted), (painted, again)), (OPTIMISED, OPTIMISED))
 
 
 class Narrator:

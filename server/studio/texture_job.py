@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +20,7 @@ from server.studio.assignment import Assignment, account, render_side
 from server.studio.climb import step_generator
 from server.studio.events import Log, PreviewImage, Progress
 from server.studio.material import to_bytes, write_material
-from server.studio.narration import LOADED, OPTIMISED, STARTED_TWICE, Narrator
+from server.studio.narration import LOADED, OPTIMISED, Bar, Narrator, bar_of
 from server.studio.optimisation import Outcome
 from server.studio.plan import DETAIL_ZOOM, Plan, detail_of, plan_of, render_size_of
 from server.studio.snapshot import Snapshot
@@ -36,19 +35,23 @@ PREVIEW_SIDE = 256
 def make_texture(asked: Assignment) -> dict[str, Any]:
     """Optimise a picture, from a source or from nothing; then a second time where the first shows no pattern. Returns
     the report."""
-    recipe, texture = asked.recipe, asked.recipe.texture
+    recipe, texture, plan = asked.recipe, asked.recipe.texture, plan_of(asked.recipe, asked.prior.card)
     source = source_of(asked)
-    made, began = (_starts(asked), None) if source is None else _from(source, asked)
+    detailing = detail_of(recipe, asked.prior.card)
+    bar = bar_of(plan.calls, 0 if detailing is None else detailing.calls)
+    made, began = (_starts(asked, bar), None) if source is None else _from(source, asked)
     best = max(made, key=lambda start: start.verdict.worth)
     outcome, counts = best.outcome, starts.account(made, best)
-    picture, detail = _detailed(asked, best, counts["denoiser_calls"]) if source is None else (best.picture, {})
+    picture, detail = best.picture, dict[str, int]()
+    if detailing is not None:
+        picture, detail = _detailed(asked, best, counts["denoiser_calls"], detailing, bar)
     counts["denoiser_calls"] += detail.get("detail_calls", 0)
-    done = _bar(asked).done[len(made) - 1]
+    done = bar.done[len(made) - 1]
     asked.on_event(Progress("Saving", done, outcome.steps, recipe.steps, None, counts["denoiser_calls"]))
     # Nobody holds it but who writes it: a large one is some hundred megabytes.
     written = write_material(_colour(asked, picture, source, began), recipe, asked.folder)
     size_report = {"width": texture.width, "height": texture.height}
-    noise = plan_of(recipe, asked.prior.card).course.noise
+    noise = plan.course.noise
     warning = starts.warning_of(made, best, noise)
     if warning:
         asked.warn(warning)
@@ -63,9 +66,9 @@ def _colour(asked: Assignment, picture: Picture, source: Source | None, began: P
     return cut_where_ordinary(picture.paint(texture.width, texture.height), picture.periodic)
 
 
-def _starts(asked: Assignment) -> list[Start]:
+def _starts(asked: Assignment, bar: Bar) -> list[Start]:
     """The texture of the first start, and that of a second when the first shows no pattern."""
-    again, bar = asked.again(), _bar(asked)
+    again = asked.again()
     other = _new_picture(again)
     # Once the second was under way, its snapshot tells of the first.
     first, from_here = None, again.kept_start(other)
@@ -94,12 +97,10 @@ def _starts(asked: Assignment) -> list[Start]:
         return [first]
 
 
-def _detailed(asked: Assignment, start: Start, calls: int) -> tuple[Picture, dict[str, Any]]:
-    """The picture of a start, gone over once more through narrower windows if that is planned and it came out well, and
-    what a report says of it. `calls`: of the denoiser, before."""
-    plan = detail_of(asked.recipe, asked.prior.card)
-    ended_well = start.verdict.fault is None and start.outcome.stopped_by in ("steps", "converged")
-    if plan is None or not ended_well:
+def _detailed(asked: Assignment, start: Start, calls: int, plan: Plan, bar: Bar) -> tuple[Picture, dict[str, int]]:
+    """The picture of a start, gone over once more through narrower windows if it came out well, and what a report says
+    of it. `calls`: of the denoiser, before; `plan`: of the second pass."""
+    if start.verdict.fault is not None or start.outcome.stopped_by not in ("steps", "converged"):
         return start.picture, {}
     asked.leave_if_asked()
     if asked.should_stop() == "finish":
@@ -111,7 +112,7 @@ def _detailed(asked: Assignment, start: Start, calls: int) -> tuple[Picture, dic
         across, down = subject.picture.cells
         image = start.picture.paint(PIXELS_OF_A_CELL * across, PIXELS_OF_A_CELL * down)
         fit(subject.picture, Original(image, subject.picture), step_generator(closer.recipe.seed, 0))
-    bar, number = _bar(asked), int(start.seed != asked.recipe.seed)
+    number = int(start.seed != asked.recipe.seed)
     shares = bar.starts[number][1], bar.done[number]
     try:
         fine = _paint(closer, subject, "Adding detail", shares, begin, calls, plan=plan)
@@ -124,28 +125,6 @@ def _detailed(asked: Assignment, start: Start, calls: int) -> tuple[Picture, dic
         asked.warn("The detail that was added hid the pattern, and was left out.")
         return start.picture, told
     return fine.picture, told
-
-
-@dataclass(frozen=True)
-class _Bar:
-    """Shares of the progress bar.
-
-    Attributes:
-        starts: before and after the first one and the second.
-        done: after one start, or two, and the detail that may follow.
-    """
-
-    starts: tuple[tuple[float, float], tuple[float, float]]
-    done: tuple[float, float]
-
-
-def _bar(asked: Assignment) -> _Bar:
-    plan, detail = plan_of(asked.recipe, asked.prior.card), detail_of(asked.recipe, asked.prior.card)
-    if detail is None:
-        return _Bar(((LOADED, OPTIMISED), (OPTIMISED, STARTED_TWICE)), (OPTIMISED, STARTED_TWICE))
-    painted = LOADED + (OPTIMISED - LOADED) * plan.calls / (plan.calls + detail.calls)
-    again = (painted + OPTIMISED) / 2
-    return _Bar(((LOADED, painted), (painted, again)), (OPTIMISED, OPTIMISED))
 
 
 def _from(source: Source, asked: Assignment) -> tuple[list[Start], Picture]:
