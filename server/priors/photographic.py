@@ -27,6 +27,8 @@ REGULARISERS = Regularisers(
     entropy=Ramp.always(0.1),
     orientation=Ramp.always(0.1),
     z_variance=Ramp.always(1.0),
+    # Not as published: without it surfaces are as rough as the grid (docs/your-own-model.md).
+    bending=Ramp.always(0.3),
 )
 
 
