@@ -106,7 +106,6 @@ def mesh_field(
         flat = fit_outlines(density, overview, flat, between, LIFT if drawn else 0.0, should_stop)
     fine = (follow(fine[0], uneven, flat), fine[1])
     flat = unfold(uneven, flat, between, should_stop)
-    flat = unfold(uneven, flat, between, should_stop)
     whole = (flat, between) if 0 < recipe.faces <= len(between) else fine
     vertices, triangles, reduced = reduce(*whole, recipe.faces, should_stop)
     clock.enter("Colour")

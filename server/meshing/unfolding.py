@@ -14,7 +14,7 @@ from server.meshing.tangents import smooth_normals
 # Cosine of the angle that a face may turn by, 45 degrees. Flattening leans sides by a few.
 TURNED = 0.7
 # Almost all lie flat after five; what was folded before the move stays.
-MOST_ROUNDS = 12
+MOST_ROUNDS = 24
 
 
 def unfold(
