@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import trimesh
-from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from server.meshing.arrays import Floats, Triangles
-from server.meshing.edges import directed_edges
+from server.meshing.edges import adjacency
 
 # Taubin's pass-band filter: lambda, mu of "Curve and surface smoothing without shrinkage" (1995), k_PB = 0.1.
 TAUBIN_LAMBDA = 0.5
@@ -31,7 +30,7 @@ def clean(
 
 def drop_small_components(vertices: Floats, triangles: Triangles, smallest_share: float) -> tuple[Floats, Triangles]:
     """Keep connected components with at least `smallest_share` of the faces, and the largest in any case."""
-    _, component = connected_components(_adjacency(len(vertices), triangles), directed=False)
+    _, component = connected_components(adjacency(len(vertices), triangles), directed=False)
     of_face = component[triangles[:, 0]]
     sizes = np.bincount(of_face)
     keep = sizes >= smallest_share * len(triangles)
@@ -57,12 +56,12 @@ def drop_folds(vertices: Floats, triangles: Triangles) -> tuple[Floats, Triangle
 
 def taubin_smooth(vertices: Floats, triangles: Triangles, rounds: int) -> Floats:
     """Taubin smoothing with uniform weights: removes the staircase without shrinking the shape."""
-    adjacency = _adjacency(len(vertices), triangles)
-    degree = np.maximum(np.asarray(adjacency.sum(1)), 1)
+    neighbours = adjacency(len(vertices), triangles)
+    degree = np.maximum(np.asarray(neighbours.sum(1)), 1)
     smooth = vertices.astype(np.float64)
     for _ in range(rounds):
         for factor in (TAUBIN_LAMBDA, TAUBIN_MU):
-            smooth = smooth + factor * (adjacency @ smooth / degree - smooth)
+            smooth = smooth + factor * (neighbours @ smooth / degree - smooth)
     return smooth.astype(np.float32)
 
 
@@ -70,15 +69,6 @@ def is_watertight(triangles: Triangles) -> bool:
     """Whether every edge belongs to exactly two faces that run along it in opposite directions."""
     mesh = trimesh.Trimesh(np.zeros((int(triangles.max(initial=0)) + 1, 3)), triangles, process=False)
     return bool(mesh.is_watertight and mesh.is_winding_consistent)
-
-
-def _adjacency(count: int, triangles: Triangles) -> sparse.csr_matrix:
-    """Symmetric 0/1 matrix [count, count] of vertices that share an edge."""
-    ends = directed_edges(triangles)
-    ends = np.concatenate([ends, ends[:, ::-1]])
-    matrix = sparse.csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), (count, count))
-    matrix.data[:] = 1.0
-    return matrix
 
 
 def _without_loose_vertices(vertices: Floats, triangles: Triangles) -> tuple[Floats, Triangles]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import sparse
 
 from server.meshing.arrays import Floats, Triangles
-from server.meshing.edges import directed_edges
+from server.meshing.edges import adjacency
 from server.meshing.tangents import smooth_normals
 
 # Cosine of the angle that a face may turn by, 45 degrees. Flattening leans sides by a few.
@@ -28,9 +27,7 @@ def unfold(
     Args:
         should_stop: asked in every round; may raise.
     """
-    edges = directed_edges(triangles)
-    of, other = np.concatenate([edges, edges[:, ::-1]]).T
-    around = sparse.csr_matrix((np.ones(len(of)), (of, other)), (len(before), len(before)))
+    around = adjacency(len(before), triangles)
     count = np.maximum(np.asarray(around.sum(1)), 1)
     outward = smooth_normals(before, triangles)
     places = after.astype(np.float64)
