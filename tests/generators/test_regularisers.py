@@ -8,9 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from server.generators.radiance_field.field import Blob
+from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.rendering import Rendering, depth_variance
-from server.generators.radiance_field.subject import penalty
+from server.generators.radiance_field.subject import RadianceSubject, penalty
 from server.priors.photographic import REGULARISERS
+from server.world.camera_law import CameraLaw
 from server.world.regularisers import Ramp, Regularisers
 from server.world.views import Views
 
@@ -47,6 +50,18 @@ def test_each_counts_by_its_own_weight(name: str, value: float) -> None:
     assert float(penalty(rendering(), FRONT, 0.25, weights)) == pytest.approx(0.25 * value)
     assert float(penalty(rendering(), FRONT, 0.0, weights)) == 0
     assert float(penalty(rendering(), FRONT, 0.9, NONE)) == 0
+
+
+@pytest.mark.parametrize("name", ["distortion", "z_variance", "orientation", "depth", "bending"])
+def test_a_weight_of_its_plan_reaches_what_a_field_is_penalised_for(name: str) -> None:
+    def penalised(weights: Regularisers) -> float:
+        generator = torch.Generator().manual_seed(0)
+        plan = FieldPlan(blob=Blob(4.0, 1.0), lit_from=0.0, lit=1.0, regularisers=weights)
+        subject = RadianceSubject(CameraLaw(), 1, 16, generator, plan=plan)
+        return float(subject.expose(0, 0.5, torch.Generator().manual_seed(1)).penalty.detach())
+
+    assert penalised(NONE) == 0
+    assert penalised(replace(NONE, **{name: Ramp.always(1.0)})) > 0
 
 
 def test_the_published_weights_of_photographs() -> None:

@@ -121,6 +121,15 @@ def test_a_solid_ball_is_less_spread_along_rays_than_fog() -> None:
     assert solid < 0.2 * fog
 
 
+def test_spread_along_rays_is_left_out_where_nobody_asks_for_it_and_the_picture_is_the_same() -> None:
+    whole = render(Ball(sharpness=2.0), OccupancyGrid(), FRONT, 24, 64)
+    lean = render(Ball(sharpness=2.0), OccupancyGrid(), FRONT, 24, 64, spread=False)
+    assert torch.equal(lean.image, whole.image)
+    assert torch.equal(lean.distance, whole.distance)
+    assert float(lean.distortion) == float(lean.z_variance) == 0
+    assert float(whole.distortion) > 0 < float(whole.z_variance)
+
+
 def test_depth_is_measured_from_where_a_ray_enters_the_ball() -> None:
     rendering = render(Ball(sharpness=400.0), OccupancyGrid(), FRONT, 48, 256)
     # Mean of sqrt(1 - b^2) - sqrt(.36 - b^2) over the disc b < .6.

@@ -63,6 +63,7 @@ def render(
     samples: int,
     generator: torch.Generator | None = None,
     lamps: Lamps | None = None,
+    spread: bool = True,
 ) -> Rendering:
     """Render square images by stratified ray marching; differentiable in the field.
 
@@ -72,6 +73,7 @@ def render(
         samples: steps along the longest chord of the ball; shorter chords take the same number, closer together.
         generator: jitters the samples; None puts them at the middle of their steps.
         lamps: shade the views that are lit; None shows albedo.
+        spread: whether distortion and z_variance are worked out, a tenth of a rendering's time; else they are 0.
     """
     device = views.azimuth.device
     eye, directions = views.rays(size)
@@ -98,11 +100,11 @@ def render(
         else:
             jitter = torch.rand(len(some.near), samples, generator=generator).to(device)
         if len(hits) <= rays:
-            parts.append(_march(field, occupancy, some, jitter, lamps))
+            parts.append(_march(field, occupancy, some, jitter, lamps, spread))
         else:
-            parts.append(checkpoint(_march, field, occupancy, some, jitter, lamps, use_reentrant=False))
+            parts.append(checkpoint(_march, field, occupancy, some, jitter, lamps, spread, use_reentrant=False))
     none = (origin, near, near, near, near, near)
-    seen, absorbed, spread, averted, deep, varied = (
+    seen, absorbed, uneven, averted, deep, varied = (
         (torch.cat(part) for part in zip(*parts, strict=True)) if parts else none
     )
 
@@ -115,10 +117,10 @@ def render(
         image = image + (1 - opacity)[:, None] * behind
     shape = (len(views), size, size)
     picture = image.view(*shape, 3).permute(0, 3, 1, 2)
-    uneven, turned, behind_entry = (part.sum() / count for part in (spread, averted, deep))
+    scattered, turned, behind_entry = (part.sum() / count for part in (uneven, averted, deep))
     covered = absorbed > COVERED
     variance = (varied * covered).sum() / covered.sum().clamp(min=1)
-    return Rendering(picture, opacity.view(shape), uneven, turned, behind_entry, variance, distance.view(shape))
+    return Rendering(picture, opacity.view(shape), scattered, turned, behind_entry, variance, distance.view(shape))
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class _Rays:
 
 
 def _march(
-    field: RadianceField, occupancy: OccupancyGrid, rays: _Rays, jitter: Tensor, lamps: Lamps | None
+    field: RadianceField, occupancy: OccupancyGrid, rays: _Rays, jitter: Tensor, lamps: Lamps | None, spread: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Light [R, 3], opacity, distortion, averted matter, depth and its variance [R] gathered along rays.
 
@@ -151,7 +153,7 @@ def _march(
     weight = before * (1 - torch.exp(-optical))
     ray_of = torch.div(keep, samples, rounding_mode="floor")
     shown = weight.view(-1)[keep]
-    averted = torch.zeros_like(step)
+    averted = uneven = varied = torch.zeros_like(step)
     if lamps is not None and lamps.any:
         lit = ((shown > LEAST_SHOWN) & (lamps.lit[rays.view[ray_of]] > 0)).nonzero(as_tuple=True)[0]
         its_ray, at = ray_of[lit], points[keep[lit]]
@@ -165,8 +167,9 @@ def _march(
     light = torch.zeros_like(rays.origin).index_add(0, ray_of, shown[:, None] * colour)
     opacity = weight.sum(-1)
     behind = (weight * (depth - rays.near[:, None])).sum(-1) / opacity.clamp(min=LEAST_SHOWN)
-    spread = distortion(weight, depth, step)
-    return light, opacity, spread, averted, opacity.detach() * behind, depth_variance(weight, depth)
+    if spread:
+        uneven, varied = distortion(weight, depth, step), depth_variance(weight, depth)
+    return light, opacity, uneven, averted, opacity.detach() * behind, varied
 
 
 def depth_variance(weight: Tensor, depth: Tensor) -> Tensor:

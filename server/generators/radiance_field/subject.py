@@ -52,11 +52,13 @@ class RadianceSubject(FieldSubject):
         lamps = draw_lamps(views, plan.lit, plan.textureless, generator) if progress >= plan.lit_from else None
         samples = plan.samples * 2 // 3 if progress < SMALL_UNTIL else plan.samples
         size = side_at(progress, self._size, self.occupancy.share)
-        rendering = render(self.field, self.occupancy, views, size, samples, generator, lamps)
+        weights = plan.regularisers
+        spread = not (weights.distortion.is_nothing and weights.z_variance.is_nothing)
+        rendering = render(self.field, self.occupancy, views, size, samples, generator, lamps, spread)
         return Exposure(
             rendering.image,
             views,
-            penalty(rendering, views, progress, plan.regularisers),
+            penalty(rendering, views, progress, weights),
             float(rendering.opacity.detach().mean()),
             self._noise.laws(views, rendering.opacity, rendering.distance),
         )
@@ -65,7 +67,7 @@ class RadianceSubject(FieldSubject):
     def look(self, views: Views) -> tuple[Tensor, Tensor, Tensor]:
         """Images [B, 3, S, S] in [0, 1] of views, opacity [B, S, S], and the light [B, S, S] on the field's colours: 1,
         as there are no lamps."""
-        rendering = render(self.field, self.occupancy, views, self._size, self._plan.samples)
+        rendering = render(self.field, self.occupancy, views, self._size, self._plan.samples, spread=False)
         return rendering.image, rendering.opacity, torch.ones_like(rendering.opacity)
 
     def state(self) -> dict[str, Tensor]:
