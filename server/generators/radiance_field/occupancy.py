@@ -25,12 +25,16 @@ class OccupancyGrid:
         self._density: Tensor | None = None
 
     def occupied(self, points: Tensor) -> Tensor:
-        """bool [N]: whether each point of [-1, 1]^3 lies in an occupied cell."""
+        """bool [N]: whether each point [N, 3] of [-1, 1]^3 lies in an occupied cell."""
+        return self.occupied_at(*points.unbind(1))
+
+    def occupied_at(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """The same of points whose coordinates are given apart, all of one shape, which is the answer's."""
         half = self.side / 2
         # In float, where whole numbers this small are exact: integer tensors are several times slower on a CPU.
-        x, y, z = torch.add(half, points, alpha=half).clamp_(0, self.side - 1).floor_().unbind(1)
-        flat = torch.add(torch.add(z, y, alpha=self.side), x, alpha=self.side**2).int()
-        return self.cells.view(-1).index_select(0, flat)
+        i, j, k = (torch.add(half, axis, alpha=half).clamp_(0, self.side - 1).floor_() for axis in (x, y, z))
+        flat = torch.add(torch.add(k, j, alpha=self.side), i, alpha=self.side**2).int()
+        return self.cells.view(-1).index_select(0, flat.view(-1)).view(x.shape)
 
     @torch.no_grad()
     def refresh(self, density: Callable[[Tensor], Tensor], generator: torch.Generator) -> None:
