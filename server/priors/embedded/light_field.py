@@ -93,10 +93,18 @@ class LightField(ModelMixin, ConfigMixin):
 
     def forward(self, tokens: Tensor, views: Views) -> Tensor:
         """Tokens [B, L] and B views (background None: not known) to latents [B, C, S, S], scaled as the network's."""
-        weight = self.first.weight
-        real = (tokens != self.config["end"]).to(weight)[:, :, None]
+        return self.look(self.read(tokens), views)
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """What captions say, the same from every camera: tokens [B, L] to [B, 192]."""
+        real = (tokens != self.config["end"]).to(self.first.weight)[:, :, None]
         phrases = functional.silu(self.phrases((self.word_vectors(tokens) * real).transpose(1, 2))).transpose(1, 2)
-        text = (phrases * real).sum(1) / real.sum(1).clamp_min(1)
+        text: Tensor = (phrases * real).sum(1) / real.sum(1).clamp_min(1)
+        return text
+
+    def look(self, text: Tensor, views: Views) -> Tensor:
+        """The second half of `forward`: `text` [B, 192] of `read`."""
+        weight = self.first.weight
         code = self.code(torch.cat([text, camera_features(views).to(weight), background_features(views).to(weight)], 1))
         size = self.config["size"]
         x = self.first(ray_features(views, size).to(weight).flatten(1, 2))

@@ -87,10 +87,10 @@ class EmbeddedPrior:
         """
         if views is None:
             return self._from_anywhere(prompt)
-        tokens, states, caption = self._read(prompt)
+        text, states, caption = self._read(prompt)
         if caption is not None and caption.makes == "texture":
             return EmbeddedCondition(states, self._nothing_seen)
-        return EmbeddedCondition(states, self._look(tokens, views))
+        return EmbeddedCondition(states, self._look(text, views))
 
     @torch.no_grad()
     def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[EmbeddedCondition]) -> list[Tensor]:
@@ -136,26 +136,27 @@ class EmbeddedPrior:
         return torch.zeros(1, *self.card.latent_shape, device=self.device)
 
     @torch.no_grad()
-    def _look(self, tokens: Tensor, views: Views) -> Tensor:
-        seen: Tensor = self._light_field(tokens.expand(len(views), -1), views.to(self.device))
+    def _look(self, text: Tensor, views: Views) -> Tensor:
+        seen: Tensor = self._light_field.look(text.expand(len(views), -1), views.to(self.device))
         return seen
 
     def _condition_from_anywhere(self, prompt: str) -> EmbeddedCondition:
-        tokens, states, caption = self._read(prompt)
+        text, states, caption = self._read(prompt)
         if caption is not None and caption.makes == "texture":
             return EmbeddedCondition(states, self._nothing_seen)
         views = spread_views(self.card.cameras, CANDIDATES)
         allowed = torch.full((CANDIDATES,), caption is not None)
         if caption is not None and caption.view is not None:
             allowed = in_view(views, caption.view)
-        return EmbeddedCondition(states, self._look(tokens, views), allowed.to(self.device))
+        return EmbeddedCondition(states, self._look(text, views), allowed.to(self.device))
 
     @torch.no_grad()
     def _read_prompt(self, prompt: str) -> tuple[Tensor, Tensor, Caption | None]:
-        """Tokens [1, L], the text encoder's states [1, L, W], and the caption; None for an empty prompt."""
+        """What the light field reads [1, 192], the text encoder's states [1, L, W], and the caption; None for an empty
+        prompt."""
         caption = read_known_words(prompt, reader=EMBEDDED_TITLE) if prompt.strip() else None
         tokens = tokens_of(self._tokenizer, [caption.text() if caption else ""]).to(self.device)
-        return tokens, self._text_encoder(input_ids=tokens).last_hidden_state, caption
+        return self._light_field.read(tokens), self._text_encoder(input_ids=tokens).last_hidden_state, caption
 
 
 def _open(kind: Any, folder: Path, **options: Any) -> Any:
