@@ -28,7 +28,7 @@ REGULARISERS = Regularisers(
     orientation=Ramp.always(0.1),
     z_variance=Ramp.always(1.0),
     # Not as published: without it surfaces are as rough as the grid (docs/your-own-model.md).
-    bending=Ramp.always(0.6),
+    bending=Ramp.always(2.0),
 )
 
 
