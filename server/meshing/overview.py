@@ -105,10 +105,11 @@ def along_rays(density: Density, overview: Overview, eye: Floats, towards: Float
     """Optical depth and largest log-density along rays from eye [3] in unit directions [N, 3], each [N]."""
     middle = np.linalg.norm(eye)
     distances = np.arange(middle - 1, middle + 1, STEP, dtype=np.float32)
-    points = eye + towards[:, None] * distances[:, None]
-    cells = np.floor((points + 1) * (SIDE / 2)).astype(int)
-    met = ((cells >= 0) & (cells < SIDE)).all(-1)
-    met[met] = overview.matter[tuple(cells[met].T)]
+    # Axis by axis: numbers that lie in threes are worked on several times slower than long rows of them.
+    axes = [start + step[:, None] * distances for start, step in zip(eye, towards.T, strict=True)]
+    cells = [np.floor((axis + 1) * (SIDE / 2)).astype(int) for axis in axes]
+    met = np.logical_and.reduce([(cell >= 0) & (cell < SIDE) for cell in cells])
+    met[met] = overview.matter[tuple(cell[met] for cell in cells)]
     along = np.full(met.shape, LOG_EMPTY, np.float32)
-    along[met] = log_density(density, points[met])
+    along[met] = log_density(density, np.stack([axis[met] for axis in axes], -1))
     return np.exp(along).sum(1) * STEP, along.max(1)
