@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -87,6 +87,13 @@ def learning_rate_factor(step: int, steps: int, settles: bool = True) -> float:
     return warm * math.exp(-max(0.0, step / steps - begins) / SETTLING_TIME)
 
 
+def adam_of(groups: list[dict[str, Any]]) -> torch.optim.Adam:
+    """Adam for a subject's parameter groups. On a processor it moves each tensor in one pass, in a third of the time;
+    elsewhere torch chooses, whose single pass would count its steps there, where snapshots do not put them back."""
+    on_processor = all(parameter.device.type == "cpu" for group in groups for parameter in group["params"])
+    return torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-15, fused=on_processor or None)
+
+
 class Climb:
     """The state of a run, and one step of it.
 
@@ -107,8 +114,7 @@ class Climb:
         self._estimator = estimator_of(self._plan)
         # Every step looks at another view, so norms are averaged, not shifts.
         self.convergence = Convergence(guidance.stop_threshold if guidance.method == "msd" else 0.0, average="norm")
-        # In one pass over each tensor, in a third of the time.
-        self.optimiser = torch.optim.Adam(subject.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
+        self.optimiser = adam_of(subject.parameter_groups())
         self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         self._peaks = [group["lr"] for group in self.optimiser.param_groups]
         self.pulse = Pulse()

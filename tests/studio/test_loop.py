@@ -12,7 +12,7 @@ import torch
 from server.errors import Cancelled
 from server.generators.subject import Exposure, NoiseLaws
 from server.recipe import Recipe, read_recipe
-from server.studio.climb import Step, learning_rate_factor, step_generator
+from server.studio.climb import Step, adam_of, learning_rate_factor, step_generator
 from server.studio.optimisation import Outcome, optimise
 from tests.studio.swatch import MODE, OneColour, Swatch
 
@@ -148,6 +148,15 @@ def test_a_long_run_settles_over_its_second_half_and_a_short_one_forms_first(ste
     assert max(plateau) + 1 == pytest.approx(settles_from * steps, abs=2)
     assert rates[max(plateau) :] == sorted(rates[max(plateau) :], reverse=True)
     assert 0.02 < rates[-1] < 0.15
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_adam_counts_its_steps_where_snapshots_put_them_back(device: str) -> None:
+    parameter = torch.nn.Parameter(torch.zeros(3, device=device))
+    parameter.grad = torch.ones_like(parameter)
+    adam = adam_of([{"params": [parameter], "lr": 0.01}])
+    adam.step()
+    assert adam.state[parameter]["step"].device.type == "cpu"
 
 
 def test_noise_that_stays_is_followed_at_the_full_rate_to_the_end() -> None:
