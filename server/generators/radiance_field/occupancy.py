@@ -24,12 +24,8 @@ class OccupancyGrid:
         self.cells = torch.ones(side, side, side, dtype=torch.bool, device=device)
         self._density: Tensor | None = None
 
-    def occupied(self, points: Tensor) -> Tensor:
-        """bool [N]: whether each point [N, 3] of [-1, 1]^3 lies in an occupied cell."""
-        return self.occupied_at(*points.unbind(1))
-
-    def occupied_at(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-        """The same of points whose coordinates are given apart, all of one shape, which is the answer's."""
+    def occupied(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """Whether each point of [-1, 1]^3 lies in an occupied cell: bool, of the shape that its coordinates have."""
         half = self.side / 2
         # In float, where whole numbers this small are exact: integer tensors are several times slower on a CPU.
         i, j, k = (torch.add(half, axis, alpha=half).clamp_(0, self.side - 1).floor_() for axis in (x, y, z))

@@ -166,7 +166,7 @@ def _march(
     device, samples, step = jitter.device, jitter.shape[1], rays.step
     depth = rays.near[:, None] + (torch.arange(samples, device=device) + jitter) * step[:, None]
     points = _Points.along(rays, depth)
-    keep, density, colour = _visible(field, points, occupancy.occupied_at(*points.axes), step)
+    keep, density, colour = _visible(field, points, occupancy.occupied(*points.axes), step)
     optical = torch.zeros(depth.numel(), device=device).index_put((keep,), density).view(-1, samples) * step[:, None]
     # Transmittance before each sample: exp of minus what lies in front of it.
     before = torch.exp(-(optical.cumsum(-1) - optical))
