@@ -89,15 +89,16 @@ def _filtered(
     normals, area = _normals(places, triangles)
     # Which faces share a vertex, each with itself, too.
     heard = (at_vertex.T @ at_vertex).tocsr()
-    of, other = np.repeat(np.arange(len(triangles)), np.diff(heard.indptr)), heard.indices
-    centres = places[triangles].mean(1)
-    apart = np.linalg.norm(centres[of] - centres[other], axis=1)
+    of, other = np.repeat(np.arange(len(triangles), dtype=heard.indices.dtype), np.diff(heard.indptr)), heard.indices
+    # Axis by axis: numbers that lie side by side are fetched in half of the time.
+    apart = np.sqrt(sum((axis[of] - axis[other]) ** 2 for axis in np.ascontiguousarray(places[triangles].mean(1).T)))
     reach = max(float(apart.mean()), LEAST)
     near = area[other] * np.exp(-(apart**2) / (2 * reach**2))
     rounds = min(MOST_ROUNDS, -(-len(triangles) // FACES_OF_A_ROUND))
     for width in [ALIKE] * rounds + [LEANING] * min(LAST_ROUNDS, rounds):
         should_stop()
-        alike = 1 - np.einsum("pi,pi->p", normals[of], normals[other])  # half the square of the difference
+        x, y, z = np.ascontiguousarray(normals.T)
+        alike = 1 - (x[of] * x[other] + y[of] * y[other] + z[of] * z[other])  # half the square of the difference
         heard.data = near * np.exp(-alike / width**2)
         normals = heard @ normals
         normals /= np.maximum(np.linalg.norm(normals, axis=1), LEAST)[:, None]

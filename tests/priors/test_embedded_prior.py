@@ -15,6 +15,8 @@ from server.priors.cards import built_in_cards
 from server.priors.catalogue import check_prompt, list_priors, load_prior
 from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
 from server.priors.embedded.prior import EmbeddedPrior
+from server.priors.embedded.wording import tokens_of
+from server.world.bank import spread_views
 from server.world.captions import read_known_words, unknown_words
 from server.world.views import Views
 from tests.closeness import assert_close_to_rounding
@@ -52,6 +54,14 @@ def test_the_network_on_several_threads_answers_as_the_plain_one(prior: Embedded
             wide = sigma[:, None, None, None]
             expected = noisy / (1 + wide**2) - velocity * wide * scale
             assert_close_to_rounding(answer, expected.detach())
+
+
+def test_what_is_seen_beside_other_work_is_what_the_light_field_sees(prior: EmbeddedPrior) -> None:
+    for views in (spread_views(EMBEDDED_CARD.cameras, 3), spread_views(EMBEDDED_CARD.cameras, 5)):
+        begun = [prior.condition(text, views) for text in ("a yellow duck", "", "a red mug")]
+        for text, condition in zip(("a yellow duck", "", "a red mug"), begun, strict=True):
+            tokens = tokens_of(prior._tokenizer, [text]).expand(len(views), -1)
+            assert_close_to_rounding(condition.seen, prior._light_field(tokens, views).detach())
 
 
 def test_a_camera_changes_what_it_believes_about_an_object_but_not_about_a_surface(prior: EmbeddedPrior) -> None:

@@ -21,6 +21,8 @@ SHIFTS = (-0.6, -0.3, 0.0, 0.3, 0.6)
 FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
 RAY_FEATURES = 6 + 2 * 3 * len(SHIFTS) * len(FREQUENCIES)
 CAMERA_FEATURES = 13
+# What a caption comes to.
+WORDS = 192
 
 
 def ray_features(views: Views, size: int) -> Tensor:
@@ -83,9 +85,9 @@ class LightField(ModelMixin, ConfigMixin):
         code = 256
         self.word_vectors = nn.Embedding(vocabulary, word_width)
         # Three neighbouring words at a time: "blue handle" must not read like "blue mug with a handle".
-        self.phrases = nn.Conv1d(word_width, 192, kernel_size=3, padding=1)
+        self.phrases = nn.Conv1d(word_width, WORDS, kernel_size=3, padding=1)
         self.code = nn.Sequential(
-            nn.Linear(192 + CAMERA_FEATURES + 4, code), nn.SiLU(), nn.Linear(code, code), nn.SiLU()
+            nn.Linear(WORDS + CAMERA_FEATURES + 4, code), nn.SiLU(), nn.Linear(code, code), nn.SiLU()
         )
         self.first = nn.Linear(RAY_FEATURES, width)
         self.blocks = nn.ModuleList([_Block(width, code) for _ in range(depth)])
@@ -96,20 +98,31 @@ class LightField(ModelMixin, ConfigMixin):
         return self.look(self.read(tokens), views)
 
     def read(self, tokens: Tensor) -> Tensor:
-        """What captions say, the same from every camera: tokens [B, L] to [B, 192]."""
+        """What captions say, the same from every camera: tokens [B, L] to [B, WORDS]."""
         real = (tokens != self.config["end"]).to(self.first.weight)[:, :, None]
         phrases = functional.silu(self.phrases((self.word_vectors(tokens) * real).transpose(1, 2))).transpose(1, 2)
         text: Tensor = (phrases * real).sum(1) / real.sum(1).clamp_min(1)
         return text
 
     def look(self, text: Tensor, views: Views) -> Tensor:
-        """The second half of `forward`: `text` [B, 192] of `read`."""
-        weight = self.first.weight
-        code = self.code(torch.cat([text, camera_features(views).to(weight), background_features(views).to(weight)], 1))
-        size = self.config["size"]
-        x = self.first(ray_features(views, size).to(weight).flatten(1, 2))
+        """The second half of `forward`: `text` [B, WORDS] of `read`."""
+        return self.paint(self.rays(views), self.about(text, views))
+
+    def rays(self, views: Views) -> Tensor:
+        """What is known of the rays: [B, S * S, RAY_FEATURES]."""
+        return ray_features(views, self.config["size"]).to(self.first.weight).flatten(1, 2)
+
+    def about(self, text: Tensor, views: Views) -> Tensor:
+        """What is known of whole pictures, caption, camera and background: [B, WORDS + CAMERA_FEATURES + 4]."""
+        return torch.cat([text, camera_features(views).to(text), background_features(views).to(text)], 1)
+
+    def paint(self, rays: Tensor, about: Tensor) -> Tensor:
+        """The network behind `look`: latents [B, C, S, S] from `rays` and `about`."""
+        code = self.code(about)
+        x = self.first(rays)
         for block in self.blocks:
             x = block(x, code)
+        size = self.config["size"]
         picture: Tensor = self.last(x).transpose(1, 2).unflatten(2, (size, size))
         return picture
 

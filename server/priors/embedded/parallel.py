@@ -1,23 +1,36 @@
-"""A frozen network on a processor, evaluated as fast as the machine allows.
+"""Frozen networks on a processor, evaluated as fast as the machine allows.
 
-Its layers are small, so that threads inside a layer wait for each other longer than they work. The batch is cut into
-one part a core instead, and each part runs on a thread of its own; the network is traced and frozen first, which packs
+Their layers are small, so that threads inside a layer wait for each other longer than they work. The batch is cut into
+one part a core instead, and each part runs on a thread of its own; a network is traced and frozen first, which packs
 its weights for the processor and leaves Python out of the way. Measured on two cores with a batch of eight: 143
-evaluations a second as it is, 164 traced, 313 traced and cut in two; channels last gives another twentieth.
+evaluations a second as it is, 164 traced, 313 traced and cut in two; channels last gives another twentieth. The light
+field's look at a view takes 2.4 ms as it is, and two at once take 1.7.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from server.priors.embedded.light_field import CAMERA_FEATURES, RAY_FEATURES, WORDS, LightField
+from server.world.views import Views
+
 MOST_PARTS = 8
+
+
+class OneThreadALayer(ThreadPoolExecutor):
+    """One thread a core, each of which computes its layers alone."""
+
+    def __init__(self) -> None:
+        self.size = min(os.cpu_count() or 1, MOST_PARTS)
+        super().__init__(self.size, "denoiser", initializer=torch.set_num_threads, initargs=(1,))
 
 
 class _Output(nn.Module):
@@ -39,23 +52,18 @@ class ParallelEvaluations:
         network: a UNet2DConditionModel in evaluation mode.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, threads: OneThreadALayer) -> None:
         # Convolutions read all channels of a pixel at a time; kept together, nothing is copied between layers.
         self._network = _Output(network.to(memory_format=torch.channels_last)).eval()  # type: ignore[call-overload]
-        self._parts = min(os.cpu_count() or 1, MOST_PARTS)
+        self._threads = threads
 
     def __call__(self, noisy: Tensor, time: Tensor, states: Tensor) -> Tensor:
-        parts = min(len(noisy), self._parts)
-        pieces = zip(noisy.chunk(parts), time.chunk(parts), states.chunk(parts), strict=True)
+        parts = min(len(noisy), self._threads.size)
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        pieces = noisy.chunk(parts), time.chunk(parts), states.chunk(parts)
         if parts == 1:
-            return torch.cat([self._evaluate(piece) for piece in pieces])
-        return torch.cat(list(self._threads.map(self._evaluate, pieces)))
-
-    def _evaluate(self, piece: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        noisy, time, states = piece
-        with torch.no_grad():
-            answer: Tensor = self._frozen(noisy.contiguous(memory_format=torch.channels_last), time, states)
-        return answer
+            return torch.cat([_without_gradients(self._frozen, *piece) for piece in zip(*pieces, strict=True)])
+        return torch.cat(list(self._threads.map(partial(_without_gradients, self._frozen), *pieces)))
 
     @cached_property
     def _frozen(self) -> Any:
@@ -66,15 +74,57 @@ class ParallelEvaluations:
             torch.zeros(2),
             torch.zeros(2, 4, config.cross_attention_dim),
         )
-        with torch.no_grad(), warnings.catch_warnings():
-            # The tracer warns of sizes that it takes for constants. They are; a test compares the answers.
-            warnings.simplefilter("ignore")
-            return torch.jit.freeze(torch.jit.trace(self._network, example, check_trace=False))
+        return _frozen(self._network, example)
+
+
+class _Paint(nn.Module):
+    """The part of a light field that is traced."""
+
+    def __init__(self, light_field: LightField) -> None:
+        super().__init__()
+        self.light_field = light_field
+
+    def forward(self, rays: Tensor, about: Tensor) -> Tensor:
+        return self.light_field.paint(rays, about)
+
+
+class ParallelLooks:
+    """light_field.look(text [B, WORDS], views) on one of the threads: a function that waits for the pictures
+    [B, C, S, S]. Prompts that are asked for one after another are seen beside each other.
+
+    Args:
+        light_field: in evaluation mode, on the processor.
+    """
+
+    def __init__(self, light_field: LightField, threads: OneThreadALayer) -> None:
+        self._light_field = light_field
+        self._threads = threads
+        # Views and what is known of their rays: the prompts of one step are asked for from the same views.
+        self._last: tuple[Views, Tensor] | None = None
+
+    @torch.no_grad()
+    def __call__(self, text: Tensor, views: Views) -> Callable[[], Tensor]:
+        last = self._last
+        if last is None or last[0] is not views:
+            self._last = last = views, self._light_field.rays(views)
+        about = self._light_field.about(text, views)
+        return self._threads.submit(_without_gradients, self._frozen, last[1], about).result
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._parts, "denoiser", initializer=_one_thread_a_layer)
+    def _frozen(self) -> Any:
+        field = self._light_field
+        side = field.config["size"]
+        example = (torch.zeros(2, side * side, RAY_FEATURES), torch.zeros(2, WORDS + CAMERA_FEATURES + 4))
+        return _frozen(_Paint(field).eval(), example)
 
 
-def _one_thread_a_layer() -> None:
-    torch.set_num_threads(1)
+@torch.no_grad()
+def _without_gradients(network: Callable[..., Tensor], *given: Tensor) -> Tensor:
+    return network(*given)
+
+
+def _frozen(network: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    with torch.no_grad(), warnings.catch_warnings():
+        # The tracer warns of sizes that it takes for constants. They are; a test compares the answers.
+        warnings.simplefilter("ignore")
+        return torch.jit.freeze(torch.jit.trace(network, example, check_trace=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from server.priors.embedded.card import EMBEDDED_CARD, EMBEDDED_TITLE, WEIGHTS, broken_weights, check_weights
-from server.priors.embedded.parallel import ParallelEvaluations
 from server.priors.embedded.wording import tokens_of
 from server.priors.finite import check_finite
 from server.priors.parametrisation import NoiseTable, as_denoiser
@@ -34,15 +33,20 @@ class EmbeddedCondition:
 
     Attributes:
         states: of the text encoder, [1, L, W].
-        seen: the light field's pictures [N, C, S, S]: of the B views that were given, or zeros [1, C, S, S] for what no
-            camera looks at, or of all CANDIDATES views, when the camera is not known.
+        look: waits for `seen`, which is drawn while the caller goes on.
         allowed: bool [CANDIDATES], the views that the prompt leaves open; None when there is nothing to choose. All
             False for the empty prompt, which looks from where the other conditions look.
     """
 
     states: Tensor
-    seen: Tensor
+    look: Callable[[], Tensor]
     allowed: Tensor | None = None
+
+    @property
+    def seen(self) -> Tensor:
+        """The light field's pictures [N, C, S, S]: of the B views that were given, or zeros [1, C, S, S] for what no
+        camera looks at, or of all CANDIDATES views, when the camera is not known."""
+        return self.look()
 
 
 class EmbeddedPrior:
@@ -60,6 +64,7 @@ class EmbeddedPrior:
         from transformers import CLIPTextModel, CLIPTokenizer
 
         from server.priors.embedded.light_field import LightField
+        from server.priors.embedded.parallel import OneThreadALayer, ParallelEvaluations, ParallelLooks
         from server.priors.embedded.patch_code import PatchCode
         from server.priors.quiet import without_progress_bars
 
@@ -75,7 +80,11 @@ class EmbeddedPrior:
         for network in (self._text_encoder, self._light_field, self._vae, self._unet):
             network.to(self.device)
         self.levels = NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod)
-        self._evaluate = ParallelEvaluations(self._unet) if self.device.type == "cpu" else self._evaluate_whole
+        self._evaluate, self._look = self._evaluate_whole, self._look_whole
+        if self.device.type == "cpu":
+            threads = OneThreadALayer()
+            self._evaluate = ParallelEvaluations(self._unet, threads)
+            self._look = ParallelLooks(self._light_field, threads)
         self._read = lru_cache(maxsize=REMEMBERED_PROMPTS)(self._read_prompt)
         self._from_anywhere = lru_cache(maxsize=REMEMBERED_PROMPTS)(self._condition_from_anywhere)
 
@@ -89,8 +98,8 @@ class EmbeddedPrior:
             return self._from_anywhere(prompt)
         text, states, caption = self._read(prompt)
         if caption is not None and caption.makes == "texture":
-            return EmbeddedCondition(states, self._nothing_seen)
-        return EmbeddedCondition(states, self._look(text, views))
+            return EmbeddedCondition(states, self._see_nothing)
+        return EmbeddedCondition(states, self._look(text.expand(len(views), -1), views))
 
     @torch.no_grad()
     def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[EmbeddedCondition]) -> list[Tensor]:
@@ -129,26 +138,25 @@ class EmbeddedPrior:
     def _seen_from(self, view: Tensor | None, condition: EmbeddedCondition, batch: int) -> Tensor:
         if condition.allowed is None:
             return condition.seen.expand(batch, -1, -1, -1)
-        return self._nothing_seen.expand(batch, -1, -1, -1) if view is None else condition.seen[view]
+        return self._see_nothing().expand(batch, -1, -1, -1) if view is None else condition.seen[view]
 
-    @property
-    def _nothing_seen(self) -> Tensor:
+    def _see_nothing(self) -> Tensor:
         return torch.zeros(1, *self.card.latent_shape, device=self.device)
 
     @torch.no_grad()
-    def _look(self, text: Tensor, views: Views) -> Tensor:
-        seen: Tensor = self._light_field.look(text.expand(len(views), -1), views.to(self.device))
-        return seen
+    def _look_whole(self, text: Tensor, views: Views) -> Callable[[], Tensor]:
+        seen = self._light_field.look(text, views.to(self.device))
+        return lambda: seen
 
     def _condition_from_anywhere(self, prompt: str) -> EmbeddedCondition:
         text, states, caption = self._read(prompt)
         if caption is not None and caption.makes == "texture":
-            return EmbeddedCondition(states, self._nothing_seen)
+            return EmbeddedCondition(states, self._see_nothing)
         views = spread_views(self.card.cameras, CANDIDATES)
         allowed = torch.full((CANDIDATES,), caption is not None)
         if caption is not None and caption.view is not None:
             allowed = in_view(views, caption.view)
-        return EmbeddedCondition(states, self._look(text, views), allowed.to(self.device))
+        return EmbeddedCondition(states, self._look(text.expand(len(views), -1), views), allowed.to(self.device))
 
     @torch.no_grad()
     def _read_prompt(self, prompt: str) -> tuple[Tensor, Tensor, Caption | None]:
