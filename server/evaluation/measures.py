@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from server.meshing.arrays import Bools, Floats, Triangles
+from server.meshing.arrays import Bools, Floats, Triangles, area_vectors
 from server.meshing.coverage import cover
 from server.meshing.rasterise import Hits, rasterise
 from server.world.views import Views
@@ -151,8 +151,7 @@ def normal_consistency(matched: Match) -> float:
 
 def sample_surface(vertices: Floats, triangles: Triangles, count: int, rng: np.random.Generator) -> SurfacePoints:
     """`count` points, uniform by area."""
-    a, b, c = vertices[triangles].astype(np.float64).transpose(1, 0, 2)
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    area = np.linalg.norm(area_vectors(vertices[triangles].astype(np.float64)), axis=1)
     chosen = rng.choice(len(triangles), count, p=area / area.sum())
     u, v = rng.random((2, count, 1))
     over = u + v > 1
@@ -164,8 +163,9 @@ def points_on(
     vertices: Floats, triangles: Triangles, chosen: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> SurfacePoints:
     """The points of these triangles [N] with these barycentric coordinates [N, 3]."""
-    a, b, c = vertices[triangles[chosen]].astype(np.float64).transpose(1, 0, 2)
-    cross = np.cross(b - a, c - a)
-    normal = cross / np.linalg.norm(cross, axis=1, keepdims=True)
+    corners = vertices[triangles[chosen]].astype(np.float64)
+    across = area_vectors(corners)
+    normal = across / np.linalg.norm(across, axis=1, keepdims=True)
+    a, b, c = corners.transpose(1, 0, 2)
     position = weights[:, :1] * a + weights[:, 1:2] * b + weights[:, 2:] * c
     return SurfacePoints(position, normal, chosen, weights)

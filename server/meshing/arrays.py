@@ -28,6 +28,12 @@ class MeshArrays:
     colour: NDArray[np.uint8]
 
 
+def area_vectors(corners: NDArray[Any]) -> NDArray[Any]:
+    """Normals of faces whose corners are [F, 3, 3], twice as long as their areas, [F, 3]."""
+    vectors: NDArray[Any] = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return vectors
+
+
 def save_npz(mesh: MeshArrays, file: BinaryIO, uv: NDArray[np.float32] | None = None) -> None:
     """Uncompressed arrays `position`, `triangle`, `colour`, with a texture also `uv` [F, 3, 2]; read with
     allow_pickle=False."""

@@ -8,7 +8,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from server.errors import JobFailed
-from server.meshing.arrays import Floats, Triangles
+from server.meshing.arrays import Floats, Triangles, area_vectors
 from server.meshing.coverage import cover
 from server.meshing.edges import undirected_edges
 
@@ -61,7 +61,7 @@ def neighbours(triangles: Triangles) -> Labels:
 
 def _sides(corners: NDArray[np.float64], pairs: Labels) -> Labels:
     """The side of the box [F], 2 * axis + (0 from the positive end, 1 from the negative), that sees each face best."""
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal = area_vectors(corners)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     facing = np.stack([normal, -normal], -1).reshape(len(corners), SIDES)
     side = facing.argmax(1)

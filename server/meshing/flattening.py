@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from server.meshing.arrays import Floats, Triangles
+from server.meshing.arrays import Floats, Triangles, area_vectors
 
 # Normals whose difference is this long, or nine degrees, count for .61 of what they would if they were the same.
 ALIKE = 0.15
@@ -107,8 +107,7 @@ def _filtered(
 
 def _normals(places: NDArray[np.float64], triangles: Triangles) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unit normals [F, 3] of the faces, and twice their areas [F]."""
-    corners = places[triangles]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = area_vectors(places[triangles])
     area = np.linalg.norm(normals, axis=1)
     return normals / np.maximum(area, LEAST)[:, None], area
 

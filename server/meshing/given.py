@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.errors import BadRequest
-from server.meshing.arrays import Bools, Floats, Triangles
+from server.meshing.arrays import Bools, Floats, Triangles, area_vectors
 
 MOST_FACES = 2_000_000
 # Of the arrays of one mesh, together with its old picture.
@@ -139,8 +139,7 @@ def _check_layout(uv: Floats) -> None:
 
 def _face_normals(position: Floats, triangle: Triangles) -> Floats:
     """[F, 3, 3]; (0, 0, 1) for faces without area."""
-    a, b, c = (position[triangle[:, corner]].astype(np.float64) for corner in range(3))
-    normal = np.cross(b - a, c - a)
+    normal = area_vectors(position[triangle].astype(np.float64))
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     unit = np.where(length > 0, normal / np.where(length > 0, length, 1), (0.0, 0.0, 1.0))
     return np.repeat(unit[:, None], 3, 1).astype(np.float32)

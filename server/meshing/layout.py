@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from server.errors import JobFailed
-from server.meshing.arrays import Bools, Floats
+from server.meshing.arrays import Bools, Floats, area_vectors
 from server.meshing.coverage import cover
 from server.meshing.given import GivenMesh
 
@@ -117,7 +117,6 @@ def _covered(
 def without_area(mesh: GivenMesh) -> float:
     """Share of the chosen faces with an area in space that have none in the UV layer."""
     uv = mesh.uv[mesh.chosen].astype(np.float64)
-    a, b, c = mesh.position[mesh.triangle[mesh.chosen]].astype(np.float64).transpose(1, 0, 2)
     (ux, uy), (vx, vy) = (uv[:, 1] - uv[:, 0]).T, (uv[:, 2] - uv[:, 0]).T
-    solid = np.linalg.norm(np.cross(b - a, c - a), axis=1) > 0
+    solid = np.linalg.norm(area_vectors(mesh.position[mesh.triangle[mesh.chosen]].astype(np.float64)), axis=1) > 0
     return float((np.abs(ux * vy - uy * vx) <= 0)[solid].mean()) if solid.any() else 0.0

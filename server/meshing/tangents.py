@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from server.meshing.arrays import Floats, Triangles
+from server.meshing.arrays import Floats, Triangles, area_vectors
 
 
 def corner_angles(vertices: Floats, triangles: Triangles) -> Floats:
@@ -23,8 +23,7 @@ def corner_angles(vertices: Floats, triangles: Triangles) -> Floats:
 
 def smooth_normals(vertices: Floats, triangles: Triangles) -> Floats:
     """Unit normals float32 [V, 3] of a smooth-shaded mesh, pointing outward; (0, 0, 1) where faces cancel out."""
-    a, b, c = vertices[triangles].astype(np.float64).transpose(1, 0, 2)
-    face = np.cross(b - a, c - a)
+    face = area_vectors(vertices[triangles].astype(np.float64))
     face /= np.maximum(np.linalg.norm(face, axis=1, keepdims=True), 1e-30)
     weighted = corner_angles(vertices, triangles)[:, :, None] * face[:, None]
     return unit(_sum_at(triangles.ravel(), weighted.reshape(-1, 3), len(vertices)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from server.meshing.arrays import Floats, Triangles
+from server.meshing.arrays import Floats, Triangles, area_vectors
 from server.meshing.edges import adjacency
 from server.meshing.tangents import smooth_normals
 
@@ -45,7 +45,7 @@ def unfold(
 
 def _cosines(before: Floats, after: Floats, triangles: Triangles) -> Floats:
     """[F]: of the angle that each face has turned by; 1 for faces without an area."""
-    one, other = (np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]) for c in (before[triangles], after[triangles]))
+    one, other = area_vectors(before[triangles]), area_vectors(after[triangles])
     size = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     cosines: Floats = np.divide((one * other).sum(1), size, out=np.ones_like(size), where=size > 0)
     return cosines

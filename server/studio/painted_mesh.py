@@ -16,7 +16,7 @@ from server.generators.radiance_field.plan import FieldPlan
 from server.generators.radiance_field.resolution import side_at
 from server.generators.radiance_field.shading import draw_lamps, lambert
 from server.generators.subject import Exposure
-from server.meshing.arrays import Floats
+from server.meshing.arrays import Floats, area_vectors
 from server.meshing.fields import from_torch, in_chunks
 from server.meshing.given import GivenMesh
 from server.meshing.rasterise import rasterise
@@ -173,7 +173,7 @@ def _within_outline(known: str, eye: Floats, point: Floats) -> NDArray[np.bool_]
 
 def _faces_away(corners: Floats, towards: Floats, normal: Floats) -> NDArray[np.bool_]:
     """Which hits [N] show the side of their face that its normals do not stand on."""
-    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    flat = area_vectors(corners)
     away: NDArray[np.bool_] = ((flat * normal).sum(1) >= 0) != ((flat * towards).sum(1) >= 0)
     return away
 
