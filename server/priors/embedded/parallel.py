@@ -30,7 +30,7 @@ class OneThreadALayer(ThreadPoolExecutor):
 
     def __init__(self) -> None:
         self.size = min(os.cpu_count() or 1, MOST_PARTS)
-        super().__init__(self.size, "denoiser", initializer=torch.set_num_threads, initargs=(1,))
+        super().__init__(self.size, thread_name_prefix="denoiser", initializer=torch.set_num_threads, initargs=(1,))
 
 
 class _Output(nn.Module):
