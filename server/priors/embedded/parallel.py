@@ -50,6 +50,7 @@ class ParallelEvaluations:
 
     Args:
         network: a UNet2DConditionModel in evaluation mode.
+        threads: on which the parts of a batch are evaluated.
     """
 
     def __init__(self, network: nn.Module, threads: OneThreadALayer) -> None:
@@ -94,6 +95,7 @@ class ParallelLooks:
 
     Args:
         light_field: in evaluation mode, on the processor.
+        threads: those of the denoiser, which waits for the pictures anyway.
     """
 
     def __init__(self, light_field: LightField, threads: OneThreadALayer) -> None:
