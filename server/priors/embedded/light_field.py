@@ -105,7 +105,7 @@ class LightField(ModelMixin, ConfigMixin):
         return text
 
     def look(self, text: Tensor, views: Views) -> Tensor:
-        """The second half of `forward`: `text` [B, WORDS] of `read`."""
+        """The second half of `forward`: `text` [B, WORDS] of `read`, or [1, WORDS] for all views."""
         return self.paint(self.rays(views), self.about(text, views))
 
     def rays(self, views: Views) -> Tensor:
@@ -114,7 +114,8 @@ class LightField(ModelMixin, ConfigMixin):
 
     def about(self, text: Tensor, views: Views) -> Tensor:
         """What is known of whole pictures, caption, camera and background: [B, WORDS + CAMERA_FEATURES + 4]."""
-        return torch.cat([text, camera_features(views).to(text), background_features(views).to(text)], 1)
+        words = text.expand(len(views), -1)
+        return torch.cat([words, camera_features(views).to(text), background_features(views).to(text)], 1)
 
     def paint(self, rays: Tensor, about: Tensor) -> Tensor:
         """The network behind `look`: latents [B, C, S, S] from `rays` and `about`."""

@@ -90,7 +90,7 @@ class _Paint(nn.Module):
 
 
 class ParallelLooks:
-    """light_field.look(text [B, WORDS], views) on one of the threads: a function that waits for the pictures
+    """light_field.look(text, views) on one of the threads: a function that waits for the pictures
     [B, C, S, S]. Prompts that are asked for one after another are seen beside each other.
 
     Args:

@@ -99,7 +99,7 @@ class EmbeddedPrior:
         text, states, caption = self._read(prompt)
         if caption is not None and caption.makes == "texture":
             return EmbeddedCondition(states, self._see_nothing)
-        return EmbeddedCondition(states, self._look(text.expand(len(views), -1), views))
+        return EmbeddedCondition(states, self._look(text, views))
 
     @torch.no_grad()
     def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Sequence[EmbeddedCondition]) -> list[Tensor]:
@@ -156,7 +156,10 @@ class EmbeddedPrior:
         allowed = torch.full((CANDIDATES,), caption is not None)
         if caption is not None and caption.view is not None:
             allowed = in_view(views, caption.view)
-        return EmbeddedCondition(states, self._look(text.expand(len(views), -1), views), allowed.to(self.device))
+        look = self._look(text, views)
+        # Conditions from anywhere are remembered: one that failed must not be.
+        look()
+        return EmbeddedCondition(states, look, allowed.to(self.device))
 
     @torch.no_grad()
     def _read_prompt(self, prompt: str) -> tuple[Tensor, Tensor, Caption | None]:
