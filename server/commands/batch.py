@@ -6,6 +6,7 @@ import argparse
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def _batch(args: argparse.Namespace) -> dict[str, Any]:
     if args.part is not None:
         # Whoever gives out parts gives those again that failed.
         told = _told_so_far(rows, out)
-        _make_here([row for row in rows if told[row.name].state != "done"], rows, told, out, args, lambda: None)
+        _make_here(_Work([row for row in rows if told[row.name].state != "done"], rows, told, out), args)
         return _counts(told, out, "What was printed")
     with held(out / MAKING):
         told = _told_so_far(rows, out)
@@ -86,7 +87,7 @@ def _batch(args: argparse.Namespace) -> dict[str, Any]:
         report = _Report(out, args.file.name, rows, told)
         try:
             make = _make_in_slurm if args.slurm else _make_here
-            make(asked, rows, told, out, args, report.write_when_due)
+            make(_Work(asked, rows, told, out, report.write_when_due), args)
         finally:
             report.write()
     if not any((one.error or {}).get("code") == "task-ended" for one in told.values()):
@@ -127,57 +128,64 @@ class _Report:
             self.write()
 
 
-def _make_here(
-    asked: Sequence[Row],
-    rows: Sequence[Row],
-    told: dict[str, Told],
-    out: Path,
-    args: argparse.Namespace,
-    on_row: Callable[[], None],
-) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """Rows to be made now.
+
+    Attributes:
+        asked: those.
+        rows: all of the table.
+        told: what is known of each row, by its name; kept up to date.
+        out: where their folders go.
+        on_row: called after each.
+    """
+
+    asked: Sequence[Row]
+    rows: Sequence[Row]
+    told: dict[str, Told]
+    out: Path
+    on_row: Callable[[], None] = lambda: None
+
+
+def _make_here(work: _Work, args: argparse.Namespace) -> None:
     from server.jobs.worker import PriorShelf
     from server.studio.threads import use_half_of_the_cores
 
     use_half_of_the_cores()
     priors = PriorShelf(args.device, args.low_vram)
-    with Table(rows, told) as table:
-        for row in asked:
+    with Table(work.rows, work.told) as table:
+        for row in work.asked:
             table.begin(row)
-            told[row.name] = make_row(row, out, priors, table)
+            told = make_row(row, work.out, priors, table)
+            work.told[row.name] = told
             table.end(row)
-            on_row()
-            if (told[row.name].error or {}).get("code") == "disk-full":
+            work.on_row()
+            if (told.error or {}).get("code") == "disk-full":
                 # Every other row would fail for the same reason.
                 break
 
 
-def _make_in_slurm(
-    asked: Sequence[Row],
-    rows: Sequence[Row],
-    told: dict[str, Told],
-    out: Path,
-    args: argparse.Namespace,
-    on_row: Callable[[], None],
-) -> None:
+def _make_in_slurm(work: _Work, args: argparse.Namespace) -> None:
     from server.commands import batch_slurm
     from server.farm.slurm import Wishes
 
     args.interrupted = f"Interrupted. {batch_slurm.GOES_ON}"
-    places = {row.name: place for place, row in enumerate(rows, 1)}
-    same = ["--out", str(out.resolve()), "--device", args.device, *(["--low-vram"] if args.low_vram else [])]
+    out = work.out.resolve()
+    places = {row.name: place for place, row in enumerate(work.rows, 1)}
+    same = ["--out", str(out), "--device", args.device, *(["--low-vram"] if args.low_vram else [])]
 
     def command_of(row: Row) -> list[str]:
-        return ["batch", str(args.file.resolve()), "--part", f"{places[row.name]}/{len(rows)}", *same]
+        return ["batch", str(args.file.resolve()), "--part", f"{places[row.name]}/{len(places)}", *same]
 
     wishes = Wishes(args.partition, args.gres, args.time_limit or 60)
-    with Table(rows, told) as table:
+    with Table(work.rows, work.told) as table:
 
         def on_end(row: Row, became: Told) -> None:
-            told[row.name] = became
+            work.told[row.name] = became
             table.end(row)
-            on_row()
+            work.on_row()
 
-        batch_slurm.make_in_slurm(asked, command_of, out.resolve(), wishes, table, on_end)
+        batch_slurm.make_in_slurm(work.asked, command_of, out, wishes, table, on_end)
 
 
 def _told_so_far(rows: Sequence[Row], out: Path) -> dict[str, Told]:
