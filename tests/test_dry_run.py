@@ -81,6 +81,12 @@ def test_options_of_the_papers_estimator_are_followed(capsys: pytest.CaptureFixt
         assert (said["interval"], said["inversion_scale"], said["sampler_steps"]) == ([0.2, 4.0], -6.5, 20)
 
 
+def test_what_the_rule_does_not_listen_to_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    deaf = dry(capsys, "mesh", "a duck", "--method", "sds", "--bandwidth-start", "13", "--centre", "clean")
+    assert deaf["without_effect"] == ["centre", "bandwidth_start"]
+    assert "without_effect" not in dry(capsys, "mesh", "a duck", "--bandwidth-start", "13")
+
+
 def test_nothing_is_loaded_and_nothing_is_written(photographs: str, tmp_path: Path) -> None:
     command = ["mesh", "a duck", "--prior", photographs, "--out", str(tmp_path / "duck.glb"), "--dry-run", "--json"]
     code = (

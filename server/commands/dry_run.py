@@ -7,7 +7,7 @@ from typing import Any
 
 from server.priors.catalogue import read_card
 from server.recipe import Recipe
-from server.studio.plan import calls_of, detail_of, plan_of, render_size_of, tone_calls
+from server.studio.plan import calls_of, detail_of, plan_of, render_size_of, tone_calls, without_effect
 
 
 def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
@@ -19,14 +19,16 @@ def describe_run(recipe: Recipe, device: str) -> dict[str, Any]:
     card = read_card(recipe.prior)
     picture = {"learning_rate": card.picture_learning_rate}
     field = {"learning_rate": card.learning_rate, "regularisers": asdict(card.regularisers)}
-    detail, tone = detail_of(recipe, card), tone_calls(recipe, card)
+    plan, detail, tone = plan_of(recipe, card), detail_of(recipe, card), tone_calls(recipe, card)
+    ignored = without_effect(recipe, plan)
     return {
         "kind": recipe.kind,
         "prompt": recipe.prompt,
         "seed": recipe.seed,
         "prior": recipe.prior,
         "preset": recipe.preset,
-        **plan_of(recipe, card).as_json(),
+        **plan.as_json(),
+        **({"without_effect": ignored} if ignored else {}),
         "denoiser_calls": calls_of(recipe, card),
         **({} if detail is None else {"detail": detail.as_json()}),
         **({"tone_calls": tone} if tone else {}),

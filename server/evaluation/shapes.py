@@ -46,6 +46,7 @@ from server.recipe import Recipe, read_recipe
 from server.studio.checkpoint import KeptField, load_field
 from server.studio.kept_names import FIELD
 from server.studio.mesh_files import MAPS
+from server.studio.plan import plan_of, without_effect
 from server.studio.production import produce
 from server.training.view_judge import ViewJudge
 from server.world.captions import KINDS, Caption, read_caption
@@ -149,7 +150,7 @@ def evaluate_shapes(
                    smoothing, reduction and baking, as "raw_volume_iou", ..., and "run", a name of the recipe}],
          "means": {method: {measure: mean over prompts and seeds, over those that have it; None where none has}},
          "meshing_cost": {method: mean volume IoU that meshing lost},
-         "warnings": sentences about pictures that could not be written,
+         "warnings": sentences about pictures that could not be written, and about settings that a method is deaf to,
          "spread": {method: {measure: standard deviation over seeds of the mean over prompts}}, with several seeds}
 
     Raises:
@@ -170,6 +171,9 @@ def evaluate_shapes(
     rows = []
     warnings: list[str] = []
     for variant, asked in planned:
+        if ignored := without_effect(asked, plan_of(asked, model.card)):
+            said = f"{variant.name}: the rule does not listen to {', '.join(ignored)}."
+            warnings += [said] if said not in warnings else []
         budget = calls if variant.calls is None else variant.calls
         recipe = asked if budget is None else within_budget(asked, model.card, budget)
         run = run_name(recipe, model.card)

@@ -196,6 +196,11 @@ _OF_SOME = {
     "sampler_steps": "sampler_steps",
     "estimator": "estimator",
 }
+# Their noise levels are their own, whatever the bandwidth.
+_WITHOUT_BANDWIDTH = ("sds", "flow")
+_BANDWIDTHS = ("bandwidth_start", "bandwidth_end", "bandwidth_schedule")
+# They make one target a step.
+_WITHOUT_SAMPLES = ("tweedie", "sdi", "flow")
 
 
 def without_effect(recipe: Recipe, plan: Plan) -> list[str]:
@@ -204,6 +209,10 @@ def without_effect(recipe: Recipe, plan: Plan) -> list[str]:
     ignored = [
         name for name, found in _OF_SOME.items() if None is not getattr(asked, name) and None is getattr(plan, found)
     ]
+    if plan.method in _WITHOUT_BANDWIDTH:
+        ignored += [name for name in _BANDWIDTHS if getattr(asked, name) is not None]
+    if asked.samples > 1 and (plan.estimator or plan.method) in _WITHOUT_SAMPLES:
+        ignored.append("samples")
     if asked.perp_neg and not plan.perp_neg:
         ignored.append("perp_neg")
     return ignored

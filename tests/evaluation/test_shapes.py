@@ -12,6 +12,7 @@ import torch
 from server.errors import BadRequest
 from server.evaluation.colours import ColouredMesh, true_colours
 from server.evaluation.shapes import SCORES, compare, evaluate_shapes, meshed_surface, raw_surface
+from server.evaluation.variants import Variant
 from server.generators.radiance_field.field import RadianceField
 from server.generators.radiance_field.hash_grid import HashGridShape
 from server.meshing.arrays import Floats
@@ -182,3 +183,10 @@ def test_a_measure_that_an_object_does_not_have_is_null_and_left_out_of_the_mean
     assert ball["spread"]["msd"]["planarity"] is None
     for result in (both, ball):
         json.dumps(result, allow_nan=False)
+
+
+def test_a_row_whose_method_is_deaf_to_what_it_is_named_after_is_warned_of_once() -> None:
+    settings = {"steps": 2, "mesh": {"resolution": 32, "faces": 1000, "texture_size": 0}}
+    wide = [Variant(method, bandwidths=(2.0, 0.5)) for method in ("sds", "noised")]
+    result = evaluate_shapes(["a red cube"], (0, 1), wide, prior="exact", settings=settings)
+    assert result["warnings"] == ["sds, 2-0.5: the rule does not listen to bandwidth_start, bandwidth_end."]

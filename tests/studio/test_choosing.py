@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from server.guidance.inversion import DistillationViaInversion, Flow, Timesteps
 from server.guidance.mean_shift import Exact, Noised, Paper, Tweedie
+from server.guidance.noise import Fresh
 from server.guidance.score_distillation import ScoreDistillation
 from server.priors.card import PriorCard
 from server.priors.cards import usual_card
 from server.priors.embedded.card import EMBEDDED_CARD
 from server.recipe import Recipe, read_recipe
 from server.studio.choosing import estimator_of
-from server.studio.plan import Plan, plan_of
+from server.studio.plan import Plan, plan_of, without_effect
 
 PHOTOGRAPHS = usual_card("/models/photographs")
 
@@ -96,3 +98,33 @@ def test_inversions_run_at_the_recipes_scale_and_steps_or_as_published() -> None
 
 def test_an_inversion_scale_of_nothing_is_a_wish_like_any_other() -> None:
     assert plan(method="sdi", inversion_scale=0.0).inversion_scale == 0.0
+
+
+RULES = [{"method": name} for name in ("sds", "sdi", "flow")]
+RULES += [{"estimator": name} for name in ("noised", "exact", "tweedie", "paper")]
+
+
+@pytest.mark.parametrize("wish", [{"bandwidth_start": 1.0, "bandwidth_end": 0.2}, {"samples": 2}], ids=str)
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_what_a_rule_does_not_listen_to_is_named_and_nothing_else(rule: dict[str, str], wish: dict[str, Any]) -> None:
+    def target(asked: Recipe) -> torch.Tensor:
+        planned = plan_of(asked, EMBEDDED_CARD)
+        noise = Fresh(torch.Generator().manual_seed(0))
+        x = torch.linspace(-1, 1, 8).reshape(1, 2, 2, 2)
+        bandwidth = planned.course.at(0).bandwidth
+        # Of data that are normal with variance 1 / 4: no answer is x itself.
+        return estimator_of(planned)(
+            lambda z, sigma: z / (1 + 4 * sigma.view(-1, 1, 1, 1) ** 2), x, bandwidth, noise
+        ).target
+
+    asked = recipe(**rule, **wish)
+    unheard = without_effect(asked, plan_of(asked, EMBEDDED_CARD))
+    same = torch.equal(target(recipe(**rule)), target(asked))
+    assert unheard == (list(wish) if same else [])
+
+
+def test_wishes_that_are_about_another_rule_are_named() -> None:
+    asked = recipe(estimator="noised", centre="random", kernel_time="sigma", interval_low=0.2, sampler_steps=4)
+    named = without_effect(asked, plan_of(asked, EMBEDDED_CARD))
+    assert named == ["centre", "kernel_time", "interval_low", "sampler_steps"]
+    assert without_effect(recipe(), plan()) == []
