@@ -14,7 +14,8 @@ from server.errors import BadRequest
 from server.priors.cards import built_in_cards
 from server.priors.catalogue import check_prompt, list_priors, load_prior
 from server.priors.embedded.card import EMBEDDED_CARD, WEIGHTS
-from server.priors.embedded.prior import EmbeddedPrior
+from server.priors.embedded.parallel import MOST_VIEWS
+from server.priors.embedded.prior import CANDIDATES, EmbeddedPrior
 from server.priors.embedded.wording import tokens_of
 from server.world.bank import spread_views
 from server.world.captions import read_known_words, unknown_words
@@ -62,6 +63,26 @@ def test_what_is_seen_beside_other_work_is_what_the_light_field_sees(prior: Embe
         for text, condition in zip(("a yellow duck", "", "a red mug"), begun, strict=True):
             tokens = tokens_of(prior._tokenizer, [text]).expand(len(views), -1)
             assert_close_to_rounding(condition.seen, prior._light_field(tokens, views).detach())
+
+
+def test_a_prompt_without_a_camera_is_seen_in_parts_whose_memory_a_thread_can_keep(
+    prior: EmbeddedPrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior.condition("a pink cone")  # so that the network is traced
+    whole: Any = prior._look
+    traced, parts = whole._frozen, []
+
+    def look(rays: torch.Tensor, about: torch.Tensor) -> torch.Tensor:
+        parts.append(len(rays))
+        return traced(rays, about)
+
+    monkeypatch.setattr(whole, "_frozen", look)
+    seen = prior.condition("a pink torus").seen
+    assert sum(parts) == CANDIDATES
+    assert max(parts) <= MOST_VIEWS
+    tokens = tokens_of(prior._tokenizer, ["a pink torus"]).expand(CANDIDATES, -1)
+    views = spread_views(EMBEDDED_CARD.cameras, CANDIDATES)
+    assert_close_to_rounding(seen, prior._light_field(tokens, views).detach())
 
 
 def test_a_camera_changes_what_it_believes_about_an_object_but_not_about_a_surface(prior: EmbeddedPrior) -> None:

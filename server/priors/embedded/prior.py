@@ -156,10 +156,9 @@ class EmbeddedPrior:
         allowed = torch.full((CANDIDATES,), caption is not None)
         if caption is not None and caption.view is not None:
             allowed = in_view(views, caption.view)
-        look = self._look(text, views)
         # Conditions from anywhere are remembered: one that failed must not be.
-        look()
-        return EmbeddedCondition(states, look, allowed.to(self.device))
+        seen = self._look(text, views)()
+        return EmbeddedCondition(states, lambda: seen, allowed.to(self.device))
 
     @torch.no_grad()
     def _read_prompt(self, prompt: str) -> tuple[Tensor, Tensor, Caption | None]:
