@@ -44,10 +44,12 @@ from server.meshing.surface import extract_surface
 from server.priors.denoiser import Prior
 from server.recipe import Recipe, read_recipe
 from server.studio.checkpoint import KeptField, load_field
+from server.studio.events import Event, Log
 from server.studio.kept_names import FIELD
 from server.studio.mesh_files import MAPS
 from server.studio.plan import plan_of, without_effect
 from server.studio.production import produce
+from server.studio.unformed import UNFORMED
 from server.training.view_judge import ViewJudge
 from server.world.captions import KINDS, Caption, read_caption
 from server.world.shapes import signed_distance
@@ -66,7 +68,7 @@ SCORES = (
 )
 RAW = "raw_"
 FACES = ("janus", "facing")
-MEASURES = (*SCORES, *FACES, "seconds", "denoiser_calls", *(RAW + score for score in SCORES))
+MEASURES = (*SCORES, *FACES, UNFORMED, "seconds", "denoiser_calls", *(RAW + score for score in SCORES))
 
 
 def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
@@ -146,7 +148,8 @@ def evaluate_shapes(
     Returns:
         {"rows": [{"prompt", "seed", "method" (of a variant its name), "volume_iou", "silhouette_iou", "chamfer",
                    "normal_consistency", "planarity", "colour_error", "janus" and "facing" (see faces.py; None without a
-                   judge), "seconds", "denoiser_calls", the six scores of the bare iso-surface, before cleaning,
+                   judge), "unformed" (whether it still looks as before the first step), "seconds", "denoiser_calls",
+                   "warnings" (of the job, as sentences), the six scores of the bare iso-surface, before cleaning,
                    smoothing, reduction and baking, as "raw_volume_iou", ..., and "run", a name of the recipe}],
          "means": {method: {measure: mean over prompts and seeds, over those that have it; None where none has}},
          "meshing_cost": {method: mean volume IoU that meshing lost},
@@ -207,9 +210,15 @@ def _make(
     warnings: list[str],
 ) -> dict[str, Any]:
     """A row, without the name of its run."""
+    said: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Log) and event.level == "warning":
+            said.append(event.message)
+
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        report = produce(recipe, model, folder, lambda event: None, lambda: None, device)
+        report = produce(recipe, model, folder, listen, lambda: None, device)
         mesh = read_npz(folder / "mesh.npz")
         texture = read_texture(folder / "mesh.npz", *(folder / picture for picture in MAPS))
         field = load_field(folder / FIELD, device)
@@ -227,8 +236,10 @@ def _make(
         "method": name,
         **_rounded(after),
         **_rounded(dict.fromkeys(FACES) if judge is None else faces(judge, mesh, texture, caption.name)),
+        UNFORMED: report.get("warning") == UNFORMED,
         "seconds": report["seconds"],
         "denoiser_calls": report["denoiser_calls"],
+        "warnings": said,
         **{RAW + score: value for score, value in _rounded(before).items()},
     }
 

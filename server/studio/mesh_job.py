@@ -11,16 +11,17 @@ from server.meshing.fields import from_torch
 from server.meshing.preview import preview_mesh
 from server.studio.assignment import Assignment, account, render_side
 from server.studio.checkpoint import save_field
-from server.studio.climb import step_generator
+from server.studio.climb import WARM_UP_STEPS, step_generator
 from server.studio.events import Event, Log, PreviewImage, PreviewMesh, Progress
 from server.studio.field_plan import field_plan
 from server.studio.kept_names import FIELD
 from server.studio.mesh_files import write_mesh_files
 from server.studio.narration import LOADED, OPTIMISED, Narrator
 from server.studio.plan import render_size_of
-from server.studio.sides import four_sides
+from server.studio.sides import WHITE, four_sides
 from server.studio.thumbnail import SIDE
 from server.studio.toning import tone_down
+from server.studio.unformed import UNFORMED, is_unformed, warning_of
 
 
 def make_mesh(asked: Assignment) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         if mesh is not None:
             on_event(PreviewMesh(mesh))
 
+    before = four_sides(subject, device, background=WHITE)
     narrator = Narrator("Shaping", on_event, preview, (LOADED, OPTIMISED))
     outcome = asked.optimise(
         subject, narrator, asked.kept_start(subject), lambda: four_sides(subject, device, SIDE // 2)
@@ -51,6 +53,10 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
     outcome = tone_down(subject, asked, outcome)
     # However short the run was.
     on_event(PreviewImage(four_sides(subject, device)))
+    # Who asks for fewer steps than warming up takes wants no object.
+    unformed = recipe.steps > WARM_UP_STEPS and is_unformed(before, four_sides(subject, device, background=WHITE))
+    if unformed:
+        asked.warn(warning_of(outcome.steps))
     occupied = subject.occupancy.cells.cpu().numpy()
 
     def with_account(event: Event) -> None:
@@ -73,4 +79,4 @@ def make_mesh(asked: Assignment) -> dict[str, Any]:
         card.fixed_light,
     )
     report["artifacts"].append(FIELD)
-    return {**report, **account(outcome)}
+    return {**report, **account(outcome), **({"warning": UNFORMED} if unformed else {})}

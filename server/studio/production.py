@@ -61,8 +61,9 @@ def produce(
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:
-        The report, which is also written as report.json. Of a texture that shows no pattern it has a field "warning":
-        "flat" or "noise".
+        The report, which is also written as report.json. It has a field "warning" for a texture that shows no pattern,
+        "flat" or "noise", and for an object that still looks as it did before the first step, "unformed", unless it
+        was to have no more steps than warming up takes.
 
     Raises:
         Looked: it was a quick look; the same recipe goes on from there, and `folder` has its thumbnail.

@@ -15,14 +15,14 @@ from server.world.views import Views
 SIDE, SAMPLES = 48, 32
 # Front and right above, back and left below.
 AZIMUTHS = [0.0, 90.0, 180.0, 270.0]
-GREY = 0.5
+GREY, WHITE = 0.5, 1.0
 
 
-def four_sides(subject: RadianceSubject, device: str, side: int = SIDE) -> NDArray[np.uint8]:
+def four_sides(subject: RadianceSubject, device: str, side: int = SIDE, background: float = GREY) -> NDArray[np.uint8]:
     """uint8 [2 side, 2 side, 3] in sRGB: front and right above, back and left below. Draws nothing at random and leaves
     the subject as it is."""
     around = Views.orbit(AZIMUTHS)
-    grey = torch.full((len(around), 3), GREY)
+    grey = torch.full((len(around), 3), background)
     views = Views(around.azimuth, around.elevation, around.distance, around.fov, grey).to(device)
     with torch.no_grad():
         front, right, back, left = render(subject.field, subject.occupancy, views, side, SAMPLES).image

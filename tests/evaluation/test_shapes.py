@@ -172,6 +172,16 @@ def test_every_prompt_method_and_seed_is_a_row(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-red-cube-sds-0.png", "a-red-cube-sds-1.png"]
 
 
+def test_a_row_of_an_object_that_nothing_came_of_says_so() -> None:
+    too_wide = {"bandwidth_start": 50.0, "bandwidth_end": 50.0}
+    settings = {"steps": 21, "guidance": too_wide, "mesh": {"resolution": 32, "faces": 1000, "texture_size": 0}}
+    result = evaluate_shapes(["a red cube"], prior="exact", settings=settings)
+    (row,) = result["rows"]
+    assert row["unformed"] is True
+    assert any("before the first step" in warning for warning in row["warnings"])
+    assert result["means"]["msd"]["unformed"] == 1.0
+
+
 def test_a_measure_that_an_object_does_not_have_is_null_and_left_out_of_the_means() -> None:
     settings = {"steps": 2, "mesh": {"resolution": 32, "faces": 1000, "texture_size": 0}}
     both = evaluate_shapes(["a red ball", "a red cube"], (0, 1), prior="exact", settings=settings)
