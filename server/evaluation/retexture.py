@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from server.errors import BadRequest
 from server.evaluation.colours import colour_error
 from server.evaluation.measures import SurfacePoints, sample_surface
-from server.evaluation.shapes import true_mesh
+from server.evaluation.true_shapes import true_mesh
 from server.evaluation.turntable import turntable
 from server.meshing.arrays import Floats, MeshArrays, Triangles
 from server.meshing.baking import Texture

@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from scipy.spatial import cKDTree
-from torch import Tensor
 
 from server.evaluation.colours import ColouredMesh, colour_error, true_colours
 from server.evaluation.compared import load_compared
@@ -24,18 +20,17 @@ from server.evaluation.measures import (
     match,
     normal_consistency,
     outlines,
-    sample_surface,
     seen_points,
     silhouette_iou,
-    voxel_centres,
     voxelise,
 )
 from server.evaluation.methods import within_budget
 from server.evaluation.planarity import planarity
+from server.evaluation.true_shapes import VOXELS, true_mesh, true_outlines, true_places, true_voxels
 from server.evaluation.turntable import turntable
 from server.evaluation.variants import Variant
 from server.files import noted
-from server.meshing.arrays import Bools, Floats, MeshArrays, Triangles
+from server.meshing.arrays import MeshArrays
 from server.meshing.baking import Texture
 from server.meshing.colours import vertex_colours
 from server.meshing.export import Placement, read_npz, read_texture
@@ -52,11 +47,7 @@ from server.studio.production import produce
 from server.studio.unformed import UNFORMED
 from server.training.view_judge import ViewJudge
 from server.world.captions import KINDS, Caption, read_caption
-from server.world.shapes import signed_distance
 
-VOXELS = 112
-# A mesh of the true shape needs no more than the finest mesh that it is compared with.
-TRUE_RESOLUTION = 128
 SCORES = (
     "volume_iou",
     "silhouette_iou",
@@ -86,11 +77,11 @@ def compare(mesh: ColouredMesh, caption: Caption) -> dict[str, float | None]:
     made = (mesh.vertices, mesh.triangles)
     matched = match(made, true_mesh(caption.name))
     painted, true = mesh.colours_at(matched.first), true_colours(caption, matched.beside_first.position)
-    seen, places = seen_points(*made), _true_places(caption.name)
+    seen, places = seen_points(*made), true_places(caption.name)
     nearest = places.data[places.query(seen.position)[1]]
     return {
-        "volume_iou": iou(voxelise(*made, VOXELS), _true_voxels(caption.name)),
-        "silhouette_iou": silhouette_iou(outlines(*made), _true_outlines(caption.name)),
+        "volume_iou": iou(voxelise(*made, VOXELS), true_voxels(caption.name)),
+        "silhouette_iou": silhouette_iou(outlines(*made), true_outlines(caption.name)),
         "chamfer": chamfer(matched),
         "normal_consistency": normal_consistency(matched),
         "planarity": planarity(matched, caption.name),
@@ -274,32 +265,3 @@ def _spread(rows: list[dict[str, Any]], method: str) -> dict[str, Any]:
     ]
     found = {measure: [of[measure] for of in by_seed if of[measure] is not None] for measure in MEASURES}
     return {m: round(float(np.std(values, ddof=1)), 4) if len(values) > 1 else None for m, values in found.items()}
-
-
-@cache
-def true_mesh(kind: str) -> tuple[Floats, Triangles]:
-    """Vertices [V, 3] in field axes and triangles [F, 3] of a procedural object."""
-
-    def density(points: Tensor) -> Tensor:
-        return torch.exp((-60 * signed_distance(kind, points)).clamp(-20, 20))
-
-    return extract_surface(from_torch(density), TRUE_RESOLUTION, level=1.0)
-
-
-@cache
-def _true_outlines(kind: str) -> Bools:
-    return outlines(*true_mesh(kind))
-
-
-@cache
-def _true_places(kind: str) -> cKDTree:
-    """Points all over the true surface, as dense as `match` has them."""
-    return cKDTree(sample_surface(*true_mesh(kind), 100_000, np.random.default_rng(0)).position)
-
-
-@cache
-def _true_voxels(kind: str) -> Bools:
-    def distance(points: Tensor) -> Tensor:
-        return signed_distance(kind, points)
-
-    return from_torch(distance)(voxel_centres(VOXELS)).reshape(VOXELS, VOXELS, VOXELS) < 0
