@@ -10,7 +10,8 @@ from .errors import Interrupted
 
 
 class Interrupt:
-    """Set once, from any thread; a blocked read on the watched socket returns at once.
+    """Set once, from any thread; a blocked read on the watched socket returns at once. What is set later changes
+    nothing: the thread may be on its way out, and whoever let go of it first may have told the server already.
 
     Attributes:
         leaves: whether what was begun on a server shall go on there.
@@ -24,7 +25,8 @@ class Interrupt:
 
     def set(self, leave: bool = False) -> None:
         with self._lock:
-            self.leaves = leave
+            if not self._event.is_set():
+                self.leaves = leave
             self._event.set()
             if self._socket is not None:
                 _shut_down(self._socket)

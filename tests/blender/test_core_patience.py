@@ -17,6 +17,7 @@ from blender_msd.core.client import Client, Slow, Unreachable
 from blender_msd.core.connection import Connection, Setup, choose_connection
 from blender_msd.core.errors import Interrupted, Problem
 from blender_msd.core.interrupt import Interrupt
+from blender_msd.core.messages import Submitted
 from blender_msd.core.offer import follow_offer
 from blender_msd.core.patience import Patience
 
@@ -177,3 +178,27 @@ def test_a_dead_server_is_given_up_at_once_however_slow_it_was(hasty, client, fa
 
     with pytest.raises(Problem, match="killed"):
         Patience(Interrupt(), dead).ask(client.check)
+
+
+def test_a_job_that_was_let_go_before_it_was_cancelled_is_cancelled_by_who_does_so_and_not_once_more(
+    fake, client, tmp_path
+):
+    """Its thread is on its way out; meanwhile somebody may have tried the job again."""
+    fake.script = lambda job: job.cancelled.wait(5)
+    stop = Interrupt()
+
+    def put(message: jobs.Message) -> None:
+        if isinstance(message, Submitted):
+            stop.set(leave=True)
+            client.cancel(message.job_id)
+            stop.set()
+
+    jobs.run_job(RECIPE, tmp_path, Connection(lambda _: client, alive), stop, put)
+    assert [order for _, order in fake.orders] == ["cancel"]
+
+
+def test_a_job_that_was_cancelled_is_not_left_by_who_lets_go_of_it_later():
+    stop = Interrupt()
+    stop.set()
+    stop.set(leave=True)
+    assert not stop.leaves
