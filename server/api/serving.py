@@ -30,6 +30,7 @@ from server.api.wire import Wire
 from server.errors import BadRequest, Problem
 from server.farm.posts import posts_on
 from server.farm.wish import Farm
+from server.jobs.faults import StoreFault
 from server.jobs.store import Store
 from server.priors.catalogue import Allowed, stay_offline
 
@@ -183,9 +184,16 @@ def stop_behind_jobs(
         while condition():
             sleep(1.0)
 
+    def is_under_way() -> bool:
+        try:
+            return store.any_under_way()
+        except StoreFault as fault:
+            # What is only full or busy is asked again; of a list that is gone nobody will ever hear.
+            return fault.code != "store-broken"
+
     wait_while(is_used)
-    while store.any_under_way():
-        wait_while(store.any_under_way)
+    while is_under_way():
+        wait_while(is_under_way)
         sleep(FETCHING_S)
         wait_while(is_used)
     stop()

@@ -87,6 +87,7 @@ class Queue:
             self._lock,
             self._idle_unload_s,
             self.use_too,
+            lambda: not any(other is not added and other.state != "down" for other in self._supervisors),
         )
         self._supervisors.append(added)
         return added

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from server.jobs.artifacts import job_folder
 from server.jobs.events import ACTIVE
 from server.jobs.store import Store
-from server.studio.kept_names import ASIDE, FIELD, STATE, SUFFIX, THUMBNAIL
+from server.studio.kept_names import ASIDE, FIELD, MOST_KEPT, STATE, SUFFIX, THUMBNAIL
 
 # What is left of a job whose files went: how it was made and looked, some twenty kilobytes.
 NEVER = ("recipe.json", "report.json", THUMBNAIL)
@@ -42,11 +43,10 @@ class Quota:
         unfinished = self._data_dir / "unfinished"
         if not self._store.in_states(["queued", "paused", *ACTIVE]):
             _take_back(unfinished)
-        if self._most is None:
-            return
-        excess = _bytes_below(unfinished) + _bytes_below(self._data_dir / "jobs") - self._most
-        if excess > 0:
-            excess -= self._drop_runs(unfinished, excess)
+        excess = 0
+        if self._most is not None:
+            excess = _bytes_below(unfinished) + _bytes_below(self._data_dir / "jobs") - self._most
+        excess -= self._drop_runs(unfinished, excess)
         for spare in (*SPARE, None):
             removable = self._store.removable() if excess > 0 else []
             names = self._names_of_files(removable)
@@ -60,14 +60,18 @@ class Quota:
         self._complained = excess > 0
 
     def _drop_runs(self, folder: Path, excess: int) -> int:
-        """Returns the bytes that are free then."""
-        since = min((self._store.get(job_id).started or 0.0 for job_id in self._store.in_states(ACTIVE)), default=None)
+        """As many as free so many bytes, and all but the newest MOST_KEPT. Returns the bytes that are free then."""
+        # What was begun goes on from there, also when its worker died and it is queued again. States of paused jobs
+        # have another name.
+        begun = [job for job in map(self._store.get, self._store.in_states(["queued", *ACTIVE])) if job.attempts]
+        since = min((job.created for job in begun), default=math.inf)
+        given_up = [file for file in _files(folder) if file[0].suffix == SUFFIX and file[1].st_mtime < since]
+        given_up.sort(key=lambda file: file[1].st_mtime)
         freed = 0
-        for path, found in sorted(_files(folder), key=lambda file: file[1].st_mtime):
-            is_in_use = since is not None and found.st_mtime >= since
-            if freed < excess and path.suffix == SUFFIX and not is_in_use:
+        for number, (path, _) in enumerate(given_up):
+            if freed < excess or number < len(given_up) - MOST_KEPT:
                 freed += _unlink(path)
-                _LOG.info("removed the state of a run that was given up, for the quota: %s", path.name)
+                _LOG.info("removed the state of a run that was given up: %s", path.name)
         return freed
 
     def _names_of_files(self, jobs: Sequence[str]) -> dict[tuple[int, int], list[tuple[str, Path]]]:

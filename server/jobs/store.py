@@ -86,6 +86,7 @@ class Store(Intake):
         Args:
             finish: it is to make do with what there is, now and whenever a worker takes it again.
         """
+        self.write_waiting()  # what is written later would take the order back
         with self._writing():
             if self.get(job_id).state not in before:
                 return False
@@ -95,6 +96,11 @@ class Store(Intake):
             self._write_event(job_id, "state", {"state": after})
         self._on_news(job_id)
         return True
+
+    def retry(self, job_id: str) -> None:
+        """As `Intake.retry`."""
+        self.write_waiting()  # what is written later would take the order back
+        super().retry(job_id)
 
     def end(
         self,
@@ -189,7 +195,9 @@ class Store(Intake):
 
 
 def _held(ending: Ending, job: Job) -> Ending:
-    """A job that somebody wanted paused does not go on by itself."""
+    """A job that somebody wanted paused does not go on by itself; one that was to finish does, also from its look."""
+    if job.finish and ending.task == "looked":
+        return replace(ending, state="queued")
     return replace(ending, state="paused") if job.pausing and ending.state == "queued" else ending
 
 

@@ -30,6 +30,8 @@ from server.jobs.watch import LOOK_EVERY_S, Watch
 STOP_GRACE_S = 3.0
 # A worker that dies sooner than this, without a job, is started again when there is one.
 SHORT_LIFE_S = 10.0
+# While other devices work, one whose worker did not start is tried again this often.
+TRY_AGAIN_S = 60.0
 _LOG = logging.getLogger(__name__)
 GO_ON = "It goes on from where it was."
 
@@ -44,6 +46,7 @@ class Supervisor:
         log: of the worker.
         idle_unload_s: as `Queue`.
         on_others: told which other devices the worker has seen.
+        is_alone: tells whether no other device could make a job.
 
     Attributes:
         device: what the post is called.
@@ -61,6 +64,7 @@ class Supervisor:
         lock: threading.RLock,
         idle_unload_s: float | None = None,
         on_others: Callable[[list[str]], None] = lambda names: None,
+        is_alone: Callable[[], bool] = lambda: True,
     ) -> None:
         self.device = post.name
         self.state, self.problem = "off", ""
@@ -70,7 +74,7 @@ class Supervisor:
         self._post, self._kind = post, post.kind
         self._data_dir, self._log = data_dir, log
         self._lock = lock
-        self._idle_unload_s, self._on_others = idle_unload_s, on_others
+        self._idle_unload_s, self._on_others, self._is_alone = idle_unload_s, on_others, is_alone
         self._worker: WorkerProcess | None = None
         self._watch: Watch | None = None
         self._started = self._idle_since = 0.0
@@ -228,9 +232,10 @@ class Supervisor:
         self._news.put((worker, answer))
 
     def _fail_next(self) -> None:
-        """The job for which a worker was to be started; the one after it is another try."""
+        """The job for which a worker was to be started; the one after it is another try. Other devices make it, if
+        there are any."""
         with self._lock:
-            job = self._dispatch.take(self.room)
+            job = self._dispatch.take(self.room) if self._is_alone() else None
         if job is not None:
             hint = f"Repair what it names, then retry the job. Log: {self._log}"
             problem = Problem("worker-did-not-start", self.problem, hint)
@@ -259,6 +264,8 @@ class Supervisor:
         worker = self._worker
         if worker is None:
             with self._lock:
+                if self.state == "down" and not self._is_alone() and time.monotonic() < self._started + TRY_AGAIN_S:
+                    return
                 is_wanted = self._dispatch.has_work(self.room)
             if is_wanted:
                 self._start_worker()

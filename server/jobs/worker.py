@@ -110,8 +110,9 @@ def _make(
     report(Progress("Loading", 0.0))
     prior = priors.get(recipe.prior, recipe.loras)
     control.leave_if_asked()
-    unfinished = Path(order["unfinished"])
     goes_on = order["task"] == "continue"
+    # It began where its parent ended: what is kept of it is not of a run that began with this recipe.
+    unfinished = folder if goes_on else Path(order["unfinished"])
     try:
         return produce(
             recipe,
@@ -127,6 +128,8 @@ def _make(
             # What was given more steps is wanted as it is.
             most_starts=1 if goes_on else 2,
             is_look=order["task"] == "look",
+            # Others may be under way or queued again: whoever has the list of jobs knows which nobody needs.
+            most_kept=None,
         )
     except LeftForLater:
         set_aside(recipe, prior, unfinished)

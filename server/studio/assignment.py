@@ -22,7 +22,7 @@ from server.studio.climb import Step, StopRequest
 from server.studio.ended import keep_end, load_end, unusable_end
 from server.studio.events import Log, OnEvent
 from server.studio.keeping import Keeper
-from server.studio.kept_names import THUMBNAIL
+from server.studio.kept_names import MOST_KEPT, THUMBNAIL
 from server.studio.looking import Look, Looked
 from server.studio.optimisation import Outcome, optimise
 from server.studio.plan import Plan, detail_steps
@@ -40,6 +40,7 @@ class Assignment:
 
     Attributes:
         number: of the run, from 1: the first start, the second, and the pass that adds detail.
+        most_kept: as server.studio.snapshot.Unfinished.
         begin: file of where another job ended, which this one goes on from; see server.studio.ended.
         look: after so many steps the run is left, as server.studio.looking says; None: not before its end.
         said: warnings so far; both starts may meet the same, and each is said once.
@@ -58,6 +59,7 @@ class Assignment:
     look: int | None = None
     number: int = 1
     said: set[str] = field(default_factory=set)
+    most_kept: int | None = MOST_KEPT
 
     def again(self) -> Assignment:
         """The same from another seed."""
@@ -74,7 +76,7 @@ class Assignment:
     def kept(self) -> Unfinished | None:
         if self.unfinished is None:
             return None
-        return Unfinished(self.unfinished, self.recipe, self.prior.card, self.number)
+        return Unfinished(self.unfinished, self.recipe, self.prior.card, self.number, self.most_kept)
 
     def forget(self) -> None:
         """Nobody will go on from here."""

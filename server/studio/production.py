@@ -13,7 +13,7 @@ from server.studio.assignment import Assignment
 from server.studio.climb import StopRequest
 from server.studio.events import OnEvent, Progress
 from server.studio.filing import file_away
-from server.studio.kept_names import STATE
+from server.studio.kept_names import MOST_KEPT, STATE
 from server.studio.look_steps import steps_of_look
 from server.studio.mesh_job import make_mesh
 from server.studio.narration import LOADED
@@ -43,6 +43,7 @@ def produce(
     begin: Path | None = None,
     keeps_end: bool = False,
     is_look: bool = False,
+    most_kept: int | None = MOST_KEPT,
 ) -> dict[str, Any]:
     """Make what the recipe asks for and write it into `folder` (created if needed).
 
@@ -58,6 +59,7 @@ def produce(
         begin: file of where another job ended (STATE), from which this one goes on.
         keeps_end: whether to write STATE, for who wants more steps later; `unfinished` is needed for it.
         is_look: whether to leave as soon as one can tell what it will be, see server.studio.looking.
+        most_kept: states in `unfinished`, of which the oldest go; None: its owner sees to that.
         most_starts: 1 leaves a texture as it came out, 2 tries one that came out flat, or as noise, once more.
 
     Returns:
@@ -76,7 +78,8 @@ def produce(
     on_event(Progress("Loading", LOADED))
     look = steps_of_look(recipe, prior.card) if is_look else None
     asked = Assignment(
-        recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, given, begin, look
+        *(recipe, prior, folder, on_event, should_stop, device, unfinished, most_starts, given, begin, look),
+        most_kept=most_kept,
     )
     if ignored := without_effect(recipe, plan_of(recipe, prior.card)):
         asked.warn(f"The rule that is used does not listen to {', '.join(ignored)}.")

@@ -16,11 +16,8 @@ from server.errors import disk_problem
 from server.generators.subject import Subject
 from server.priors.card import PriorCard
 from server.recipe import Recipe
-from server.studio.kept_names import ASIDE, SUFFIX
+from server.studio.kept_names import ASIDE, MOST_KEPT, SUFFIX
 from server.studio.tensor_files import read_tensors, write_tensors
-
-# Runs that were stopped and may go on; each holds a field and its optimiser, about 20 MB.
-MOST_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -87,12 +84,16 @@ class Unfinished:
     Args:
         folder: shared by all runs; created if needed.
         start: number of the start that the run is in, from 1.
+        most: runs that are kept in the folder, of which the oldest go; None: its owner sees to that.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, card: PriorCard, start: int = 1) -> None:
+    def __init__(
+        self, folder: Path, recipe: Recipe, card: PriorCard, start: int = 1, most: int | None = MOST_KEPT
+    ) -> None:
         # Another version, model or device need not take the same steps.
         identity = json.dumps([__version__, card.name, recipe.model_dump(mode="json")], sort_keys=True)
         again = "" if start == 1 else f"-{start}"
+        self._most = most
         self.path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}{again}{SUFFIX}"
 
     def load(self, warn: Callable[[str], None] = lambda message: None) -> Snapshot | None:
@@ -119,9 +120,10 @@ class Unfinished:
         """Replace the file, whole or not at all, and drop the oldest of too many. Returns its bytes."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_snapshot(snapshot, self.path)
-        by_age = sorted(self.path.parent.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
-        for old in by_age[:-MOST_KEPT]:
-            old.unlink(missing_ok=True)
+        if self._most is not None:
+            by_age = sorted(self.path.parent.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
+            for old in by_age[: -self._most]:
+                old.unlink(missing_ok=True)
         return self.path.stat().st_size
 
     def set_aside(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from server.api.serving import FETCHING_S, stop_behind_jobs
+from server.jobs.faults import StoreFault
 from server.jobs.store import Store
 from server.recipe import read_recipe
 
@@ -224,6 +226,35 @@ def test_a_server_whose_parent_is_gone_does_its_jobs_before_it_ends(tmp_path: Pa
     assert happened == ["slept 1 s", "slept 1 s", f"slept {FETCHING_S:g} s", "stopped"]
     stop_behind_jobs(store, lambda: happened.append("stopped"), sleep)
     assert happened[4:] == ["stopped"]
+    store.close()
+
+
+def test_a_server_whose_list_of_jobs_is_gone_ends_with_its_parent(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    store = Store(folder / "jobs.sqlite", lambda job_id: None)
+    shutil.rmtree(folder)
+    happened: list[str] = []
+    stop_behind_jobs(store, lambda: happened.append("stopped"), lambda seconds: None)
+    assert happened == ["stopped"]
+    store.close()
+
+
+def test_a_server_whose_list_is_only_busy_asks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "jobs.sqlite", lambda job_id: None)
+    answers = iter([StoreFault(503, "store-busy", "", ""), StoreFault(507, "disk-full", "", ""), False, False])
+
+    def any_under_way() -> bool:
+        answer = next(answers)
+        if isinstance(answer, StoreFault):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(store, "any_under_way", any_under_way)
+    happened: list[str] = []
+    stop_behind_jobs(store, lambda: happened.append("stopped"), lambda seconds: happened.append(f"{seconds:g} s"))
+    assert happened[-1] == "stopped"
+    assert len(happened) > 1
     store.close()
 
 

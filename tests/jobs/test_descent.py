@@ -157,3 +157,30 @@ def test_a_state_that_cannot_be_read_fails_and_leaves_the_parent_as_it_was(
     failed = office.wait_for_state(job.id, "failed", "done")
     assert (failed.error or {})["code"] == "state-unusable"
     assert office.store.get(cube).state == "done"
+
+
+def test_what_is_kept_of_more_steps_is_not_taken_for_a_run_that_had_as_many_from_the_start(
+    office: Office, descent: Descent, recipe_of: MakeRecipe
+) -> None:
+    parent = office.submit(recipe_of("bricks", seed=11))
+    office.wait_for_state(parent, "done")
+    more, _ = descent.more_steps(parent, 90_000)
+    office.queue.wake()
+    office.wait_for_step(more.id, 50)
+    office.queue.pause(more.id)
+    office.wait_for_state(more.id, "paused")
+    assert any(".safetensors" in path.name for path in job_folder(office.data_dir, more.id).glob("*.aside"))
+    office.queue.cancel(more.id)
+
+    def said(job_id: str) -> str:
+        office.queue.wake()
+        office.wait_for_step(job_id, 4)
+        logged = [event.data for event in office.store.events_after(job_id, 0) if event.name == "log"]
+        office.queue.cancel(job_id)
+        return " ".join(line["message"] for line in logged)
+
+    from_the_start = office.submit(recipe_of("bricks", seed=11, steps=more.recipe["steps"]))
+    assert "Going on" not in said(from_the_start)
+    office.wait_for(lambda: office.queue.devices()[0]["state"] == "idle", "its worker")
+    office.queue.retry(more.id)
+    office.wait_for(lambda: "Going on" in said(more.id), "more steps from where they were")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,31 @@ def test_a_job_that_loses_its_node_is_queued_again_with_the_reason_and_not_for_e
     assert failed.attempts == MOST_LOSSES
     assert failed.error["code"] == "worker-died"
     assert "was lost with its node render2 while this job ran" in failed.error["detail"]
+
+
+BUSY = """
+import sys
+print('{"answer": "ready", "facts": {"device": "cpu"}, "memory": {}, "others": []}', flush=True)
+for line in sys.stdin:
+    pass
+"""
+
+
+def test_a_device_that_cannot_start_leaves_what_waits_to_those_that_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "is_busy.py").write_text(BUSY, encoding="utf-8")
+    (tmp_path / "is_broken.py").write_text("raise SystemExit('It has no card.')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("server.jobs.supervisor.TRY_AGAIN_S", 0.0)
+    posts = [Post("good", "cpu", ("is_busy",)), Post("broken", "cpu", ("is_broken",))]
+    with closing(Office(tmp_path, (), elsewhere=posts)) as office:
+        office.wait_for(lambda: office.queue.devices()[1]["state"] == "down", "the broken one")
+        first = office.submit(build(seed=1))
+        office.wait_for_state(first, "running")
+        waiting = [office.submit(build(seed=seed)) for seed in (2, 3)]
+        log = tmp_path / "logs" / "worker-1.log"
+        began = log.stat().st_size
+        office.wait_for(lambda: log.stat().st_size > began, "another try of the broken one")
+        office.wait_for(lambda: office.queue.devices()[1]["state"] == "down", "its end")
+        assert [office.store.get(job_id).state for job_id in waiting] == ["queued", "queued"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from server.jobs.artifacts import job_folder
 from server.jobs.intake import Terms
+from server.jobs.outbox import Ending
+from server.jobs.store import Store
 from server.recipe import Recipe
 from tests.jobs.conftest import Office
 
@@ -78,3 +80,14 @@ def test_looks_survive_the_server_and_any_number_of_them_is_kept(tmp_path: Path,
         office.wait_for_state(ids[0], "done")
         logged = (job_folder(tmp_path, ids[0]) / "log.jsonl").read_text(encoding="utf-8")
         assert "Going on from step 4 of 10" in logged
+
+
+def test_a_look_that_is_told_to_finish_while_its_worker_leaves_it_is_finished(store: Store, recipe: MakeRecipe) -> None:
+    (job,), _ = store.submit_all([recipe("bricks", steps=STEPS)], terms=Terms(task="look"))
+    store.claim()
+    store.change_state(job.id, ("running",), "finishing", finish=True)
+    store.settle(job.id, Ending("paused", task="looked"))
+    assert (store.get(job.id).state, store.get(job.id).task) == ("queued", "looked")
+    taken = store.claim()
+    assert taken is not None
+    assert (taken.id, taken.state) == (job.id, "finishing")

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from server.errors import Problem
 from server.jobs.artifacts import job_folder
 from server.jobs.queue import Queue
 from server.jobs.quota import NEVER, Quota
 from server.jobs.store import Store
 from server.recipe import Recipe
+from server.studio.kept_names import MOST_KEPT
 
 MakeRecipe = Callable[..., Recipe]
 ALL = ("field.safetensors", "mesh.glb", "recipe.json", "report.json", "state.safetensors", "thumbnail.png")
@@ -150,3 +152,37 @@ def test_a_running_queue_keeps_its_quota_and_a_retried_job_has_lost_nothing(
     assert store.get(job_id).removed == []
     queue.stop()
     assert names(tmp_path, job_id) == set(NEVER)
+
+
+def test_what_is_kept_of_a_job_whose_worker_died_stays_until_it_is_over(
+    store: Store, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    job_id = store.submit(recipe("endless"))[0].id
+    store.claim()
+    given_up, kept = kept_run(tmp_path, "a.safetensors", 1000), kept_run(tmp_path, "b.safetensors", -0.001)
+    died = Problem("worker-died", "The worker was stopped by signal 9.", "It goes on.")
+    store.interrupt(job_id, "was stopped by signal 9", died.as_json())
+    assert store.get(job_id).state == "queued"
+    for _ in range(2):
+        keep(store, tmp_path, 1)
+        assert (given_up.exists(), kept.exists()) == (False, True)
+        store.claim()  # the next worker has it, and loads the model still
+    store.end(job_id, "cancelled")
+    keep(store, tmp_path, 1)
+    assert not kept.exists()
+
+
+def test_of_runs_that_were_given_up_only_the_newest_are_kept_however_much_room_there_is(
+    store: Store, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    begun = store.submit(recipe("endless"))[0].id
+    store.claim()
+    of_it = [kept_run(tmp_path, f"own-{number}.safetensors", -1) for number in range(MOST_KEPT + 3)]
+    given_up = [kept_run(tmp_path, f"{number}.safetensors", 1000 - number) for number in range(MOST_KEPT + 3)]
+    keep(store, tmp_path, None)
+    assert [run.exists() for run in given_up] == [False] * 3 + [True] * MOST_KEPT
+    assert all(run.exists() for run in of_it)
+    store.end(begun, "cancelled")
+    keep(store, tmp_path, None)
+    assert not any(run.exists() for run in given_up)
+    assert sum(run.exists() for run in of_it) == MOST_KEPT

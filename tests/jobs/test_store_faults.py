@@ -17,6 +17,7 @@ import pytest
 
 from server.errors import Problem
 from server.jobs.faults import StoreFault, store_problem
+from server.jobs.outbox import Ending
 from server.jobs.queue import Queue
 from server.jobs.store import Store
 from server.recipe import Recipe
@@ -222,3 +223,24 @@ def test_a_server_in_a_folder_that_it_may_not_write_says_so(with_lock: bool) -> 
     said = done.stderr.strip().splitlines()[-1]
     assert "Problem" in said or "StoreFault" in said
     assert "Permission denied" in said or "unable to open" in said
+
+
+@pytest.mark.parametrize(
+    ("order", "ending", "after"),
+    [
+        ("retry", Ending("failed", error={"code": "disk-full"}), "queued"),
+        ("pause", Ending("queued", note="The worker died."), "paused"),
+        ("resume", Ending("paused"), "queued"),
+        ("finish", Ending("paused"), "queued"),
+    ],
+)
+def test_an_order_that_comes_as_soon_as_there_is_room_again_is_not_taken_back_by_what_was_to_be_written(
+    store: Store, running: str, order: str, ending: Ending, after: str, tmp_path: Path
+) -> None:
+    queue = Queue(store, tmp_path, [])
+    with no_room():
+        store.settle(running, ending)
+    getattr(queue, order)(running)
+    assert store.get(running).state == after
+    store.write_waiting()
+    assert store.get(running).state == after
