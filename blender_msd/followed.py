@@ -31,6 +31,7 @@ class Followed:
     held: how far it is held back for a render.
     is_errand: whether it is only about placing a result once more; then it leaves the list with its end.
     later: where a quick look's result goes once it is chosen.
+    is_retried: whether the server is being asked to try it again.
     """
 
     view: JobView
@@ -46,6 +47,7 @@ class Followed:
     held: Literal["", "asked", "held", "refused"] = ""
     is_errand: bool = False
     later: Later = None
+    is_retried: bool = False
 
     @property
     def wants_news(self) -> bool:

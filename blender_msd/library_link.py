@@ -15,7 +15,7 @@ from .core.interrupt import Interrupt
 from .core.job_view import JobView
 from .core.library import Result, Shelf, all_results, fetch_pictures, forget_picture
 from .followed import Followed
-from .queue_link import QueueLink
+from .retry_link import RetryLink
 from .scene import thumbnails
 from .scene.images import Target
 from .scene.placement import Place
@@ -23,7 +23,7 @@ from .scene.placement import Place
 _Answer = TypeVar("_Answer")
 
 
-class LibraryLink(QueueLink):
+class LibraryLink(RetryLink):
     """The half of a link that is about results.
 
     Attributes:

@@ -1,7 +1,8 @@
 """The only place where threads end and Blender begins.
 
 Threads put messages on a queue; `Link.pump` takes them off on Blender's main thread, from one timer that lives only
-while there is work. Messages carry the number of the job that they belong to: those of a job that is over are dropped.
+while there is work. Messages carry the number of the job that they belong to, or the stop signal of its thread: those
+of a job that is over, and of a thread whose work another does now, are dropped.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class Link(RenderPause):
             except queue.Empty:
                 break
             count += 1
-            of = next((each for each in self.jobs if each.view.number == number), None)
+            of = next((each for each in self.jobs if number in (each.view.number, each.stop)), None)
             if number is None or of is not None:
                 self._receive(of, message)
         if count:
@@ -242,9 +243,10 @@ class Link(RenderPause):
         elif isinstance(message, messages.Offered):
             self.offer = message.offer
         elif isinstance(message, messages.Retrying):
-            self.server.retries = message.attempts
+            if of is None or of is self._watched:
+                self.server.retries = message.attempts
         elif isinstance(message, messages.Unheard):
-            self._unheard.add(message.job_id)
+            self._receive_unheard(message.job_id)
         elif isinstance(message, messages.Rolled):
             self._receive_roll(message)
         elif isinstance(message, messages.Rendering):
@@ -263,10 +265,7 @@ class Link(RenderPause):
     def _receive_from_job(self, of: Followed, message: messages.Message) -> None:
         view = of.view
         if isinstance(message, messages.Obeyed):
-            self._roll_at = 0.0
             self._receive_obeyed(of, message)
-            if message.order == "retry" and not view.busy:
-                view.begin_again()
         elif isinstance(message, messages.Submitted) and view.state == "cancelled" and not view.job_id:
             view.job_id = message.job_id
             self._tell(of, "cancel")
@@ -283,6 +282,8 @@ class Link(RenderPause):
                 self._finished = (view, message)
                 of.recipe, of.task = of.recipe or message.recipe, ""
             self._in_scene(of, message)
+            if not view.busy:
+                of.task, of.is_over = "", False
             if of.is_errand and view.state == "done":
                 self.jobs.remove(of)
             elif view.state == "done":

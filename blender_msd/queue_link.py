@@ -15,13 +15,13 @@ from typing import Any, Literal
 from . import preview, stage
 from .core import job as job_threads
 from .core import messages
-from .core.client import Client
 from .core.connection import Connection, Setup, choose_connection
 from .core.errors import Problem
 from .core.interrupt import Interrupt
 from .core.job_requests import Order
 from .core.job_view import JobView
 from .core.left_jobs import UnderWay, take_left_jobs
+from .core.orders import order_patiently
 from .core.roster import call_roll
 from .core.sent import Sent
 from .core.state import OF_THE_SERVER
@@ -33,8 +33,6 @@ from .server_link import ServerLink
 
 # Seconds between two questions about all jobs; and after one that was not answered.
 ROLL_EVERY, ROLL_LATER = 1.0, 3.0
-# How often, and how many seconds later, it is asked again for a job that its worker is about to leave.
-LEAVING, PAUSE = 10, 0.3
 
 
 class QueueLink(JobList, ServerLink):
@@ -173,12 +171,12 @@ class QueueLink(JobList, ServerLink):
         stop = followed.stop = Interrupt()
         followed.task = task
         view, recipe, files, connection = followed.view, followed.recipe, followed.files, self._connection
-        number, known_id, results = view.number, view.job_id, self._results
+        known_id, results = view.job_id, self._results
 
         def put(message: messages.Message) -> None:
             # Whose job may have left the list.
             of_nobody = isinstance(message, messages.Unheard)
-            self._queue.put((None if of_nobody else number, message))
+            self._queue.put((None if of_nobody else stop, message))
 
         def work() -> None:
             if task == "fetch":
@@ -190,36 +188,32 @@ class QueueLink(JobList, ServerLink):
 
     def _tell(self, followed: Followed, order: Order) -> None:
         """Give the server an order about a job, without blocking."""
-        client, connection = self._client, self._connection
+        client, connection, stop = self._client, self._connection, self._starting()
         number, job_id = followed.view.number, followed.view.job_id
         # The server would make the whole of a quick look that was there, which nobody has chosen.
         is_only_looked_at = order == "retry" and followed.view.look == "there"
 
         def tell() -> None:
             # A thread of its own has connected before, or does so now.
-            used = client or (connection.connect(self._stop_start) if connection else None)
-            if used is not None:
-                self._order_patiently(used, job_id, order)
+            done = False
+            try:
+                used = client or (connection.connect(stop) if connection else None)
+                if used is None:
+                    return
+                order_patiently(used, job_id, order, stop)
+                done = True
                 if is_only_looked_at:
                     with contextlib.suppress(Problem):  # it was made in no time
                         used.order(job_id, "pause")
-                self._queue.put((number, messages.Obeyed(order)))
-
-        self._ask(tell)
-
-    def _order_patiently(self, client: Client, job_id: str, order: Order) -> None:
-        """A job that was cancelled just now can be tried again only once its worker has left it."""
-        for _ in range(LEAVING):
-            try:
-                client.order(job_id, order)
-                return
             except Problem as problem:
                 if order == "cancel":
                     self._go_unheard(job_id, problem)
-                if order != "retry" or problem.code != "wrong-state":
-                    raise
-            self._stop_start.wait(PAUSE)
-        client.order(job_id, order)
+                raise
+            finally:
+                if done or order == "retry":
+                    self._queue.put((number, messages.Obeyed(order, done)))
+
+        self._ask(tell)
 
     def _ask_about_all(self) -> None:
         """Ask how the jobs are doing of which no thread tells, without blocking."""
@@ -231,7 +225,7 @@ class QueueLink(JobList, ServerLink):
         asked, own = client, {each.view.job_id for each in self.jobs}
 
         def ask() -> None:
-            self._queue.put((None, messages.Rolled(call_roll(asked, wanted, own))))
+            self._queue.put((None, messages.Rolled(call_roll(asked, wanted, own), now)))
 
         # That it is out of reach is noticed by who follows the watched job.
         self._crew.ask(ask, lambda problem: self._queue.put((None, messages.Rolled(None))))
@@ -241,7 +235,7 @@ class QueueLink(JobList, ServerLink):
         self._roll_at = time.monotonic() + (ROLL_LATER if rolled.standings is None else ROLL_EVERY)
         for standing in rolled.standings or ():
             found = self.find(standing.job_id)
-            if found is not None and found.wants_news:
+            if found is not None and found.wants_news and found.view.began <= rolled.asked:
                 self._stand(found, standing)
 
     def _stand(self, followed: Followed, standing: messages.Standing) -> None:

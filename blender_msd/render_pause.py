@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from .core import messages
+from .core.client import Unreachable
 from .core.job_requests import Order
 from .followed import Followed
 from .looks_link import LooksLink
@@ -55,6 +56,7 @@ class RenderPause(LooksLink):
                 each.held = ""
 
     def _receive_obeyed(self, of: Followed, obeyed: messages.Obeyed) -> None:
+        super()._receive_obeyed(of, obeyed)
         if obeyed.order == "pause" and of.held == "asked":
             of.held = "held" if obeyed.done else "refused"
             self._hold()
@@ -70,4 +72,4 @@ class RenderPause(LooksLink):
             present(client).order(job_id, order)
             put(True)
 
-        self._crew.ask(tell, lambda problem: put(False))
+        self._crew.ask(tell, lambda problem: put(isinstance(problem, Unreachable)))

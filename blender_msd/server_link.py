@@ -43,7 +43,7 @@ class ServerLink:
         self.offer = Offer()
         self.local = LocalServer(home, user_dir / "server")
         self._wake = wake
-        self._queue: queue.SimpleQueue[tuple[int | None, messages.Message]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[int | Interrupt | None, messages.Message]] = queue.SimpleQueue()
         self._stop_start = Interrupt()
         self._stop_offer = Interrupt()
         self._client: Client | None = None

@@ -15,7 +15,7 @@ from .address import read_address
 from .arrays import MAX_DOWNLOAD
 from .errors import Problem, read_problem
 from .interrupt import Interrupt
-from .job_requests import JobRequests
+from .job_requests import SUBMISSION, JobRequests
 from .sent import Sent
 from .stranger import what_answers
 
@@ -25,8 +25,6 @@ SERVER_NAME = "blender-msd"
 # An answer may take this long; the stream of events may be silent this long (the server sends a heartbeat every 3 s).
 TIMEOUT = 5.0
 SILENCE = 15.0
-# Before it takes a job the server looks at its model, which may lie on a slow disk.
-SUBMISSION = 120.0
 
 _CHUNK = 1 << 20
 # A thousand models take a megabyte or two.

@@ -70,7 +70,7 @@ def run_job(
         known_id: of a job that the server has already, which is followed from its beginning; else one is submitted.
         follows: whether it is followed to its end; else `Submitted` is the last message.
     """
-    client, job_id = None, ""
+    client, job_id, key, is_sent = None, "", secrets.token_hex(16), False
 
     def retrying(attempts: int) -> None:
         put(Retrying(attempts))
@@ -86,7 +86,8 @@ def run_job(
         patience = Patience(stop, connection.check_alive, tell=tell, retrying=retrying)
         for file in () if known_id else files:
             patience.ask(partial(client.keep, file, stop))
-        job_id = known_id or patience.ask(partial(client.submit, recipe, secrets.token_hex(16), stop))
+        is_sent = not known_id
+        job_id = known_id or patience.ask(partial(client.submit, recipe, key, stop))
         put(Submitted(job_id))
         if not follows:
             job_id = ""
@@ -94,25 +95,33 @@ def run_job(
         for event in follow(client, job_id, stop, connection.check_alive, tell, retrying):
             message = _translate(client, job_id, event)
             if isinstance(message, (Failed, CancelledElsewhere)):
-                job_id = ""
+                job_id = known_id = ""
                 put(message)
             elif message is not None:
                 put(message)
             if event.name == "done":
                 finished = _fetch_result(client, job_id, event.data["report"], results, patience)
-                job_id = ""
+                job_id = known_id = ""
                 put(finished)
     except Interrupted:
-        pass
+        job_id = job_id or known_id
+        if client is not None and is_sent and not job_id and not stop.leaves:
+            # The server may have it already; the same key gives the same job.
+            with contextlib.suppress(Problem):
+                job_id = client.submit(recipe, key)
     except Problem as problem:
-        if problem.code in OUT_OF_REACH:
+        if stop.is_set():
+            job_id = job_id or known_id  # whatever went wrong, it is to be cancelled
+        elif problem.code in OUT_OF_REACH:
             job_id = ""
         put(Failed(problem))
     except Exception as error:
         put(Failed(mistake(error)))
     finally:
-        if client is not None and job_id and not stop.leaves:
+        if job_id and not stop.leaves:
             try:
+                if client is None:
+                    raise Unreachable("not connected yet")
                 client.cancel(job_id)
             except Unreachable:
                 put(Unheard(job_id))

@@ -10,6 +10,8 @@ from urllib.parse import quote
 Order = Literal["cancel", "finish", "pause", "resume", "retry", "first"]
 # Jobs in one answer; with their recipes and reports they are some hundred kilobytes. Of results less is said.
 _JOBS, _RESULTS = 100, 500
+# Seconds: before it takes jobs the server looks at their model, which may lie on a slow disk.
+SUBMISSION = 120.0
 
 
 class JobRequests:
@@ -21,6 +23,7 @@ class JobRequests:
         path: str,
         body: dict[str, Any] | bytes | None = None,
         headers: dict[str, str] | None = None,
+        timeout: float | None = None,
     ) -> dict[str, Any]:
         raise NotImplementedError
 
@@ -58,7 +61,7 @@ class JobRequests:
             Problem: the server's own ("recipe-invalid", "queue-full", ...).
         """
         asked = {"recipe": recipe, "seeds": [*seeds], "look": True}
-        answer = self._ask("POST", "/v1/batches", asked, {"Idempotency-Key": key})
+        answer = self._ask("POST", "/v1/batches", asked, {"Idempotency-Key": key}, SUBMISSION)
         return [dict(job) for job in answer["jobs"]]
 
     def descend(self, job_id: str, how: Literal["continue", "remesh"], wishes: dict[str, Any]) -> dict[str, Any]:

@@ -159,9 +159,10 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Rolled:
-    """How all jobs are doing that were asked about; None when the server did not say."""
+    """How all jobs are doing that were asked about, at `asked` of time.monotonic; None when the server did not say."""
 
     standings: tuple[Standing, ...] | None
+    asked: float = 0.0
 
 
 @dataclass(frozen=True)
