@@ -124,9 +124,9 @@ class Supervisor:
 
     def unload(self) -> None:
         """Let a worker that has no job go; under the lock. The next job starts another."""
-        if self.state == "idle" and self.run is None and self._worker is not None:
+        if self.state == "idle" and self.run is None and (worker := self._worker) is not None:
             self._unloading = self._killed = True
-            self._worker.let_go()
+            worker.let_go()
 
     def _serve(self) -> None:
         guarded = Guarded(self.device)
@@ -218,7 +218,7 @@ class Supervisor:
     def _start_worker(self) -> None:
         if self._closing:
             return
-        self._started = time.monotonic()
+        self._started, self._killed = time.monotonic(), False
         try:
             self._worker = WorkerProcess(self._post, self._log, self._on_answer)
             self._watch = Watch(self._worker)
