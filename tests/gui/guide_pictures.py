@@ -24,7 +24,7 @@ CUTS = {
     "window-forming": (f"{OBJECT}-3-forming", (180, 80, 1058, 610)),
     "window-done": (f"{OBJECT}-5-done", (180, 80, 1058, 610)),
     "window-looks": (f"{LOOKS}-4-ticked", (560, 80, 1058, 810)),
-    "window-texture": (f"{TEXTURE}-image_editor-forming", (0, 30, 1058, 700)),
+    "window-texture": (f"{TEXTURE}-image_editor-done", (0, 30, 1058, 700)),
 }
 
 for name, (taken, part) in CUTS.items():
