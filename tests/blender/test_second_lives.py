@@ -9,7 +9,7 @@ import bpy
 import fake_server
 import pytest
 from conftest import inside, pump_until
-from fake_server import cube_arrays, in_turn, npz, run_until_told
+from fake_server import in_turn, run_until_told
 
 
 def setup():
@@ -21,10 +21,6 @@ def pump_for(bridge, seconds):
     while time.monotonic() < ends:
         if not bridge.pump():
             time.sleep(0.01)
-
-
-def cube(job):
-    job.done(mesh__npz=npz(**cube_arrays()))
 
 
 @pytest.fixture
@@ -51,7 +47,31 @@ def strict(monkeypatch):
     monkeypatch.setattr(fake_server._Handler, "_answer_for", answer_for)
 
 
-def gate_artifacts(monkeypatch, names=None):
+def answer_late(monkeypatch, order):
+    """The server does as it is told at once, and says so when nobody waits for it any more."""
+    monkeypatch.setattr(inside("core.client"), "TIMEOUT", 0.5)
+    before = fake_server._Handler._obey
+
+    def obey(self, job, given):
+        before(self, job, given)
+        if given == order:
+            time.sleep(1.0)
+
+    monkeypatch.setattr(fake_server._Handler, "_obey", obey)
+
+
+@pytest.fixture
+def cancelled(server, bridge, start):
+    """A job that was seen to form, and was cancelled."""
+    server.script = run_until_told
+    view = start()
+    pump_until(bridge, lambda: view.live_meshes == 1)
+    bpy.ops.msd.cancel()
+    pump_until(bridge, lambda: server.job.state == "cancelled")
+    return view
+
+
+def gate_artifacts(monkeypatch):
     """Downloads of a job wait for its gate."""
     client = inside("core.client").Client
     before, gates, waiting = client.artifact, {}, set()
@@ -242,46 +262,31 @@ def test_older_news_do_not_end_a_job_that_was_tried_again(server, bridge, three,
     assert second.busy
 
 
-def test_a_second_click_on_try_again_does_not_revive_what_is_cancelled_then(server, bridge, start, strict):
-    server.script = run_until_told
-    view = start()
-    pump_until(bridge, lambda: view.live_meshes == 1)
-    bpy.ops.msd.cancel()
-    pump_until(bridge, lambda: server.job.state == "cancelled")
+def test_a_second_click_on_try_again_does_not_revive_what_is_cancelled_then(server, bridge, cancelled, strict):
     server.refused_orders.add("retry")  # its worker is only just leaving it
-    bpy.ops.msd.retry(job_id=view.job_id)
-    bpy.ops.msd.retry(job_id=view.job_id)
+    bpy.ops.msd.retry(job_id=cancelled.job_id)
+    bpy.ops.msd.retry(job_id=cancelled.job_id)
     pump_for(bridge, 0.4)
     server.refused_orders.clear()
-    pump_until(bridge, lambda: view.state == "running")
+    pump_until(bridge, lambda: cancelled.state == "running")
     bpy.ops.msd.cancel()
     pump_until(bridge, lambda: server.job.state == "cancelled")
     pump_for(bridge, 3.5)
-    assert view.state == "cancelled"
+    assert cancelled.state == "cancelled"
 
 
-def test_a_second_click_on_try_again_is_no_problem(server, bridge, start, strict):
-    server.script = run_until_told
-    view = start()
-    pump_until(bridge, lambda: view.live_meshes == 1)
-    bpy.ops.msd.cancel()
-    pump_until(bridge, lambda: server.job.state == "cancelled")
-    bpy.ops.msd.retry(job_id=view.job_id)
-    bpy.ops.msd.retry(job_id=view.job_id)
+def test_a_second_click_on_try_again_is_no_problem(server, bridge, cancelled, strict):
+    bpy.ops.msd.retry(job_id=cancelled.job_id)
+    bpy.ops.msd.retry(job_id=cancelled.job_id)
     pump_for(bridge, 5)
     assert bridge.problem is None
 
 
-def test_a_job_that_is_being_tried_again_stays_on_the_list(server, bridge, start, strict):
-    server.script = run_until_told
-    view = start()
-    pump_until(bridge, lambda: view.live_meshes == 1)
-    bpy.ops.msd.cancel()
-    pump_until(bridge, lambda: server.job.state == "cancelled")
+def test_a_job_that_is_being_tried_again_stays_on_the_list(server, bridge, cancelled, strict):
     server.refused_orders.add("retry")
-    bpy.ops.msd.retry(job_id=view.job_id)
+    bpy.ops.msd.retry(job_id=cancelled.job_id)
     pump_for(bridge, 0.4)
-    assert bpy.ops.msd.remove_job(job_id=view.job_id) == {"FINISHED"}
+    assert bpy.ops.msd.remove_job(job_id=cancelled.job_id) == {"FINISHED"}
     server.refused_orders.clear()
     pump_for(bridge, 2.0)
     assert server.job.state == "cancelled" or bridge.views()  # either not made, or still on the list
@@ -293,6 +298,7 @@ def test_finishing_what_is_done_places_nothing_once_more(server, bridge, three):
     server.jobs[first.job_id].finish.set()
     pump_until(bridge, lambda: first.state == "done" and second.state == "running")
     server.refused_orders.add("finish")  # as the real server does of what is done
+    bpy.ops.msd.finish(job_id=first.job_id)
     pump_for(bridge, 4.0)
     made = [obj.name for obj in bpy.data.objects if obj.name.startswith("cube 1")]
     assert len(made) == 1
@@ -310,21 +316,12 @@ def test_quick_looks_that_a_server_takes_slowly_are_all_listed(server, bridge, m
     monkeypatch.setattr(fake_server._Handler, "_submit_batch", slow)
     settings = bpy.context.scene.msd.mesh
     settings.prompt = "a red cube"
-    link = bridge
     inside("ui.beginnings").begin_looks(bpy.context, "mesh", inside("ui.values").Values(settings, None), 4)
-    pump_until(link, lambda: len(link.looks()) == len(server.jobs) == 4)
+    pump_until(bridge, lambda: len(bridge.looks()) == len(server.jobs) == 4)
 
 
 def test_a_job_whose_pause_for_a_render_was_answered_late_goes_on_afterwards(server, bridge, start, monkeypatch):
-    monkeypatch.setattr(inside("core.client"), "TIMEOUT", 0.5)
-    before = fake_server._Handler._obey
-
-    def obey(self, job, order):
-        before(self, job, order)
-        if order == "pause":
-            time.sleep(1.0)
-
-    monkeypatch.setattr(fake_server._Handler, "_obey", obey)
+    answer_late(monkeypatch, "pause")
     server.script = run_until_told
     view = start()
     pump_until(bridge, lambda: view.live_meshes == 1)
@@ -334,23 +331,11 @@ def test_a_job_whose_pause_for_a_render_was_answered_late_goes_on_afterwards(ser
     pump_until(bridge, lambda: [order for _, order in server.orders] == ["pause", "resume"])
 
 
-def test_a_job_is_followed_again_when_the_answer_to_try_again_was_late(server, bridge, start, strict, monkeypatch):
-    server.script = run_until_told
-    view = start()
-    pump_until(bridge, lambda: view.live_meshes == 1)
-    bpy.ops.msd.cancel()
-    pump_until(bridge, lambda: server.job.state == "cancelled" and not bridge._crew.busy)
-    monkeypatch.setattr(inside("core.client"), "TIMEOUT", 0.5)
-    before = fake_server._Handler._obey
-
-    def obey(self, job, order):
-        before(self, job, order)
-        if order == "retry":
-            time.sleep(1.0)
-
-    monkeypatch.setattr(fake_server._Handler, "_obey", obey)
-    bpy.ops.msd.retry(job_id=view.job_id)
-    pump_until(bridge, lambda: view.busy)
+def test_a_job_is_followed_again_when_the_answer_to_try_again_was_late(bridge, cancelled, strict, monkeypatch):
+    pump_until(bridge, lambda: not bridge._crew.busy)
+    answer_late(monkeypatch, "retry")
+    bpy.ops.msd.retry(job_id=cancelled.job_id)
+    pump_until(bridge, lambda: cancelled.busy)
 
 
 def test_what_an_old_thread_said_last_does_not_end_a_job_that_is_followed_anew(server, bridge, start, monkeypatch):
