@@ -30,7 +30,7 @@ REAL_PYTHON = os.environ.get("BLENDER_MSD_PYTHON", "")
 import bpy  # noqa: E402, I001
 import addon_utils  # noqa: E402  (bpy makes it importable)
 import pytest  # noqa: E402
-from fake_server import FakeServer  # noqa: E402
+from fake_server import FakeServer, in_turn  # noqa: E402
 
 from blender_msd.core.client import Client  # noqa: E402
 
@@ -105,6 +105,17 @@ def start(addon: ModuleType, bridge: Any) -> Callable[..., Any]:
         return bridge.make_mesh(recipe, place, inside("ui.preferences").setup())
 
     return start_mesh
+
+
+@pytest.fixture
+def three(server: FakeServer, bridge: Any, start: Callable[..., Any]) -> list[Any]:
+    """Three jobs: the first one runs, the others wait."""
+    server.script = in_turn
+    views = [start(f"cube {number}") for number in (1, 2, 3)]
+    pump_until(bridge, lambda: all(view.job_id for view in views))
+    server.jobs[views[0].job_id].turn.set()
+    pump_until(bridge, lambda: views[0].live_meshes == 1)
+    return views
 
 
 def watch(bridge: Any, view: Any) -> None:

@@ -33,17 +33,6 @@ def previews() -> list[str]:
     return [obj.name for obj in bpy.data.objects if "msd_preview" in obj]
 
 
-@pytest.fixture
-def three(server, bridge, start):
-    """Three jobs: the first one runs, the others wait."""
-    server.script = in_turn
-    views = [start(f"cube {number}") for number in (1, 2, 3)]
-    pump_until(bridge, lambda: has_id(*views))
-    server.jobs[views[0].job_id].turn.set()
-    pump_until(bridge, lambda: views[0].live_meshes == 1)
-    return views
-
-
 def test_jobs_reach_the_server_in_the_order_in_which_they_were_begun(server, bridge, start):
     server.script = in_turn
     views = [start(f"cube {number}") for number in range(8)]

@@ -9,7 +9,7 @@ import bpy
 import fake_server
 import pytest
 from conftest import inside, pump_until
-from fake_server import in_turn, run_until_told
+from fake_server import run_until_told
 
 
 def setup():
@@ -21,16 +21,6 @@ def pump_for(bridge, seconds):
     while time.monotonic() < ends:
         if not bridge.pump():
             time.sleep(0.01)
-
-
-@pytest.fixture
-def three(server, bridge, start):
-    server.script = in_turn
-    views = [start(f"cube {number}") for number in (1, 2, 3)]
-    pump_until(bridge, lambda: all(view.job_id for view in views))
-    server.jobs[views[0].job_id].turn.set()
-    pump_until(bridge, lambda: views[0].live_meshes == 1)
-    return views
 
 
 @pytest.fixture
